@@ -1,0 +1,38 @@
+package bot
+
+// DeliveryState is where a Delivery stands; also the metric label, API value and text.
+type DeliveryState string
+
+const (
+	Queued    DeliveryState = "queued"
+	Sending   DeliveryState = "sending"
+	Uncertain DeliveryState = "uncertain" // it may have arrived, nobody knows yet
+	Held      DeliveryState = "held"      // uncertain for good; a person decides
+	Sent      DeliveryState = "sent"
+	Dead      DeliveryState = "dead"
+	Missed    DeliveryState = "missed"
+	Skipped   DeliveryState = "skipped"
+	Cancelled DeliveryState = "cancelled"
+	Recalled  DeliveryState = "recalled"
+)
+
+// Recipe is what a Digest is made from. Two deliveries with equal recipes get the same Message.
+type Recipe struct {
+	From, Upto int64    // catalogue numbers: issues in (From, Upto]
+	First      bool     // also the newest issue of each series, so that a first digest is never empty
+	Series     []string // none = all
+	Topics     []string // none = everything
+	Style      Style
+	Lang       string
+	MaxItems   int
+}
+
+// Entry is one line of the catalogue: an issue, or what was added to a growing page, numbered at first sight.
+type Entry struct {
+	Seq    int64    `json:"seq"`
+	Key    string   `json:"key"` // content.Issue.Key
+	Series string   `json:"series"`
+	SeenMs int64    `json:"seen"`            // unix milliseconds, Redis' clock
+	Back   bool     `json:"back,omitempty"`  // archive only, never announced
+	Items  []string `json:"items,omitempty"` // growing pages: item IDs added; none = all
+}

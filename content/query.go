@@ -1,0 +1,39 @@
+package content
+
+// Query is one search over a Library.
+type Query struct {
+	Text  string // what the person typed after the command
+	Limit int    // most hits wanted; 0 = 50
+	Hot   bool   // rank by relevance × recency instead of relevance alone
+}
+
+// Hit is one item that answers a Query. The pointers lead into the Library and are not to be changed.
+type Hit struct {
+	Item    *Item
+	Section *Section
+	Issue   *Issue
+	Score   float64 // higher is better; comparable within one Result only
+	Why     string  // in words: which terms matched and where
+	Also    []Ref   // the same article in other issues
+}
+
+// Ref points to one appearance of an article.
+type Ref struct {
+	Item  *Item
+	Issue *Issue
+}
+
+// Result answers a Query, best hit first.
+type Result struct {
+	Hits  []Hit
+	Total int      // hits before Limit
+	Near  []string // when there are no hits: the nearest topics, by their shown names
+}
+
+// TopicCount is how often a topic is named, newest weeks against those before.
+type TopicCount struct {
+	Topic  string // canonical name
+	Recent int    // items of the newest weeks
+	Before int    // items of as many weeks before
+	Score  float64
+}
