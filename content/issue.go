@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -183,7 +184,8 @@ type itemJSON struct {
 	Items []itemJSON `json:"items"`
 }
 
-// MarshalJSON writes the stable form of an Issue.
+// MarshalJSON writes the stable form of an Issue, with < > & as they are. json.Marshal escapes them again: use an Encoder with
+// SetEscapeHTML(false) to keep them.
 func (i *Issue) MarshalJSON() ([]byte, error) {
 	out := issueJSON{
 		Source: i.Source, Series: i.Series, Kind: i.Kind, Title: i.Title, Number: i.Number, Date: nullable(i.Date),
@@ -196,7 +198,13 @@ func (i *Issue) MarshalJSON() ([]byte, error) {
 	for k, s := range i.Sections {
 		out.Sections[k] = sectionJSON{Heading: s.Heading, Level: s.Level, Pseudo: s.Pseudo, Kind: s.Kind, Items: itemsJSON(s.Items)}
 	}
-	return json.Marshal(out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 func itemsJSON(items []Item) []itemJSON {
