@@ -1,0 +1,221 @@
+package bot
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The types below are what the outbox and its store say to each other. A shard has one owner at a time; everything the owner changes
+// goes through numbered Commits, so that a repeated one changes nothing and a former owner's are refused.
+
+// ErrFenced is returned when another node owns the shard by now. The former owner drops all it holds of it.
+var ErrFenced = errors.New("the shard has another owner")
+
+// Lease is the right to work on a shard, renewed each second.
+type Lease struct {
+	Shard  int
+	Node   string
+	Epoch  int64 // rises when the shard changes hands
+	Commit int64 // number of the last Commit that was applied
+	Page   int64 // number of the last Page written
+	Pub    int64 // catalogue number up to which issues have been announced in this shard
+	Ctl    int64 // rises with each change that members make
+}
+
+// Tick is what a shard has to do now.
+type Tick struct {
+	Lease Lease
+	Err   error // ErrFenced: not ours any more
+	Due   []DueSlot
+}
+
+// DueSlot is a slot whose time has come.
+type DueSlot struct {
+	Slot SlotState
+	Due  time.Time
+}
+
+// SlotState is one distinct schedule of a shard and what its members have been offered.
+type SlotState struct {
+	ID       string // short hash of cron and zone, or "pub:<series>" ("pub:*" for any)
+	Schedule Schedule
+	Upto     int64     // catalogue number offered so far
+	Last     time.Time // the occurrence before; zero before the first
+}
+
+// RunState is where a Run stands.
+type RunState string
+
+const (
+	RunOpen      RunState = "open" // fan-out goes on
+	RunDone      RunState = "done" // every member has a page entry or an outcome
+	RunMissed    RunState = "missed"
+	RunCancelled RunState = "cancelled"
+)
+
+// Run is one occurrence of a slot, or one issue published, in one shard. It is stored as JSON.
+type Run struct {
+	ID     string    `json:"id"` // "<slot>@<due in unix seconds>" or "pub:<series>@<seq>"
+	Slot   string    `json:"slot"`
+	Series string    `json:"series,omitempty"` // on publish: the series announced
+	Due    time.Time `json:"due"`
+	Fired  time.Time `json:"fired"`
+	Last   time.Time `json:"last,omitzero"` // the occurrence before: subscriptions made since get their first digest
+	From   int64     `json:"from"`
+	Upto   int64     `json:"upto"`
+	State  RunState  `json:"state"`
+	Missed int       `json:"missed,omitempty"` // older occurrences that this one stands for
+	Cursor string    `json:"cursor,omitempty"` // hex of the last member paged
+	Paged  int       `json:"paged"`
+	Skips  int       `json:"skips"` // paused, nothing new, folded
+}
+
+// SlotMember is one subscription in a slot.
+type SlotMember struct {
+	Channel ChannelID
+	Ordinal int
+}
+
+// Record is what the store knows of a channel and of one of its subscriptions, read for a fan-out.
+type Record struct {
+	Member  SlotMember
+	Channel Channel
+	Sub     Subscription
+	Owed    *Owed // nil: nothing
+	Gone    bool  // unsubscribed since
+}
+
+// Owed is what a subscription was not sent although its slot went on: a dead, missed, paused or folded delivery.
+type Owed struct {
+	From  int64
+	First bool // it never had its first digest
+}
+
+// Page is up to 100 deliveries of one lane, written before any of them is sent.
+type Page struct {
+	Number  int64
+	Lane    string // adapter name
+	Entries []PageEntry
+}
+
+// PageEntry is one Delivery as planned.
+type PageEntry struct {
+	Member SlotMember
+	Run    string
+	Due    time.Time
+	Recipe Recipe
+	Owed   bool // the recipe pays a debt: success clears it
+}
+
+// DeliveryID names a delivery for good; enqueueing it twice gives the same name.
+func DeliveryID(run string, sub SubscriptionID) string { return run + "/" + sub.String() }
+
+// DeliveryKey is the idempotency key of a delivery that platforms see: 32 hex digits.
+func DeliveryKey(id string) string {
+	h := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(h[:16])
+}
+
+// Place is where a delivery stands in its shard.
+type Place struct {
+	Page  int64
+	Index int
+}
+
+// Flight is one part that may be on the wire.
+type Flight struct {
+	Place Place
+	Part  int // from 1
+	At    time.Time
+}
+
+// Outcome is a ledger entry: the last known state of a delivery. Attempts counts sends that failed for good reason; waiting for a rate
+// limit is none.
+type Outcome struct {
+	Place     Place
+	State     DeliveryState
+	At        time.Time
+	Attempts  int
+	Parts     int // parts that arrived
+	Code      string
+	First     Receipt // of part 1
+	NotBefore time.Time
+	Cut       string // stored parts (hex), "" for a delivery of one part
+}
+
+// DeadLetter is a delivery that nobody retries, or one held for a person to decide. It is stored as JSON.
+type DeadLetter struct {
+	ID      string        `json:"id"`
+	State   DeliveryState `json:"state"`
+	Channel string        `json:"channel"` // adapter, kind and shown name, for people
+	Sub     string        `json:"subscription"`
+	Run     string        `json:"run"`
+	Code    string        `json:"code"`
+	Reason  string        `json:"reason"`
+	At      time.Time     `json:"at"`
+	Place   Place         `json:"place"`
+}
+
+// Commit is one atomic step of a shard's owner. Number is one more than the last; the same number again changes nothing.
+type Commit struct {
+	Lease    Lease
+	Number   int64
+	Fires    []Fire
+	Pages    []Page
+	Runs     []Run     // new state of runs after their pages
+	Slots    []SlotRun // slots whose run has been fanned out
+	Outcomes []Outcome
+	Flights  map[string][]Flight // by lane: all that may be on the wire from now on
+	Finished []int64             // pages whose deliveries all have an outcome
+	Owe      []Debt
+	Paid     []SlotMember
+	Letters  []DeadLetter
+	Pub      int64          // 0: unchanged
+	Counts   map[string]int // "<run> <state>" → deliveries that reached it
+}
+
+// Fire starts a run and moves its slot to the next time. Next is zero for on-publish slots.
+type Fire struct {
+	Run  Run
+	Slot string
+	Next time.Time
+}
+
+// SlotRun says what a slot's members have been offered.
+type SlotRun struct {
+	Slot string
+	Upto int64
+}
+
+// Debt is an Owed of a subscription.
+type Debt struct {
+	Member SlotMember
+	Owed   Owed
+}
+
+// Committed answers a Commit.
+type Committed struct {
+	Err error // nil, ErrFenced, or why it is not known whether it was applied
+	Ctl int64
+}
+
+// Takeover is everything a new owner must know of a shard.
+type Takeover struct {
+	Lease   Lease
+	Flights map[string][]Flight
+	Pages   []Page            // not finished
+	Ledger  map[Place]Outcome // of those pages
+	Runs    []Run             // open
+}
+
+// String is "page:index".
+func (p Place) String() string { return fmt.Sprintf("%d:%d", p.Page, p.Index) }
+
+// RunCount says how many deliveries of a run reached a state.
+type RunCount struct {
+	State DeliveryState
+	Count int
+}
