@@ -219,3 +219,11 @@ type RunCount struct {
 	State DeliveryState
 	Count int
 }
+
+// PublishSlot names the slot of subscriptions that want a series' issues as they are published; "" = any series.
+func PublishSlot(series string) string {
+	if series == "" {
+		return "pub:*"
+	}
+	return "pub:" + series
+}

@@ -1,0 +1,214 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"weeklybot/bot"
+)
+
+// maxArgs is the most arguments one write inside a script gets: Lua's unpack has a limit.
+const maxArgs = 200
+
+// Commit applies one commit per shard, all in one pipeline (with WaitReplicas in one per shard, each on its master's own connection).
+// A Committed with an error that is not ErrFenced leaves open whether it was applied: repeat the same commit.
+func (s *Store) Commit(ctx context.Context, commits []bot.Commit) []bot.Committed {
+	done := make([]bot.Committed, len(commits))
+	if s.opt.WaitReplicas > 0 {
+		for i, c := range commits {
+			done[i] = s.commitAndWait(ctx, c)
+		}
+		return done
+	}
+	cmds, err := pipelined(ctx, s.rdb, commitScript, func(p redis.Pipeliner) []*redis.Cmd {
+		var cmds []*redis.Cmd
+		for _, c := range commits {
+			keys, args := s.writes(c)
+			cmds = append(cmds, commitScript.EvalSha(ctx, p, keys, args...))
+		}
+		return cmds
+	})
+	for i := range done {
+		if i < len(cmds) {
+			done[i] = committed(cmds[i])
+		} else {
+			done[i].Err = err
+		}
+	}
+	return done
+}
+
+func (s *Store) commitAndWait(ctx context.Context, c bot.Commit) bot.Committed {
+	keys, args := s.writes(c)
+	node := s.rdb
+	if cluster, ok := s.rdb.(*redis.ClusterClient); ok {
+		master, err := cluster.MasterForKey(ctx, keys[0])
+		if err != nil {
+			return bot.Committed{Err: err}
+		}
+		node = master
+	}
+	var wait *redis.Cmd
+	cmds, err := pipelined(ctx, node, commitScript, func(p redis.Pipeliner) []*redis.Cmd {
+		cmd := commitScript.EvalSha(ctx, p, keys, args...)
+		wait = p.Do(ctx, "WAIT", s.opt.WaitReplicas, time.Second.Milliseconds())
+		return []*redis.Cmd{cmd}
+	})
+	done := committed(cmds[0])
+	switch {
+	case done.Err != nil:
+	case err != nil:
+		done.Err = err
+	case number(wait.Val()) < int64(s.opt.WaitReplicas):
+		done.Err = fmt.Errorf("only %d of %d replicas have the commit", number(wait.Val()), s.opt.WaitReplicas)
+	}
+	return done
+}
+
+func committed(cmd *redis.Cmd) bot.Committed {
+	reply, err := cmd.Slice()
+	if err != nil {
+		return bot.Committed{Err: err}
+	}
+	switch number(reply[0]) {
+	case -1:
+		return bot.Committed{Err: bot.ErrFenced}
+	case -2:
+		return bot.Committed{Err: fmt.Errorf("a commit before this one is missing; the last was %d", number(reply[1]))}
+	}
+	return bot.Committed{Ctl: number(reply[1])}
+}
+
+// writeList collects the keys and writes of one commit.
+type writeList struct {
+	keys  []string
+	index map[string]int
+	args  []any
+}
+
+func (w *writeList) add(cmd, key string, args ...any) {
+	i, ok := w.index[key]
+	if !ok {
+		w.keys = append(w.keys, key)
+		i = len(w.keys)
+		w.index[key] = i
+	}
+	w.args = append(w.args, cmd, i, len(args))
+	w.args = append(w.args, args...)
+}
+
+// addAll is add with the arguments cut into calls of at most maxArgs; step keeps pairs together.
+func (w *writeList) addAll(cmd, key string, args []any) {
+	for part := range slices.Chunk(args, maxArgs) {
+		w.add(cmd, key, part...)
+	}
+}
+
+// writes turns a commit into keys and arguments of commit.lua.
+func (s *Store) writes(c bot.Commit) ([]string, []any) {
+	sh := c.Lease.Shard
+	w := &writeList{keys: []string{s.keys.state(sh)}, index: map[string]int{s.keys.state(sh): 1}}
+	w.args = []any{c.Lease.Node, c.Lease.Epoch, c.Number}
+	for _, f := range c.Fires {
+		w.add("HSET", s.keys.runs(sh), f.Run.ID, toJSON(f.Run))
+		if f.Run.State == bot.RunOpen {
+			w.add("SADD", s.keys.open(sh), f.Run.ID)
+		}
+		w.add("HSET", s.keys.slots(sh), f.Slot+":p", f.Run.Due.UnixMilli())
+		if !f.Next.IsZero() {
+			w.add("ZADD", s.keys.due(sh), "XX", f.Next.UnixMilli(), f.Slot)
+		}
+	}
+	s.pageWrites(w, c)
+	for _, r := range c.Runs {
+		w.add("HSET", s.keys.runs(sh), r.ID, toJSON(r))
+		if r.State != bot.RunOpen {
+			w.add("SREM", s.keys.open(sh), r.ID)
+		}
+	}
+	for _, u := range c.Slots {
+		w.add("HSET", s.keys.slots(sh), u.Slot+":u", u.Upto)
+	}
+	s.outcomeWrites(w, c)
+	if c.Pub > 0 {
+		w.add("HSET", s.keys.state(sh), "pub", c.Pub)
+	}
+	return w.keys, w.args
+}
+
+func (s *Store) pageWrites(w *writeList, c bot.Commit) {
+	sh := c.Lease.Shard
+	for _, p := range c.Pages {
+		w.add("SET", s.keys.page(sh, p.Number), packPage(p))
+		w.add("SADD", s.keys.todo(sh), p.Number)
+		w.add("HSET", s.keys.state(sh), "page", p.Number)
+		w.add("HSETNX", s.keys.days(sh), day(time.Now()), p.Number)
+	}
+}
+
+func (s *Store) outcomeWrites(w *writeList, c bot.Commit) {
+	sh := c.Lease.Shard
+	outcomes := slices.Clone(c.Outcomes)
+	slices.SortStableFunc(outcomes, func(a, b bot.Outcome) int { return cmp.Compare(a.Place.Page, b.Place.Page) })
+	for i := 0; i < len(outcomes); {
+		page := outcomes[i].Place.Page
+		var fields []any
+		for ; i < len(outcomes) && outcomes[i].Place.Page == page; i++ {
+			fields = append(fields, outcomes[i].Place.Index, packOutcome(outcomes[i]))
+		}
+		w.addAll("HSET", s.keys.ledger(sh, page), fields)
+	}
+	for _, lane := range slices.Sorted(maps.Keys(c.Flights)) {
+		w.add("HSET", s.keys.fly(sh), lane, packFlights(c.Flights[lane]))
+	}
+	for _, page := range c.Finished {
+		w.add("SREM", s.keys.todo(sh), page)
+	}
+	for _, d := range c.Owe {
+		w.add("HSET", s.keys.owed(sh), packMember(d.Member), packOwed(d.Owed))
+	}
+	for _, m := range c.Paid {
+		w.add("HDEL", s.keys.owed(sh), packMember(m))
+	}
+	for _, l := range c.Letters {
+		w.add("HSET", s.keys.letters(sh), l.ID, toJSON(l))
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Counts)) {
+		w.add("HINCRBY", s.keys.counts(sh), key, c.Counts[key])
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format("20060102") }
+
+// toJSON encodes one of our own records: strings, numbers and times, which cannot fail.
+func toJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(errors.Join(errors.New("encode a record"), err))
+	}
+	return string(b)
+}
+
+func packOwed(o bot.Owed) string {
+	return strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First]
+}
+
+func unpackOwed(s string) *bot.Owed {
+	if s == "" {
+		return nil
+	}
+	first := s[len(s)-1] == 'f'
+	if first {
+		s = s[:len(s)-1]
+	}
+	return &bot.Owed{From: number(s), First: first}
+}

@@ -1,0 +1,63 @@
+package redisstore
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weeklybot/bot"
+)
+
+// shardTags are the hash tags of the 16 shards, chosen so that CRC16(tag) mod 16384 falls into the middle of the i-th sixteenth of a
+// Cluster's slots: shards spread evenly over any number of masters.
+var shardTags = [16]string{
+	"0142", "1239", "2162", "3169", "498", "579", "64", "759", "858", "948", "a21", "b68", "c13", "d258", "e61", "f28",
+}
+
+// maxShards is how many shards a store may have: a channel's shard is the first 4 bits of its ID.
+const maxShards = len(shardTags)
+
+// keys builds every key the store uses.
+type keys struct {
+	prefix string
+	shards int
+}
+
+func newKeys(prefix string, shards int) (keys, error) {
+	if prefix == "" || strings.ContainsAny(prefix, "{} \t\r\n") {
+		return keys{}, fmt.Errorf("redis.prefix %q: use a short word without braces or blanks, for example wb", prefix)
+	}
+	return keys{prefix, shards}, nil
+}
+
+// shardOf is the shard of a channel.
+func (k keys) shardOf(id bot.ChannelID) int { return int(id[0]>>4) * k.shards / maxShards }
+
+func (k keys) shard(s int, name string) string { return k.prefix + ":{" + shardTags[s] + "}:" + name }
+
+func (k keys) state(s int) string           { return k.shard(s, "st") }       // hash: owner, until, epoch, commit, page, pub, ctl
+func (k keys) channels(s int) string        { return k.shard(s, "ch") }       // hash: channel → packed record
+func (k keys) slots(s int) string           { return k.shard(s, "slots") }    // hash: slot → cron TAB zone; slot:u → upto; slot:p → last
+func (k keys) due(s int) string             { return k.shard(s, "due") }      // zset: slot → next, unix ms
+func (k keys) slot(s int, id string) string { return k.shard(s, "slot:"+id) } // set: members
+func (k keys) runs(s int) string            { return k.shard(s, "runs") }     // hash: run → JSON
+func (k keys) open(s int) string            { return k.shard(s, "open") }     // set: runs to resume
+func (k keys) counts(s int) string          { return k.shard(s, "rc") }       // hash: "run state" → deliveries
+func (k keys) page(s int, n int64) string   { return k.shard(s, "pg:"+strconv.FormatInt(n, 10)) }
+func (k keys) ledger(s int, n int64) string { return k.shard(s, "led:"+strconv.FormatInt(n, 10)) }
+func (k keys) todo(s int) string            { return k.shard(s, "todo") } // set: pages not finished
+func (k keys) fly(s int) string             { return k.shard(s, "fly") }  // hash: lane → packed flights
+func (k keys) owed(s int) string            { return k.shard(s, "owed") } // hash: member → packed debt
+func (k keys) letters(s int) string         { return k.shard(s, "dead") } // hash: delivery → JSON
+func (k keys) days(s int) string            { return k.shard(s, "days") } // hash: day → first page
+
+// The catalogue, the nodes and the meta record stand outside the shards.
+func (k keys) head() string   { return k.prefix + ":{cat}:head" }   // string: last number given
+func (k keys) log() string    { return k.prefix + ":{cat}:log" }    // hash: number → entry as JSON
+func (k keys) seen() string   { return k.prefix + ":{cat}:seen" }   // hash: issue key → what is known of it
+func (k keys) loaded() string { return k.prefix + ":{cat}:loaded" } // set: sources whose first load is done
+func (k keys) meta() string   { return k.prefix + ":{all}:meta" }   // hash: schema, shards
+func (k keys) nodes() string  { return k.prefix + ":{all}:nodes" }  // zset: node → last beat, unix ms
+func (k keys) body(hash string) string {
+	return k.prefix + ":{dg" + hash + "}:dg"
+}

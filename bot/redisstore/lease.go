@@ -1,0 +1,131 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"weeklybot/bot"
+)
+
+// Beat tells that node lives. It returns how many nodes do, the catalogue's last number and Redis' clock.
+func (s *Store) Beat(ctx context.Context, node string) (nodes int, head int64, now time.Time, err error) {
+	now, err = s.Now(ctx)
+	if err != nil {
+		return 0, 0, now, err
+	}
+	pipe := s.rdb.Pipeline()
+	pipe.ZAdd(ctx, s.keys.nodes(), redis.Z{Score: float64(now.UnixMilli()), Member: node})
+	pipe.ZRemRangeByScore(ctx, s.keys.nodes(), "-inf", fmt.Sprint(now.Add(-leaseTTL).UnixMilli()))
+	count := pipe.ZCard(ctx, s.keys.nodes())
+	last := pipe.Get(ctx, s.keys.head())
+	if _, err := pipe.Exec(ctx); none(err) != nil {
+		return 0, 0, now, err
+	}
+	return max(1, int(count.Val())), number(last.Val()), now, nil
+}
+
+// Leave takes node off the list of those that live.
+func (s *Store) Leave(ctx context.Context, node string) error {
+	return s.rdb.ZRem(ctx, s.keys.nodes(), node).Err()
+}
+
+// Tick renews the leases that the node holds and tries to take the shards in want. One Tick per shard comes back, for those that are the
+// node's now or were until now (Err = ErrFenced).
+func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
+	shards := append(append([]int(nil), held...), want...)
+	if len(shards) == 0 {
+		return nil, nil
+	}
+	cmds, err := pipelined(ctx, s.rdb, beatScript, func(p redis.Pipeliner) []*redis.Cmd {
+		var cmds []*redis.Cmd
+		for i, sh := range shards {
+			cmds = append(cmds, beatScript.EvalSha(ctx, p, []string{s.keys.state(sh), s.keys.due(sh), s.keys.slots(sh)},
+				node, leaseTTL.Milliseconds(), flag(i >= len(held)), flag(s.opt.Sole), dueLimit))
+		}
+		return cmds
+	})
+	var ticks []bot.Tick
+	for i, c := range cmds {
+		reply, err := c.Slice()
+		if err != nil {
+			return nil, fmt.Errorf("renew the lease of shard %d: %w", shards[i], err)
+		}
+		tick := bot.Tick{Lease: bot.Lease{Shard: shards[i], Node: node}}
+		if number(reply[0]) == 0 {
+			if i < len(held) {
+				tick.Err = bot.ErrFenced
+				ticks = append(ticks, tick)
+			}
+			continue
+		}
+		tick.Lease.Epoch, tick.Lease.Commit, tick.Lease.Page = number(reply[2]), number(reply[3]), number(reply[4])
+		tick.Lease.Pub, tick.Lease.Ctl = number(reply[5]), number(reply[6])
+		list, _ := reply[7].([]any)
+		for j := 0; j+4 < len(list); j += 5 {
+			tick.Due = append(tick.Due, bot.DueSlot{
+				Slot: slotState(text(list[j]), text(list[j+2]), text(list[j+3]), text(list[j+4])),
+				Due:  time.UnixMilli(number(list[j+1])),
+			})
+		}
+		ticks = append(ticks, tick)
+	}
+	return ticks, err
+}
+
+// Release gives shards back before their leases end.
+func (s *Store) Release(ctx context.Context, leases []bot.Lease) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	_, err := pipelined(ctx, s.rdb, releaseScript, func(p redis.Pipeliner) []*redis.Cmd {
+		var cmds []*redis.Cmd
+		for _, l := range leases {
+			cmds = append(cmds, releaseScript.EvalSha(ctx, p, []string{s.keys.state(l.Shard)}, l.Node, l.Epoch))
+		}
+		return cmds
+	})
+	return err
+}
+
+// Slots reads slots of a shard by their IDs; slots without members are left out.
+func (s *Store) Slots(ctx context.Context, shard int, ids []string) ([]bot.SlotState, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var fields []string
+	for _, id := range ids {
+		fields = append(fields, id, id+":u", id+":p")
+	}
+	v, err := s.rdb.HMGet(ctx, s.keys.slots(shard), fields...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read slots of shard %d: %w", shard, err)
+	}
+	var slots []bot.SlotState
+	for i, id := range ids {
+		if v[3*i] != nil {
+			slots = append(slots, slotState(id, text(v[3*i]), text(v[3*i+1]), text(v[3*i+2])))
+		}
+	}
+	return slots, nil
+}
+
+func slotState(id, definition, upto, last string) bot.SlotState {
+	st := bot.SlotState{ID: id, Upto: number(upto)}
+	cron, zone, _ := strings.Cut(definition, "\t")
+	st.Schedule = bot.Schedule{Cron: cron, Zone: zone, OnPublish: cron == ""}
+	if ms := number(last); ms > 0 {
+		st.Last = time.UnixMilli(ms)
+	}
+	return st
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

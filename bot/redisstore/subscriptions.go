@@ -1,0 +1,319 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"weeklybot/bot"
+)
+
+// maxTries is how often a change is tried again when another node changed the same channel in between.
+const maxTries = 20
+
+// maxSubscriptions bounds the subscriptions of one channel.
+const maxSubscriptions = 20
+
+// Add gives a channel one more subscription. It assigns ID, Since, SinceAt and State.
+func (s *Store) Add(ctx context.Context, ch bot.Channel, sub bot.Subscription) (bot.Subscription, error) {
+	head, now, err := s.headNow(ctx)
+	if err != nil {
+		return sub, err
+	}
+	err = s.update(ctx, ch.ID(), func(r *record) error {
+		if r.channel.Adapter != "" && (r.channel.Adapter != ch.Adapter || r.channel.Workspace != ch.Workspace || r.channel.Address != ch.Address) {
+			return fmt.Errorf("channel %s: two addresses have the same ID", ch.ID())
+		}
+		if len(r.subs) >= maxSubscriptions {
+			return &bot.UserError{Code: "too_many_subscriptions", Text: fmt.Sprintf("%d / %d subscriptions.", len(r.subs), maxSubscriptions), Hint: "/unsubscribe"}
+		}
+		r.channel, r.last = ch, r.last+1
+		sub.ID = bot.SubscriptionID{Channel: ch.ID(), Ordinal: r.last}
+		sub.Since, sub.SinceAt, sub.State = head, now, bot.StateActive
+		r.subs = append(r.subs, sub)
+		return nil
+	})
+	return sub, err
+}
+
+// Change lets change edit one subscription. A new schedule, or going on after a pause, begins anew: Since is set. The error of change is
+// returned as it is; bot.ErrNotFound when there is no such subscription.
+func (s *Store) Change(ctx context.Context, id bot.SubscriptionID, change func(*bot.Subscription) error) (bot.Subscription, error) {
+	head, now, err := s.headNow(ctx)
+	if err != nil {
+		return bot.Subscription{}, err
+	}
+	var changed bot.Subscription
+	err = s.update(ctx, id.Channel, func(r *record) error {
+		k := r.find(id.Ordinal)
+		if k < 0 {
+			return fmt.Errorf("subscription %s: %w", id, bot.ErrNotFound)
+		}
+		before := r.subs[k]
+		r.subs[k].Series, r.subs[k].Topics = slices.Clone(before.Series), slices.Clone(before.Topics)
+		if err := change(&r.subs[k]); err != nil {
+			return err
+		}
+		r.subs[k].ID = id
+		if r.subs[k].Schedule != before.Schedule || before.State == bot.StatePaused && r.subs[k].State == bot.StateActive {
+			r.subs[k].Since, r.subs[k].SinceAt = head, now
+		}
+		changed = r.subs[k]
+		return nil
+	})
+	return changed, err
+}
+
+// Remove ends a subscription; bot.ErrNotFound when there is none.
+func (s *Store) Remove(ctx context.Context, id bot.SubscriptionID) error {
+	err := s.update(ctx, id.Channel, func(r *record) error {
+		k := r.find(id.Ordinal)
+		if k < 0 {
+			return fmt.Errorf("subscription %s: %w", id, bot.ErrNotFound)
+		}
+		r.subs = slices.Delete(r.subs, k, k+1)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.rdb.HDel(ctx, s.keys.owed(s.keys.shardOf(id.Channel)), packMember(bot.SlotMember(id))).Err()
+}
+
+// List names a channel's subscriptions, oldest first.
+func (s *Store) List(ctx context.Context, id bot.ChannelID) ([]bot.Subscription, error) {
+	r, _, err := s.read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.subs, nil
+}
+
+// Channel reads a channel's record without its secrets; bot.ErrNotFound when nothing is subscribed there and never was.
+func (s *Store) Channel(ctx context.Context, id bot.ChannelID) (bot.Channel, []bot.Subscription, error) {
+	r, packed, err := s.read(ctx, id)
+	if err == nil && packed == "" {
+		err = fmt.Errorf("channel %s: %w", id, bot.ErrNotFound)
+	}
+	return r.channel, r.subs, err
+}
+
+// Next is what the next digest of a subscription is made from if it ran now: /preview.
+func (s *Store) Next(ctx context.Context, id bot.SubscriptionID) (bot.Recipe, []bot.Entry, error) {
+	r, _, err := s.read(ctx, id.Channel)
+	if err != nil {
+		return bot.Recipe{}, nil, err
+	}
+	k := r.find(id.Ordinal)
+	if k < 0 {
+		return bot.Recipe{}, nil, fmt.Errorf("subscription %s: %w", id, bot.ErrNotFound)
+	}
+	head, _, err := s.headNow(ctx)
+	if err != nil {
+		return bot.Recipe{}, nil, err
+	}
+	shard := s.keys.shardOf(id.Channel)
+	slots, err := s.Slots(ctx, shard, []string{s.slotsOf(r.subs[k])[0].slot})
+	if err != nil || len(slots) == 0 {
+		return bot.Recipe{}, nil, err
+	}
+	records, _, err := s.Records(ctx, shard, []string{packMember(bot.SlotMember(id))})
+	if err != nil {
+		return bot.Recipe{}, nil, err
+	}
+	recipe := bot.RecipeFor(records[0], bot.Run{From: slots[0].Upto, Upto: head, Last: slots[0].Last})
+	entries, err := s.Entries(ctx, recipe.From, recipe.Upto)
+	return recipe, entries, err
+}
+
+// Moved gives a channel a new address: its subscriptions go along. The old record ends only when the new one stands.
+func (s *Store) Moved(ctx context.Context, from, to bot.Channel) error {
+	old, packed, err := s.read(ctx, from.ID())
+	if err != nil || packed == "" || from.ID() == to.ID() {
+		return err
+	}
+	err = s.update(ctx, to.ID(), func(r *record) error {
+		if len(r.subs) > 0 {
+			return nil // moved before
+		}
+		r.channel, r.last = old.channel, old.last
+		r.channel.Workspace, r.channel.Address = to.Workspace, to.Address
+		r.subs = slices.Clone(old.subs)
+		for i := range r.subs {
+			r.subs[i].ID.Channel = to.ID()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, from.ID(), func(r *record) error { r.subs = nil; return nil })
+}
+
+// Renamed changes the shown name of a channel that has subscriptions.
+func (s *Store) Renamed(ctx context.Context, id bot.ChannelID, name string) error {
+	return s.update(ctx, id, func(r *record) error {
+		if r.channel.Adapter == "" {
+			return errUnchanged
+		}
+		r.channel.Name = name
+		return nil
+	})
+}
+
+// SetState puts every subscription of a channel that is in from into to; the result is how many changed.
+func (s *Store) SetState(ctx context.Context, id bot.ChannelID, from, to bot.State) (changed int, err error) {
+	err = s.update(ctx, id, func(r *record) error {
+		changed = 0
+		for i := range r.subs {
+			if r.subs[i].State == from {
+				r.subs[i].State = to
+				changed++
+			}
+		}
+		if changed == 0 {
+			return errUnchanged
+		}
+		return nil
+	})
+	return changed, err
+}
+
+// errUnchanged ends an update without a write.
+var errUnchanged = errors.New("unchanged")
+
+// update changes one channel record: read, change, compare and write, again when another node was faster.
+func (s *Store) update(ctx context.Context, id bot.ChannelID, change func(*record) error) error {
+	for range maxTries {
+		r, packed, err := s.read(ctx, id)
+		if err != nil {
+			return err
+		}
+		before := slices.Clone(r.subs)
+		if err := change(r); err != nil {
+			if errors.Is(err, errUnchanged) {
+				return nil
+			}
+			return err
+		}
+		ok, err := s.swap(ctx, id, packed, r, before)
+		if err != nil || ok {
+			return err
+		}
+	}
+	return fmt.Errorf("channel %s is being changed by others all the time; try again", id)
+}
+
+func (s *Store) read(ctx context.Context, id bot.ChannelID) (*record, string, error) {
+	packed, err := s.rdb.HGet(ctx, s.keys.channels(s.keys.shardOf(id)), string(id[:])).Result()
+	if none(err) != nil {
+		return &record{}, "", fmt.Errorf("read channel %s: %w", id, err)
+	}
+	if packed == "" {
+		return &record{}, "", nil
+	}
+	r, err := unpackRecord([]byte(packed))
+	if err != nil {
+		return &record{}, packed, fmt.Errorf("channel %s: %w", id, err)
+	}
+	return r, packed, nil
+}
+
+// swap writes r over the record it was read from and moves its subscriptions between slots. ok is false when another node was faster.
+func (s *Store) swap(ctx context.Context, id bot.ChannelID, old string, r *record, before []bot.Subscription) (ok bool, err error) {
+	joins, leaves := s.slotChanges(before, r.subs)
+	sh := s.keys.shardOf(id)
+	keys := []string{s.keys.state(sh), s.keys.channels(sh), s.keys.slots(sh), s.keys.due(sh)}
+	packed := string(r.pack())
+	args := []any{string(id[:]), old, packed, len(joins)}
+	now, err := s.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, j := range joins {
+		next := ""
+		if j.definition != "" {
+			at, err := s.opt.Next(j.sub.Schedule, now)
+			if err != nil {
+				return false, err
+			}
+			next = fmt.Sprint(at.UnixMilli())
+		}
+		keys = append(keys, s.keys.slot(sh, j.slot))
+		args = append(args, j.slot, j.definition, next, j.sub.Since, packMember(bot.SlotMember(j.sub.ID)))
+	}
+	for _, l := range leaves {
+		keys = append(keys, s.keys.slot(sh, l.slot))
+		args = append(args, l.slot, packMember(bot.SlotMember(l.sub.ID)))
+	}
+	reply, err := changeScript.Run(ctx, s.rdb, keys, args...).Slice()
+	if err != nil {
+		return false, fmt.Errorf("change channel %s: %w", id, err)
+	}
+	return number(reply[0]) == 1, nil
+}
+
+// slotChange is one subscription that joins or leaves a slot.
+type slotChange struct {
+	slotJoin
+	sub bot.Subscription
+}
+
+func (s *Store) slotChanges(before, after []bot.Subscription) (joins, leaves []slotChange) {
+	for _, sub := range after {
+		for _, j := range s.slotsOf(sub) {
+			joins = append(joins, slotChange{j, sub})
+		}
+	}
+	stays := func(sub bot.Subscription, slot string) bool {
+		return slices.ContainsFunc(joins, func(c slotChange) bool { return c.sub.ID == sub.ID && c.slot == slot })
+	}
+	for _, sub := range before {
+		for _, j := range s.slotsOf(sub) {
+			if !stays(sub, j.slot) {
+				leaves = append(leaves, slotChange{j, sub})
+			}
+		}
+	}
+	return joins, leaves
+}
+
+// headNow reads the catalogue's last number and Redis' clock, to the millisecond that records keep.
+func (s *Store) headNow(ctx context.Context) (int64, time.Time, error) {
+	pipe := s.rdb.Pipeline()
+	head := pipe.Get(ctx, s.keys.head())
+	if _, err := pipe.Exec(ctx); none(err) != nil {
+		return 0, time.Time{}, fmt.Errorf("read the catalogue: %w", err)
+	}
+	now, err := s.Now(ctx)
+	return number(head.Val()), now.Truncate(time.Millisecond).UTC(), err
+}
+
+// EachChannel calls fn for every channel that has a record, with its subscriptions: for export, lists and checks, not for delivery.
+func (s *Store) EachChannel(ctx context.Context, fn func(bot.Channel, []bot.Subscription) error) error {
+	for sh := range s.keys.shards {
+		ids, err := s.rdb.HKeys(ctx, s.keys.channels(sh)).Result()
+		if err != nil {
+			return fmt.Errorf("list channels of shard %d: %w", sh, err)
+		}
+		slices.Sort(ids)
+		for part := range slices.Chunk(ids, chunk) {
+			packed, err := s.rdb.HMGet(ctx, s.keys.channels(sh), part...).Result()
+			if err != nil {
+				return fmt.Errorf("read channels of shard %d: %w", sh, err)
+			}
+			for i, p := range packed {
+				r, err := unpackRecord([]byte(text(p)))
+				if err != nil {
+					return fmt.Errorf("channel %x: %w", part[i], err)
+				}
+				if err := fn(r.channel, r.subs); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

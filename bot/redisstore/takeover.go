@@ -1,0 +1,149 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"weeklybot/bot"
+)
+
+// Takeover reads all that a new owner must know of its shard: what may be on the wire, pages that are not finished with their ledgers, and
+// open runs. Damaged values are left out and returned as faults, so that one bad record never stops a shard.
+func (s *Store) Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []error, error) {
+	t := bot.Takeover{Lease: lease, Flights: map[string][]bot.Flight{}, Ledger: map[bot.Place]bot.Outcome{}}
+	sh := lease.Shard
+	pipe := s.rdb.Pipeline()
+	fly, todo, open := pipe.HGetAll(ctx, s.keys.fly(sh)), pipe.SMembers(ctx, s.keys.todo(sh)), pipe.SMembers(ctx, s.keys.open(sh))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return t, nil, fmt.Errorf("take over shard %d: %w", sh, err)
+	}
+	var faults []error
+	for _, lane := range slices.Sorted(maps.Keys(fly.Val())) {
+		flights, err := unpackFlights([]byte(fly.Val()[lane]))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("flights of %s in shard %d: %w", lane, sh, err))
+			continue
+		}
+		t.Flights[lane] = flights
+	}
+	var pages []int64
+	for _, n := range todo.Val() {
+		pages = append(pages, number(n))
+	}
+	slices.Sort(pages)
+	for part := range slices.Chunk(pages, chunk) {
+		more, err := s.readPages(ctx, sh, part, &t)
+		if err != nil {
+			return t, faults, err
+		}
+		faults = append(faults, more...)
+	}
+	runs := open.Val()
+	slices.Sort(runs)
+	found, more, err := s.Runs(ctx, sh, runs)
+	t.Runs = found
+	return t, append(faults, more...), err
+}
+
+func (s *Store) readPages(ctx context.Context, sh int, numbers []int64, t *bot.Takeover) (faults []error, err error) {
+	pipe := s.rdb.Pipeline()
+	var bodies []*redis.StringCmd
+	var ledgers []*redis.MapStringStringCmd
+	for _, n := range numbers {
+		bodies = append(bodies, pipe.Get(ctx, s.keys.page(sh, n)))
+		ledgers = append(ledgers, pipe.HGetAll(ctx, s.keys.ledger(sh, n)))
+	}
+	if _, err := pipe.Exec(ctx); none(err) != nil {
+		return nil, fmt.Errorf("read pages of shard %d: %w", sh, err)
+	}
+	for i, n := range numbers {
+		page, err := unpackPage(n, []byte(bodies[i].Val()))
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		t.Pages = append(t.Pages, page)
+		for index, packed := range ledgers[i].Val() {
+			k, _ := strconv.Atoi(index)
+			place := bot.Place{Page: n, Index: k}
+			o, err := unpackOutcome(place, []byte(packed))
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			t.Ledger[place] = o
+		}
+	}
+	return faults, nil
+}
+
+// Runs reads runs of a shard by their IDs.
+func (s *Store) Runs(ctx context.Context, shard int, ids []string) (runs []bot.Run, faults []error, err error) {
+	for part := range slices.Chunk(ids, chunk) {
+		values, err := s.rdb.HMGet(ctx, s.keys.runs(shard), part...).Result()
+		if err != nil {
+			return runs, faults, fmt.Errorf("read runs of shard %d: %w", shard, err)
+		}
+		for i, v := range values {
+			var run bot.Run
+			if err := json.Unmarshal([]byte(text(v)), &run); err != nil {
+				faults = append(faults, fmt.Errorf("run %s of shard %d: %w", part[i], shard, errDamaged))
+				continue
+			}
+			runs = append(runs, run)
+		}
+	}
+	return runs, faults, nil
+}
+
+// Members lists a slot's members, in one order for good: a fan-out that goes on after a crash finds its cursor again.
+func (s *Store) Members(ctx context.Context, shard int, slot string) ([]string, error) {
+	members, err := s.rdb.SMembers(ctx, s.keys.slot(shard, slot)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("members of slot %s: %w", slot, err)
+	}
+	slices.Sort(members)
+	return members, nil
+}
+
+// Records reads the channel, subscription and debt of members, in their order. A member that cannot be read, or is subscribed no more, comes
+// back as Gone; a damaged record also as a fault.
+func (s *Store) Records(ctx context.Context, shard int, members []string) ([]bot.Record, []error, error) {
+	fields := make([]string, len(members))
+	for i, m := range members {
+		fields[i] = m[:min(8, len(m))]
+	}
+	pipe := s.rdb.Pipeline()
+	channels, owed := pipe.HMGet(ctx, s.keys.channels(shard), fields...), pipe.HMGet(ctx, s.keys.owed(shard), members...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, nil, fmt.Errorf("read %d records of shard %d: %w", len(members), shard, err)
+	}
+	var faults []error
+	records := make([]bot.Record, len(members))
+	for i, m := range members {
+		member, err := unpackMember(m)
+		records[i] = bot.Record{Member: member, Gone: true}
+		packed := text(channels.Val()[i])
+		if err != nil || packed == "" {
+			continue
+		}
+		r, err := unpackRecord([]byte(packed))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("channel %s: %w", member.Channel, err))
+			continue
+		}
+		if k := r.find(member.Ordinal); k >= 0 {
+			records[i] = bot.Record{Member: member, Channel: r.channel, Sub: r.subs[k], Owed: unpackOwed(text(owed.Val()[i]))}
+		}
+	}
+	return records, faults, nil
+}
+
+// PackMember is the form in which Members lists m.
+func PackMember(m bot.SlotMember) string { return packMember(m) }
