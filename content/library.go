@@ -12,7 +12,8 @@ type Library struct {
 }
 
 // NewLibrary orders issues (newest date first, undated last, then by source) and keeps the first of those that share a Key.
-// It sets the Topics of every item from topics, which may be nil. The caller gives the issues away.
+// It sets the Topics of every item from topics, which may be nil; an item that has them (not nil) keeps them, so that issues of
+// one Library can be given to the next while others read them. The caller gives the issues away.
 func NewLibrary(issues []*Issue, topics *Topics) *Library {
 	sorted := slices.Clone(issues)
 	slices.SortStableFunc(sorted, func(a, b *Issue) int {
@@ -27,8 +28,9 @@ func NewLibrary(issues []*Issue, topics *Topics) *Library {
 		l.issues = append(l.issues, i)
 		for s := range i.Sections {
 			for k := range i.Sections[s].Items {
-				it := &i.Sections[s].Items[k]
-				it.Topics = topics.Of(it)
+				if it := &i.Sections[s].Items[k]; it.Topics == nil {
+					it.Topics = topics.Of(it)
+				}
 			}
 		}
 	}

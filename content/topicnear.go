@@ -1,0 +1,108 @@
+package content
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"weeklybot/content/internal/words"
+)
+
+// Near names the n topics whose spellings are most like text, best first: first those that text names and what they say is
+// related, then those that share words or most of their letters. It may name fewer, and none for an empty text.
+func (t *Topics) Near(text string, n int) []string {
+	if t == nil || n <= 0 {
+		return nil
+	}
+	if len(text) > 4*maxSpelling {
+		text = text[:4*maxSpelling]
+	}
+	type near struct {
+		topic int
+		score float64
+	}
+	score := t.named(text)
+	folded := words.Fold(text)
+	grams := pairs(folded)
+	for k := range t.topics {
+		if !t.topics[k].word {
+			score[k] = max(score[k], t.topics[k].likeness(folded, grams))
+		}
+	}
+	var best []near
+	for k, s := range score {
+		if s >= minLikeness && !t.topics[k].word {
+			best = append(best, near{k, s})
+		}
+	}
+	slices.SortFunc(best, func(a, b near) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.topic, b.topic)) })
+	var out []string
+	for _, b := range best[:min(n, len(best))] {
+		out = append(out, t.topics[b.topic].canonical)
+	}
+	return out
+}
+
+// minLikeness leaves out what shares only a few letters with the text.
+const minLikeness = 0.34
+
+// named scores what text mentions (2) and what is related to it (1.5).
+func (t *Topics) named(text string) map[int]float64 {
+	score := map[int]float64{}
+	var m Matcher
+	for _, mention := range m.Mentions(t, text) {
+		score[mention.Topic] = 2
+		for _, name := range t.entries[mention.Topic].Related {
+			if k, ok := t.lookup(name); ok {
+				score[k] = max(score[k], 1.5)
+			}
+		}
+	}
+	return score
+}
+
+func (tp *topic) likeness(folded string, grams []string) float64 {
+	best := 0.0
+	for _, s := range tp.spellings {
+		best = max(best, dice(grams, pairs(words.Fold(s))))
+	}
+	return best
+}
+
+// pairs are the sorted pairs of neighbouring letters of each word, its borders included; a Han character is a word's worth.
+func pairs(folded string) []string {
+	var out []string
+	for _, word := range strings.Fields(folded) {
+		runes := []rune("^" + word + "$")
+		if words.IsChar(runes[1]) {
+			runes = runes[1 : len(runes)-1]
+		}
+		for k := 0; k+1 < len(runes); k++ {
+			out = append(out, string(runes[k:k+2]))
+		}
+		if len(runes) == 1 {
+			out = append(out, word)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// dice is twice the shared part of two sorted lists over their lengths, 0 to 1.
+func dice(a, b []string) float64 {
+	if len(a)+len(b) == 0 {
+		return 0
+	}
+	both := 0
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch c := cmp.Compare(a[i], b[j]); {
+		case c == 0:
+			both, i, j = both+1, i+1, j+1
+		case c < 0:
+			i++
+		default:
+			j++
+		}
+	}
+	return 2 * float64(both) / float64(len(a)+len(b))
+}

@@ -1,0 +1,180 @@
+package content
+
+import (
+	"weeklybot/content/internal/words"
+)
+
+// trie holds every spelling as a path of tokens, so that a text is matched token by token: k8s is no part of k8sfoo.
+type trie struct {
+	symbols map[string]int32 // token → symbol, from 1
+	root    []int32          // symbol → node, 0 = none
+	next    map[uint64]int32 // node<<32 | symbol → node
+	ends    []end            // by node; node 0 is unused
+}
+
+// end says which topic's spelling ends at a node.
+type end struct {
+	topic int32 // -1 = none
+	cased int32 // topic whose spelling counts only in the case of raw; -1 = none
+	raw   string
+}
+
+func newTrie() trie {
+	return trie{symbols: map[string]int32{}, root: []int32{0}, next: map[uint64]int32{}, ends: []end{{-1, -1, ""}}}
+}
+
+// add enters one spelling. An earlier one stays.
+func (tr *trie) add(spelling string, topic int, cased bool) {
+	node := int32(0)
+	words.All(spelling, func(tok words.Token) { node = tr.step(node, string(tok.Text)) })
+	e := &tr.ends[node]
+	switch {
+	case node == 0:
+	case cased && e.cased < 0:
+		e.cased, e.raw = int32(topic), spelling
+	case !cased && e.topic < 0:
+		e.topic = int32(topic)
+	}
+}
+
+func (tr *trie) step(node int32, token string) int32 {
+	sym, ok := tr.symbols[token]
+	if !ok {
+		sym = int32(len(tr.symbols) + 1)
+		tr.symbols[token] = sym
+		tr.root = append(tr.root, 0)
+	}
+	if next := tr.child(node, sym); next != 0 {
+		return next
+	}
+	next := int32(len(tr.ends))
+	tr.ends = append(tr.ends, end{-1, -1, ""})
+	if node == 0 {
+		tr.root[sym] = next
+	} else {
+		tr.next[uint64(node)<<32|uint64(sym)] = next
+	}
+	return next
+}
+
+func (tr *trie) child(node, sym int32) int32 {
+	if node == 0 {
+		return tr.root[sym]
+	}
+	return tr.next[uint64(node)<<32|uint64(sym)]
+}
+
+// Mention is one place where a text names a topic.
+type Mention struct {
+	Topic       int  // number for Topics.Name
+	First, Last int  // tokens of the text, from 0, Last included
+	Start, End  int  // bytes of the text
+	Nested      bool // inside a longer mention
+}
+
+// Matcher finds mentions. It holds scratch memory: one per goroutine. The zero value is ready.
+type Matcher struct {
+	scan     words.Scanner
+	tokens   []matchToken
+	mentions []Mention
+}
+
+type matchToken struct {
+	sym, alt   int32 // symbol as written, and without a plural ending or a version number; 0 = none
+	broken     bool
+	start, end int32
+}
+
+// Mentions finds every mention in text, leftmost first; the slice is valid until the next call. Of two that overlap the
+// first stays, unless one lies inside the other: then both do.
+func (m *Matcher) Mentions(t *Topics, text string) []Mention {
+	m.mentions = m.mentions[:0]
+	if t == nil {
+		return nil
+	}
+	m.read(&t.trie, text)
+	reach := -1 // last token of the longest mention so far
+	for k := range m.tokens {
+		from := len(m.mentions)
+		m.walk(&t.trie, text, k)
+		kept := m.mentions[:from]
+		for _, found := range m.mentions[from:] {
+			found.Nested = found.Last <= reach
+			if found.Nested || found.First > reach {
+				kept = append(kept, found)
+			}
+		}
+		m.mentions = kept
+		if len(kept) > from {
+			last := &kept[len(kept)-1]
+			for j := from; j < len(kept)-1; j++ {
+				kept[j].Nested = true
+			}
+			reach = max(reach, last.Last)
+		}
+	}
+	return m.mentions
+}
+
+func (m *Matcher) read(tr *trie, text string) {
+	m.tokens = m.tokens[:0]
+	m.scan.Reset(text)
+	for tok, ok := m.scan.Next(); ok; tok, ok = m.scan.Next() {
+		mt := matchToken{sym: tr.symbols[string(tok.Text)], broken: tok.Broken, start: int32(tok.Start), end: int32(tok.End)}
+		if tok.Kind == words.Word {
+			mt.alt = tr.alternative(tok.Text)
+		}
+		m.tokens = append(m.tokens, mt)
+	}
+}
+
+// alternative is the symbol of a word without its plural ending, or without the number glued to it: swift5.
+func (tr *trie) alternative(word []byte) int32 {
+	if base := words.SingularBytes(word); len(base) < len(word) {
+		if sym := tr.symbols[string(base)]; sym != 0 {
+			return sym
+		}
+	}
+	if base := words.Letters(word); base != nil {
+		return tr.symbols[string(base)]
+	}
+	return 0
+}
+
+// walk appends the mentions that begin at token k, shortest first.
+func (m *Matcher) walk(tr *trie, text string, k int) {
+	node := int32(0)
+	for j := k; j < len(m.tokens); j++ {
+		tok := &m.tokens[j]
+		if j > k && tok.broken {
+			return
+		}
+		next := int32(0)
+		if tok.sym != 0 {
+			next = tr.child(node, tok.sym)
+		}
+		if next == 0 && tok.alt != 0 {
+			next = tr.child(node, tok.alt)
+		}
+		if node = next; node == 0 {
+			return
+		}
+		if topic := tr.ends[node].match(text[m.tokens[k].start:tok.end]); topic >= 0 {
+			m.mentions = append(m.mentions, Mention{
+				Topic: int(topic), First: k, Last: j, Start: int(m.tokens[k].start), End: int(tok.end),
+			})
+		}
+	}
+}
+
+func (e *end) match(raw string) int32 {
+	if e.cased >= 0 && e.topic < 0 && sameCase(raw, e.raw) {
+		return e.cased
+	}
+	return e.topic
+}
+
+// sameCase compares the beginnings: what may follow in raw is a glued number.
+func sameCase(raw, want string) bool {
+	return len(raw) >= len(want) && raw[:len(want)] == want
+}
