@@ -1,0 +1,244 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+// verdict is what a code means for a delivery.
+type verdict struct {
+	fault     bot.Fault
+	scope     bot.Scope
+	maybeSent bool
+}
+
+var (
+	limited     = verdict{fault: bot.RateLimited, scope: bot.ScopeWorkspace}
+	later       = verdict{fault: bot.Retryable, scope: bot.ScopeMessage}
+	unsure      = verdict{fault: bot.Retryable, scope: bot.ScopeMessage, maybeSent: true}
+	channelDead = verdict{fault: bot.Permanent, scope: bot.ScopeChannel}
+	installDead = verdict{fault: bot.Permanent, scope: bot.ScopeWorkspace}
+	ourMistake  = verdict{fault: bot.Permanent, scope: bot.ScopeMessage}
+)
+
+// verdicts is the table of Slack's codes, of the Web API and of incoming webhooks. A code that is not here is later: the outbox counts
+// how often. Source: slack-ruby/slack-api-ref methods/chat/chat.postMessage.json and docs.slack.dev, incoming webhooks, read 2026-11.
+var verdicts = map[string]verdict{
+	"ratelimited":  limited,
+	"rate_limited": limited,
+
+	"service_unavailable":        later,
+	"team_added_to_org":          later,
+	"org_login_required":         later,
+	"external_channel_migrating": later,
+	"accesslimited":              later,
+	"message_limit_exceeded":     later,
+
+	"fatal_error":     unsure,
+	"internal_error":  unsure,
+	"request_timeout": unsure,
+	"update_failed":   unsure,
+
+	"channel_not_found":                 channelDead,
+	"is_archived":                       channelDead,
+	"is_inactive":                       channelDead,
+	"channel_is_limited_access":         channelDead,
+	"not_in_channel":                    channelDead,
+	"no_permission":                     channelDead,
+	"access_denied":                     channelDead,
+	"restricted_action":                 channelDead,
+	"ekm_access_denied":                 channelDead,
+	"messages_tab_disabled":             channelDead,
+	"cannot_reply_to_message":           channelDead,
+	"app_access_restricted":             channelDead,
+	"no_service":                        channelDead, // from here on: webhooks, where one URL is one channel
+	"no_service_id":                     channelDead,
+	"no_active_hooks":                   channelDead,
+	"no_team":                           channelDead,
+	"team_disabled":                     channelDead,
+	"invalid_token":                     channelDead,
+	"channel_is_archived":               channelDead,
+	"user_not_found":                    channelDead,
+	"action_prohibited":                 channelDead,
+	"posting_to_general_channel_denied": channelDead,
+
+	"account_inactive":          installDead,
+	"token_revoked":             installDead,
+	"invalid_auth":              installDead,
+	"not_authed":                installDead,
+	"token_expired":             installDead,
+	"team_access_not_granted":   installDead,
+	"two_factor_setup_required": installDead,
+	"enterprise_is_restricted":  installDead,
+	"not_allowed_token_type":    installDead,
+	"missing_scope":             installDead,
+
+	"invalid_blocks":                    ourMistake,
+	"invalid_blocks_format":             ourMistake,
+	"msg_blocks_too_long":               ourMistake,
+	"msg_too_long":                      ourMistake,
+	"no_text":                           ourMistake,
+	"invalid_arguments":                 ourMistake,
+	"invalid_arg_name":                  ourMistake,
+	"invalid_array_arg":                 ourMistake,
+	"invalid_form_data":                 ourMistake,
+	"invalid_post_type":                 ourMistake,
+	"missing_post_type":                 ourMistake,
+	"invalid_charset":                   ourMistake,
+	"invalid_metadata_format":           ourMistake,
+	"invalid_metadata_schema":           ourMistake,
+	"metadata_too_large":                ourMistake,
+	"metadata_must_be_sent_from_app":    ourMistake,
+	"markdown_text_conflict":            ourMistake,
+	"too_many_attachments":              ourMistake,
+	"attachment_payload_limit_exceeded": ourMistake,
+	"unknown_method":                    ourMistake,
+	"method_deprecated":                 ourMistake,
+	"deprecated_endpoint":               ourMistake,
+	"invalid_payload":                   ourMistake,
+}
+
+// advice is what an operator can do about a code.
+var advice = map[string]string{
+	"channel_not_found": "the channel is gone, or private and the bot was not invited: /invite the bot there",
+	"not_in_channel":    "/invite the bot into the channel",
+	"missing_scope":     "add the scope to the Slack app and install it again",
+	"invalid_auth":      "the bot token is wrong: copy it again from OAuth & Permissions",
+	"token_revoked":     "the app was uninstalled: install it again and use the new token",
+	"no_service":        "the webhook was removed: make a new one",
+}
+
+// verdictOf is the table, with the family of restricted_action codes as one entry.
+func verdictOf(code string) verdict {
+	if strings.HasPrefix(code, "restricted_action") {
+		code = "restricted_action"
+	}
+	if v, ok := verdicts[code]; ok {
+		return v
+	}
+	return later
+}
+
+func (v verdict) sendError(code string, err error) *bot.SendError {
+	return &bot.SendError{Fault: v.fault, Scope: v.scope, Code: code, MaybeSent: v.maybeSent, Err: err}
+}
+
+// Codes of our own.
+const (
+	codeRateLimited  = "rate_limited"
+	codeNoReceipt    = "no_receipt"     // {"ok":false} without an error, or ok without a ts
+	codeBadAnswer    = "bad_answer"     // 200, but not what Slack says
+	codeBadPayload   = "bad_payload"    // refused by validate
+	codeNotSetUp     = "not_configured" // no token, or no URL
+	codeHostRefused  = "host_not_allowed"
+	codeContextEnded = "context_ended" // nothing was sent
+)
+
+// classifyAPI is the error of one call of the Web API, after an answer or none. The four forms of a rate limit (429 with and without
+// a whole number in Retry-After, and 200 with either code) become one.
+func classifyAPI(err error, head answer, now time.Time) *bot.SendError {
+	if head.status == 0 || head.cut && head.status == http.StatusOK {
+		return apihttp.TransportFault(err)
+	}
+	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok && head.status == http.StatusOK {
+		code := cleanCode(refused.Err)
+		fault := verdictOf(code).sendError(code, errors.New(explain(code, refused)))
+		if fault.Fault == bot.RateLimited {
+			fault.RetryAfter = apihttp.RetryAfter(head.header, now)
+		}
+		return fault
+	}
+	if head.status == http.StatusOK {
+		return unsure.sendError(codeBadAnswer, errors.New("Slack's answer is not the JSON it should be"))
+	}
+	return classifyStatus(head, now)
+}
+
+func explain(code string, refused slack.SlackErrorResponse) string {
+	text := "Slack says " + code
+	if more, ok := advice[code]; ok {
+		text += ": " + more
+	}
+	if refused.Needed != "" {
+		text += fmt.Sprintf(" (needed %s)", clip(apihttp.CleanText(refused.Needed), maxLabel))
+	}
+	for _, message := range refused.ResponseMetadata.Messages[:min(len(refused.ResponseMetadata.Messages), 5)] {
+		text += "; " + clip(apihttp.CleanText(message), maxLabel)
+	}
+	return text
+}
+
+// classifyStatus is an answer whose HTTP status is not 200 and whose body says nothing.
+func classifyStatus(head answer, now time.Time) *bot.SendError {
+	code := "http_" + strconv.Itoa(head.status)
+	err := fmt.Errorf("HTTP status %d", head.status)
+	switch {
+	case head.status == http.StatusTooManyRequests:
+		fault := limited.sendError(codeRateLimited, err)
+		fault.RetryAfter = apihttp.RetryAfter(head.header, now)
+		return fault
+	case head.status >= 500:
+		return unsure.sendError(code, err)
+	case head.status == http.StatusRequestEntityTooLarge:
+		return ourMistake.sendError(code, err)
+	case head.status >= 400:
+		return later.sendError(code, err)
+	}
+	return later.sendError(code, fmt.Errorf("%w: is the URL right?", err))
+}
+
+// classifyText is the answer of a webhook: "ok", or a code in plain text. A limit there is one channel's.
+func classifyText(head answer, body []byte, now time.Time) *bot.SendError {
+	text := strings.TrimSpace(string(body))
+	code := cleanCode(text)
+	v, known := verdicts[code]
+	switch {
+	case head.status == http.StatusOK && text == "ok":
+		return nil
+	case head.status == http.StatusTooManyRequests || v.fault == bot.RateLimited:
+		fault := classifyStatus(answer{status: http.StatusTooManyRequests, header: head.header}, now)
+		fault.Scope = bot.ScopeChannel
+		return fault
+	case known:
+		err := errors.New("Slack says " + code)
+		if more, ok := advice[code]; ok {
+			err = fmt.Errorf("%w: %s", err, more)
+		}
+		return v.sendError(code, err)
+	case head.status == http.StatusOK:
+		return unsure.sendError(codeBadAnswer, errors.New(`the webhook's answer is not "ok"`))
+	case head.status == http.StatusForbidden, head.status == http.StatusNotFound, head.status == http.StatusGone:
+		return channelDead.sendError("http_"+strconv.Itoa(head.status), fmt.Errorf("HTTP status %d: the webhook is not there any more", head.status))
+	case head.status == http.StatusBadRequest && code != codeUnknown:
+		return later.sendError(code, errors.New("Slack says "+code))
+	}
+	return classifyStatus(head, now)
+}
+
+const codeUnknown = "unknown_code"
+
+var codeForm = regexp.MustCompile(`^[a-z][a-z0-9_]{1,63}$`)
+
+// cleanCode keeps what becomes a metric label in the form of Slack's codes.
+func cleanCode(s string) string {
+	if codeForm.MatchString(s) {
+		return s
+	}
+	return codeUnknown
+}
+
+// ended is the error of a send whose context was over before anything left.
+func ended(ctx context.Context) *bot.SendError {
+	return later.sendError(codeContextEnded, ctx.Err())
+}

@@ -1,0 +1,99 @@
+package slack
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+// Hook serves /slack/commands, /slack/events and /slack/interactions. A request is read whole, its signature checked, then parsed.
+func (a *Adapter) Hook(in bot.Inbox) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/slack/commands", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.command(w, r, body, in) }))
+	mux.Handle("/slack/events", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.event(w, r, body, in) }))
+	// A click on a link button is reported too, and must be acknowledged or Slack shows a warning sign beside it.
+	mux.Handle("/slack/interactions", a.verified(func(http.ResponseWriter, *http.Request, []byte) {}))
+	return mux
+}
+
+func (a *Adapter) verified(next func(http.ResponseWriter, *http.Request, []byte)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "only POST", http.StatusMethodNotAllowed)
+			return
+		}
+		body, err := apihttp.ReadBody(w, r, apihttp.MaxInbound)
+		if errors.Is(err, apihttp.ErrTooLarge) {
+			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		if err != nil {
+			http.Error(w, "unreadable", http.StatusBadRequest)
+			return
+		}
+		if err := verify(a.cfg.SigningSecret, r.Header, body, a.now()); err != nil {
+			a.log.WarnContext(r.Context(), "request refused", "adapter", Name, "path", r.URL.Path, "err", err)
+			http.Error(w, "not from Slack", http.StatusUnauthorized)
+			return
+		}
+		next(w, r, body)
+	})
+}
+
+func (a *Adapter) command(w http.ResponseWriter, r *http.Request, body []byte, in bot.Inbox) {
+	cmd, responseURL, check, err := a.parseCommand(r, body)
+	switch {
+	case err != nil:
+		http.Error(w, "malformed command: "+err.Error(), http.StatusBadRequest)
+	case check: // Slack tries our certificate
+		w.WriteHeader(http.StatusOK)
+	default:
+		a.answer(w, r, in, cmd, responseURL)
+	}
+}
+
+// parseCommand reads the form of a slash command. check is true for Slack's ssl_check, which is no command.
+func (a *Adapter) parseCommand(r *http.Request, body []byte) (cmd bot.Command, responseURL bot.Secret, check bool, err error) {
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	slash, err := slack.SlashCommandParse(r)
+	if err != nil {
+		return cmd, "", false, errors.New("not a form")
+	}
+	if r.PostForm.Get("ssl_check") == "1" {
+		return cmd, "", true, nil
+	}
+	if slash.Command == "" || slash.TeamID == "" || slash.ChannelID == "" || slash.UserID == "" {
+		return cmd, "", false, errors.New("want command, team_id, channel_id and user_id")
+	}
+	id := slash.TriggerID
+	if id == "" {
+		id = r.Header.Get(headerSignature)
+	}
+	return bot.Command{
+		ID:      id,
+		Text:    commandText(slash.Command, slash.Text),
+		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: slash.TeamID, Address: slash.ChannelID, Name: slash.ChannelName},
+		Member:  bot.Member{ID: slash.UserID, Name: slash.UserName},
+		At:      a.now(),
+	}, bot.Secret(slash.ResponseURL), false, nil
+}
+
+// commandText is what the member meant: all our commands also stand behind /weeklybot, since short names may clash with other apps'.
+func commandText(command, text string) string {
+	text = strings.TrimSpace(text)
+	if command != "/weeklybot" {
+		return strings.TrimSpace(command + " " + text)
+	}
+	if text = strings.TrimPrefix(text, "/"); text == "" {
+		text = "help"
+	}
+	return "/" + text
+}

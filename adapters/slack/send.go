@@ -1,0 +1,118 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/slack-go/slack"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+// Send posts one part, once. The Receipt of an app's post is its ts; a webhook gives none.
+func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
+	if ctx.Err() != nil {
+		return "", ended(ctx)
+	}
+	pay := render(dst.Kind, p)
+	if err := validate(pay); err != nil {
+		return "", ourMistake.sendError(codeBadPayload, err)
+	}
+	if dst.Kind == KindWebhook {
+		if fault := a.postWebhook(ctx, dst.URL.Reveal(), pay); fault != nil {
+			return "", fault
+		}
+		return "", nil
+	}
+	ts, fault := a.postMessage(ctx, dst, pay)
+	if fault != nil {
+		return "", fault
+	}
+	return ts, nil
+}
+
+func (a *Adapter) postMessage(ctx context.Context, dst bot.Channel, pay payload) (bot.Receipt, *bot.SendError) {
+	if !a.cfg.Enabled() {
+		return "", installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
+	}
+	call := a.call(maxAPIAnswer)
+	_, ts, posted, err := call.api.PostMessageWithResponseContext(ctx, dst.Address, pay.options()...)
+	if err != nil {
+		return "", a.clean(classifyAPI(err, call.head, a.now()))
+	}
+	if ts == "" {
+		return "", unsure.sendError(codeNoReceipt, errors.New("Slack's answer names no message"))
+	}
+	if pay.ThreadTS != "" && posted.ThreadTimestamp == "" {
+		a.log.WarnContext(ctx, "part posted outside its thread: part 1 was deleted", "adapter", Name, "workspace", dst.Workspace, "channel", dst.Address)
+	}
+	return bot.Receipt(ts), nil
+}
+
+// postWebhook posts without the library, which throws the error code away. It serves response URLs as well.
+func (a *Adapter) postWebhook(ctx context.Context, url string, pay payload) *bot.SendError {
+	if url == "" {
+		return channelDead.sendError(codeNotSetUp, errors.New("the channel has no webhook URL"))
+	}
+	if err := apihttp.CheckURL(url, a.cfg.postHosts()); err != nil {
+		return channelDead.sendError(codeHostRefused, err)
+	}
+	body, err := encode(pay)
+	if err != nil {
+		return ourMistake.sendError(codeBadPayload, err)
+	}
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return channelDead.sendError(codeNotSetUp, apihttp.Redact(err, url))
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	status, header, text, err := apihttp.Do(ctx, a.http, req, maxTextAnswer)
+	if err != nil && !(status != 0 && status != http.StatusOK && errors.Is(err, apihttp.ErrTooLarge)) {
+		return apihttp.TransportFault(err)
+	}
+	return classifyText(answer{status: status, header: header}, text, a.now())
+}
+
+// clean takes the token out of an error's text, should Slack have repeated it.
+func (a *Adapter) clean(fault *bot.SendError) *bot.SendError {
+	fault.Err = apihttp.Redact(fault.Err, a.cfg.BotToken.Reveal())
+	return fault
+}
+
+// answer is what the library does not hand on: the head of Slack's answer.
+type answer struct {
+	status int
+	header http.Header
+	cut    bool // the body did not arrive whole
+}
+
+// call is one request through the library. A client of its own for each costs little and lets it see the answer's head.
+type call struct {
+	api  *slack.Client
+	http *http.Client
+	max  int64
+	head answer
+}
+
+func (a *Adapter) call(max int64) *call {
+	c := &call{http: a.http, max: max}
+	c.api = slack.New(a.cfg.BotToken.Reveal(), slack.OptionAPIURL(a.cfg.apiURL()), slack.OptionHTTPClient(c))
+	return c
+}
+
+// Do is the library's way out: once, bounded, without redirects.
+func (c *call) Do(req *http.Request) (*http.Response, error) {
+	status, header, body, err := apihttp.Do(req.Context(), c.http, req, c.max)
+	c.head = answer{status: status, header: header, cut: err != nil}
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		Status: http.StatusText(status), StatusCode: status, Header: header, Request: req,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}, nil
+}
