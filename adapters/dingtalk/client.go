@@ -1,0 +1,140 @@
+package dingtalk
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+const tokenHeader = "x-acs-dingtalk-access-token"
+
+// Paths below the two origins.
+const (
+	pathToken = "/v1.0/oauth2/accessToken"
+	pathGroup = "/v1.0/robot/groupMessages/send"
+	pathUsers = "/v1.0/robot/oToMessages/batchSend"
+)
+
+// Prefixes of an app channel's Address.
+const (
+	groupPrefix = "group:"
+	userPrefix  = "user:"
+)
+
+// post makes one call and reads the answer. done says whether a 2xx answer is one of acceptance.
+func (a *Adapter) post(ctx context.Context, url, token string, body []byte, done func(answer) bool) (answer, *judged) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, &judged{SendError: local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	if token != "" {
+		req.Header.Set(tokenHeader, token)
+	}
+	status, header, reply, err := apihttp.Do(ctx, a.http, req, maxAnswerBytes)
+	if err != nil {
+		return answer{}, &judged{SendError: apihttp.TransportFault(err)}
+	}
+	return judge(status, header, reply, a.now(), done)
+}
+
+func saysZero(ans answer) bool { return ans.ErrCode == "0" }
+
+func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) *bot.SendError {
+	body := encode(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p.Key, p.Part)))
+	return a.postWebhook(ctx, dst.URL, dst.Secret, body)
+}
+
+// postWebhook posts to a robot's URL or to a sessionWebhook.
+func (a *Adapter) postWebhook(ctx context.Context, raw, secret bot.Secret, body []byte) *bot.SendError {
+	if err := apihttp.CheckURL(raw.Reveal(), a.cfg.replyHosts()); err != nil {
+		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
+	}
+	url, err := signedURL(raw.Reveal(), secret.Reveal(), a.now())
+	if err != nil {
+		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
+	}
+	_, fault := a.post(ctx, url, "", body, saysZero)
+	if fault == nil {
+		return nil
+	}
+	if fault.token { // the token is the robot's own, in its URL: there is nothing to fetch
+		fault.Fault, fault.Scope = bot.Permanent, bot.ScopeChannel
+	}
+	fault.Err = apihttp.Redact(fault.Err, raw.Reveal(), secret.Reveal())
+	return fault.SendError
+}
+
+// call is one of the app robot's two.
+type call struct {
+	path string
+	body []byte
+}
+
+// appCall is the call that brings c to address.
+func (a *Adapter) appCall(address string, c card) (call, error) {
+	key, param := c.app()
+	if id, ok := strings.CutPrefix(address, groupPrefix); ok && id != "" {
+		return call{pathGroup, encode(groupCall{a.cfg.RobotCode, id, key, param})}, nil
+	}
+	if id, ok := strings.CutPrefix(address, userPrefix); ok && id != "" {
+		return call{pathUsers, encode(userCall{a.cfg.RobotCode, []string{id}, key, param})}, nil
+	}
+	return call{}, fmt.Errorf("address %q: want %s<openConversationId> or %s<staffId>", address, groupPrefix, userPrefix)
+}
+
+func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.Receipt, *bot.SendError) {
+	if !a.cfg.Enabled() {
+		return "", local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
+			fmt.Errorf("kind %s needs adapters.dingtalk.client_id, client_secret and robot_code", KindApp))
+	}
+	c, err := a.appCall(address, renderPart(p.Message, p.Part, p.Parts))
+	if err != nil {
+		return "", local(bot.Permanent, bot.ScopeChannel, codeBadChannel, err)
+	}
+	token, fault := a.tokens.get(ctx)
+	if fault != nil {
+		return "", fault
+	}
+	ans, judged := a.post(ctx, a.api+c.path, token, c.body, func(ans answer) bool { return ans.ProcessQueryKey != "" })
+	if judged != nil {
+		if judged.token {
+			a.tokens.drop(token)
+		}
+		judged.Err = apihttp.Redact(judged.Err, token)
+		return "", judged.SendError
+	}
+	return bot.Receipt(ans.ProcessQueryKey), undelivered(ans)
+}
+
+// undelivered is the fault of an accepted call that did not reach its person.
+func undelivered(ans answer) *bot.SendError {
+	switch {
+	case len(ans.InvalidStaff) > 0:
+		return local(bot.Permanent, bot.ScopeChannel, codeInvalidStaff, fmt.Errorf("the organisation has no such member, or the app is not visible to them"))
+	case len(ans.FlowControlled) > 0:
+		fault := local(bot.RateLimited, bot.ScopeChannel, codeFlowControl, fmt.Errorf("this member gets too many messages"))
+		fault.RetryAfter = minuteBlock
+		return fault
+	}
+	return nil
+}
+
+// fetchToken asks for the app's access token. Whatever fails here, nothing was posted.
+func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.SendError) {
+	body := encode(map[string]string{"appKey": a.cfg.ClientID, "appSecret": a.cfg.ClientSecret.Reveal()})
+	ans, fault := a.post(ctx, a.api+pathToken, "", body, func(ans answer) bool { return ans.AccessToken != "" })
+	if fault != nil {
+		fault.MaybeSent = false
+		fault.Err = apihttp.Redact(fault.Err, a.cfg.ClientSecret.Reveal())
+		return "", 0, fault.SendError
+	}
+	return ans.AccessToken, time.Duration(ans.ExpireIn) * time.Second, nil
+}

@@ -1,0 +1,40 @@
+package twin
+
+import "time"
+
+// The platform's limits. Source: open.dingtalk.com, custom-robots-send-group-messages, the-robot-sends-a-group-message,
+// how-to-process-api-throttling, dingtalk-application-development-platform-billing-model, appendix-b-proposals-for-rational-use-of-resources,
+// all read 2026-11; the size of a webhook's body from timonwong/prometheus-webhook-dingtalk issue 30.
+const (
+	perMinute    = 20    // posts of one group robot
+	blockMinutes = 10    // after too many
+	perSecond    = 20    // calls of one API
+	monthlyCalls = 5000  // calls of the app's API, standard edition
+	maxBody      = 20000 // bytes of a webhook's body
+	maxParam     = 15000 // bytes of msgParam
+	maxUsers     = 20    // of one batchSend
+	maxKeywords  = 10
+
+	tokenLife   = 7200 * time.Second
+	sessionLife = 90 * time.Minute
+	maxSkew     = time.Hour
+	hookTimeout = 2500 * time.Millisecond
+)
+
+// window counts what happened lately.
+type window struct{ times []time.Time }
+
+// admits says whether one more is within limit per length, and counts it if so. A negative limit admits all.
+func (w *window) admits(now time.Time, limit int, length time.Duration) bool {
+	if limit < 0 {
+		return true
+	}
+	for len(w.times) > 0 && !w.times[0].After(now.Add(-length)) {
+		w.times = w.times[1:]
+	}
+	if len(w.times) >= limit {
+		return false
+	}
+	w.times = append(w.times, now)
+	return true
+}
