@@ -24,8 +24,8 @@ import (
 // Update is the flag -update: write the golden files instead of comparing with them.
 var Update = flag.Bool("update", false, "rewrite golden files")
 
-// Patience is how long the suite waits for something that should happen at once. It is a deadline for hangs, not a measurement.
-const Patience = 20 * time.Second
+// patience is how long the suite waits for something that should happen at once: a deadline for hangs, not a measurement.
+var patience = 20 * time.Second
 
 // Harness is what an adapter brings to be tested.
 type Harness struct {

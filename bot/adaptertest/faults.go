@@ -120,7 +120,7 @@ func (s *suite) endsWhile(t *testing.T, kind bot.Kind, posting bool) {
 	}
 	ended(t, fault, context.Canceled, posting)
 
-	for _, life := range []time.Duration{100 * time.Millisecond, time.Second, Patience} { // a busy machine may need longer to call
+	for _, life := range []time.Duration{100 * time.Millisecond, time.Second, patience} { // a busy machine may need longer to call
 		fault, called := s.hangUntil(t, kind, posting, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithTimeout(ctx, life)
 			t.Cleanup(cancel)
@@ -162,14 +162,14 @@ func (s *suite) hangUntil(t *testing.T, kind bot.Kind, posting bool, over func(c
 		default:
 			return fault, false
 		}
-	case <-time.After(2 * Patience):
+	case <-time.After(2 * patience):
 		t.Fatal("Send called nobody")
 	}
 	select {
 	case fault := <-result:
 		return fault, true
-	case <-time.After(2 * Patience):
-		t.Fatalf("Send is still waiting %v after its context ended: give every request the context", 2*Patience)
+	case <-time.After(2 * patience):
+		t.Fatalf("Send is still waiting %v after its context ended: give every request the context", 2*patience)
 		return nil, true
 	}
 }

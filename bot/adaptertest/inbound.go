@@ -97,7 +97,7 @@ func serve(t *testing.T, handler http.Handler, r *http.Request) int {
 // wait returns once n commands have arrived: an adapter may answer the platform first.
 func (in *inbox) wait(t *testing.T, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if commands, _ := in.seen(); len(commands) >= n {
 			return
 		}
@@ -163,7 +163,7 @@ func cancelAfter(t *testing.T, l bot.Listener, after time.Duration) {
 		if err != nil {
 			t.Errorf("Listen = %v after cancel, want nil", err)
 		}
-	case <-time.After(Patience):
-		t.Fatalf("Listen is still running %v after cancel", Patience)
+	case <-time.After(patience):
+		t.Fatalf("Listen is still running %v after cancel", patience)
 	}
 }

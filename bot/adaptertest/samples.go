@@ -48,7 +48,7 @@ func oneItem() bot.Message {
 }
 
 func cjkAtLimit() bot.Message {
-	sentence := "集群升级之前先看一眼弃用的接口，再决定要不要动手。" // 25 characters, 75 bytes
+	sentence := "集群升级之前先看一眼弃用的接口，再决定要不要动手。" // 25 characters
 	return bot.Message{
 		Title:  strings.Repeat("长标题也要完整", 20) + "到此为止", // 144 characters
 		Notice: "长文一篇",
