@@ -5,6 +5,7 @@ type Query struct {
 	Text  string // what the person typed after the command
 	Limit int    // most hits wanted; 0 = 50
 	Hot   bool   // rank by relevance × recency instead of relevance alone
+	Lang  string // "zh" or "en": how topics are shown in Near; "" = as the text is written
 }
 
 // Hit is one item that answers a Query. The pointers lead into the Library and are not to be changed.

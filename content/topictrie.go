@@ -74,6 +74,9 @@ type Mention struct {
 
 // Matcher finds mentions. It holds scratch memory: one per goroutine. The zero value is ready.
 type Matcher struct {
+	// AnyCase lets a name that has an everyday meaning too count in any case, as in what a person types to search.
+	AnyCase bool
+
 	scan     words.Scanner
 	tokens   []matchToken
 	mentions []Mention
@@ -159,7 +162,7 @@ func (m *Matcher) walk(tr *trie, text string, k int) {
 		if node = next; node == 0 {
 			return
 		}
-		if topic := tr.ends[node].match(text[m.tokens[k].start:tok.end]); topic >= 0 {
+		if topic := tr.ends[node].match(text[m.tokens[k].start:tok.end], m.AnyCase); topic >= 0 {
 			m.mentions = append(m.mentions, Mention{
 				Topic: int(topic), First: k, Last: j, Start: int(m.tokens[k].start), End: int(tok.end),
 			})
@@ -167,8 +170,8 @@ func (m *Matcher) walk(tr *trie, text string, k int) {
 	}
 }
 
-func (e *end) match(raw string) int32 {
-	if e.cased >= 0 && e.topic < 0 && sameCase(raw, e.raw) {
+func (e *end) match(raw string, anyCase bool) int32 {
+	if e.cased >= 0 && e.topic < 0 && (anyCase || sameCase(raw, e.raw)) {
 		return e.cased
 	}
 	return e.topic

@@ -1,0 +1,138 @@
+package index
+
+import (
+	"cmp"
+	"hash/fnv"
+	"slices"
+	"sort"
+
+	"weeklybot/content"
+	"weeklybot/content/internal/words"
+)
+
+// The same article often stands in several issues. Two documents are one article when their canonical URLs are the same, or
+// their titles are, letters and digits alone compared and long enough to mean something.
+
+// minTitleLetters is how many letters a title needs to name one article; a Han character counts as two.
+const minTitleLetters = 16
+
+// articleKey is a URL or a title of one document.
+type articleKey struct {
+	hash uint64
+	doc  uint32
+}
+
+// ref is one document of an Index.
+type ref struct {
+	part int32
+	doc  uint32
+}
+
+func articleKeys(s *segment) []articleKey {
+	keys := make([]articleKey, 0, 2*len(s.docs))
+	for d := 1; d < len(s.docs); d++ {
+		it := s.docs[d].item
+		if u := content.CanonicalURL(it.URL); u != "" {
+			keys = append(keys, articleKey{hash("u", u), uint32(d)})
+		}
+		if t := titleKey(it.Title); t != "" {
+			keys = append(keys, articleKey{hash("t", t), uint32(d)})
+		}
+	}
+	slices.SortFunc(keys, func(a, b articleKey) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.doc, b.doc)) })
+	return slices.Clip(keys)
+}
+
+func hash(kind, s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(kind))
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// titleKey is the title's letters and digits; "" when there are too few of them.
+func titleKey(title string) string {
+	var key []byte
+	letters := 0
+	words.All(title, func(tok words.Token) {
+		key = append(key, tok.Text...)
+		letters += 2
+		if tok.Kind == words.Word {
+			letters += len(tok.Text) - 2
+		}
+	})
+	if letters < minTitleLetters {
+		return ""
+	}
+	return string(key)
+}
+
+// articles says which documents of an Index are one article.
+type articles struct {
+	group   [][]uint32 // by part and document: number of its group, 0 = alone
+	members [][]ref    // by group; the first is unused
+}
+
+// join finds the articles of part n, the newest, among its own documents and those of the parts before.
+func (a *articles) join(parts []part, n int) {
+	keys := parts[n].seg.keys
+	for k := 1; k < len(keys); k++ {
+		if keys[k].hash == keys[k-1].hash {
+			a.link(ref{int32(n), keys[k-1].doc}, ref{int32(n), keys[k].doc})
+		}
+	}
+	for p := range n {
+		older := parts[p].seg.keys
+		for _, key := range keys {
+			at := sort.Search(len(older), func(k int) bool { return older[k].hash >= key.hash })
+			if at < len(older) && older[at].hash == key.hash {
+				a.link(ref{int32(p), older[at].doc}, ref{int32(n), key.doc})
+			}
+		}
+	}
+}
+
+func (a *articles) groupOf(r ref) *uint32 { return &a.group[r.part][r.doc] }
+
+func (a *articles) link(x, y ref) {
+	if x == y {
+		return
+	}
+	gx, gy := *a.groupOf(x), *a.groupOf(y)
+	switch {
+	case gx == 0 && gy == 0:
+		*a.groupOf(x), *a.groupOf(y) = uint32(len(a.members)), uint32(len(a.members))
+		a.members = append(a.members, []ref{x, y})
+	case gx == gy:
+	case gx == 0:
+		a.add(gy, x)
+	case gy == 0:
+		a.add(gx, y)
+	default:
+		if len(a.members[gx]) < len(a.members[gy]) {
+			gx, gy = gy, gx
+		}
+		for _, r := range a.members[gy] {
+			a.add(gx, r)
+		}
+		a.members[gy] = nil
+	}
+}
+
+func (a *articles) add(group uint32, r ref) {
+	*a.groupOf(r) = group
+	a.members[group] = append(a.members[group], r)
+}
+
+// clone is a copy that can grow while others read the old one; with is how many documents the new last part has.
+func (a *articles) clone(with int) articles {
+	out := articles{group: make([][]uint32, 0, len(a.group)+1), members: slices.Clone(a.members)}
+	for _, g := range a.group {
+		out.group = append(out.group, slices.Clone(g))
+	}
+	for k, m := range out.members {
+		out.members[k] = slices.Clip(m)
+	}
+	out.group = append(out.group, make([]uint32, with))
+	return out
+}

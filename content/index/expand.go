@@ -1,0 +1,279 @@
+package index
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"weeklybot/content/internal/words"
+)
+
+// has says in how many documents term stands.
+func (x *Index) has(term string) int {
+	n := 0
+	for k := range x.parts {
+		if l, ok := x.parts[k].seg.lookup(term); ok {
+			n += int(l.n)
+		}
+	}
+	return n
+}
+
+// appendTerm adds term as an alternative if any document holds it.
+func (x *Index) appendTerm(alts []alternative, term string, weight float32) []alternative {
+	if x.has(term) > 0 && !slices.ContainsFunc(alts, func(a alternative) bool { return a.terms[0] == term }) {
+		alts = append(alts, alternative{terms: []string{term}, weight: weight})
+	}
+	return alts
+}
+
+// wordAlts are the terms that a typed Latin word stands for: itself and its inflections.
+func (x *Index) wordAlts(w string) []alternative {
+	alts := x.appendTerm(nil, w, exact)
+	for _, form := range inflections(w) {
+		alts = x.appendTerm(alts, form, inflected)
+	}
+	if v := version([]byte(w)); v != nil {
+		alts = x.appendTerm(alts, string(v), inflected)
+	}
+	if isNumber(w) { // 1.25 is also 1.25.3
+		alts = append(alts, x.prefixAlts(w+".", inflected)...)
+	}
+	return alts
+}
+
+func isNumber(w string) bool {
+	return strings.Trim(w, "0123456789.") == "" && strings.Contains(w, ".")
+}
+
+// inflections are the other forms of an English word, as far as endings tell; not all of them are words.
+func inflections(w string) []string {
+	if len(w) < 3 || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return nil
+	}
+	out := []string{w + "s", w + "es"}
+	if s := words.Singular(w); s != w {
+		out = append(out, s)
+	}
+	stems := []string{w}
+	for _, ending := range [...]string{"ing", "ed", "er", "ers"} {
+		if stem, ok := strings.CutSuffix(w, ending); ok && len(stem) >= 4 {
+			stems = append(stems, stem, stem+"e")
+			if n := len(stem); stem[n-1] == stem[n-2] {
+				stems = append(stems, stem[:n-1])
+			}
+		}
+	}
+	if stem, ok := strings.CutSuffix(w, "e"); ok && len(stem) >= 4 {
+		stems = append(stems, stem)
+	}
+	if len(w) >= 4 {
+		for _, stem := range stems {
+			out = append(out, stem, stem+"ing", stem+"ed", stem+"er", stem+"ers", stem+"s")
+			if strings.HasSuffix(stem, "y") {
+				out = append(out, stem[:len(stem)-1]+"ies")
+			}
+		}
+	}
+	return out
+}
+
+// prefixAlts are the most frequent terms that begin with prefix.
+func (x *Index) prefixAlts(prefix string, weight float32) []alternative {
+	type counted struct {
+		term string
+		n    uint32
+	}
+	count := map[string]uint32{}
+	for p := range x.parts {
+		v := &x.parts[p].seg.vocab
+		for k := v.from(prefix); k < v.len() && strings.HasPrefix(v.term(k), prefix); k++ {
+			count[v.term(k)] += v.terms[k].n
+		}
+	}
+	found := make([]counted, 0, len(count))
+	for t, n := range count {
+		found = append(found, counted{t, n})
+	}
+	slices.SortFunc(found, func(a, b counted) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.term, b.term)) })
+	var alts []alternative
+	for _, c := range found[:min(len(found), maxExpansions)] {
+		alts = append(alts, alternative{terms: []string{c.term}, weight: weight})
+	}
+	return alts
+}
+
+// guess reads a word that no document holds: as two words written together, else as a beginning.
+func (x *Index) guess(w string) (alts []alternative, means string) {
+	if x.topics.Knows(w) || len(w) < minPrefix {
+		return nil, ""
+	}
+	if a, b := x.splitWord(w); a != "" {
+		return []alternative{{terms: []string{a, b}, phrase: a + " " + b, weight: joinedWords}}, a + " " + b
+	}
+	if alts = x.prefixAlts(w, guessed); len(alts) > 0 {
+		return alts, w + "…"
+	}
+	return nil, ""
+}
+
+// splitWord finds the two words, both in use, that w is made of; the rarer of the two decides which cut is best.
+func (x *Index) splitWord(w string) (a, b string) {
+	best := 0
+	for k := 3; k+3 <= len(w); k++ {
+		if n := min(x.has(w[:k]), x.has(w[k:])); n > best {
+			best, a, b = n, w[:k], w[k:]
+		}
+	}
+	return a, b
+}
+
+// correct replaces each Latin word that neither the documents nor the topics know, and that is neither two words nor a
+// beginning, by the one word within one edit, if there is any.
+func (x *Index) correct(ws []word) (out []word, fixed bool) {
+	for k, w := range ws {
+		if w.kind != words.Word || w.star || len(w.text) < minTypo || x.topics.Knows(w.text) || len(x.wordAlts(w.text)) > 0 || x.neighbours(ws, k) {
+			continue
+		}
+		if alts, _ := x.guess(w.text); len(alts) > 0 {
+			continue
+		}
+		if better := x.nearest(w.text); better != "" {
+			if !fixed {
+				ws, fixed = slices.Clone(ws), true
+			}
+			ws[k].text = better
+		}
+	}
+	return ws, fixed
+}
+
+// neighbours says whether word k written together with the one before or behind it is a term or a topic's word.
+func (x *Index) neighbours(ws []word, k int) bool {
+	known := func(a, b int) bool {
+		if a < 0 || b >= len(ws) || ws[a].kind != words.Word || ws[b].kind != words.Word {
+			return false
+		}
+		one := ws[a].text + ws[b].text
+		return x.topics.Knows(one) || x.has(one) > 0
+	}
+	return known(k-1, k) || known(k, k+1)
+}
+
+// nearest is the best word within one edit of w: the name of a topic before any other, then the more frequent.
+func (x *Index) nearest(w string) string {
+	best, bestScore := "", 0
+	try := func(cand string, score int) {
+		if score > bestScore || score == bestScore && cand < best {
+			best, bestScore = cand, score
+		}
+	}
+	for sym := range x.topics.EachWord {
+		if len(sym) >= minTypo && sym[0] == w[0] && oneEdit(sym, w) {
+			try(sym, 1<<30+x.has(sym))
+		}
+	}
+	if best != "" || len(w) < minFreeTypo {
+		return best
+	}
+	for p := range x.parts {
+		v := &x.parts[p].seg.vocab
+		for k := v.from(w[:1]); k < v.len(); k++ {
+			t := v.term(k)
+			if t[0] != w[0] {
+				break
+			}
+			if oneEdit(t, w) {
+				try(t, x.has(t))
+			}
+		}
+	}
+	return best
+}
+
+// oneEdit says whether a and b differ by one letter put in, left out, changed or swapped with its neighbour.
+func oneEdit(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 || a == b {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) < len(b) {
+		return a[i:] == b[i+1:]
+	}
+	if a[i+1:] == b[i+1:] {
+		return true
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}
+
+// minSplit is how many characters a Han run must have to be several words, and minStrict how many hits make it needless to
+// try: who asks for 镜像扫描 wants that, and only when there is little of it items with 镜像 and 扫描 apart.
+const (
+	minSplit  = 4
+	minStrict = 10
+)
+
+// loosen reads long Han runs as several words.
+func loosen(x *Index, groups []group) []group {
+	out := slices.Clone(groups)
+	for k, g := range out {
+		if g.topic || len(g.alts) != 1 || g.alts[0].phrase == "" {
+			continue
+		}
+		parts := x.segment([]rune(g.typed))
+		if len(parts) < 2 {
+			continue
+		}
+		a := alternative{weight: loosely}
+		for _, part := range parts {
+			a.terms = append(a.terms, hanAlternative(part, 1).terms...)
+		}
+		g.alts = append(slices.Clone(g.alts), a)
+		out[k] = g
+	}
+	return out
+}
+
+// segment cuts a run into words of two and three characters so that the rarest of them is as frequent as can be; nil when
+// some part stands in no document.
+func (x *Index) segment(run []rune) []string {
+	if len(run) > 4*minSplit {
+		return nil
+	}
+	type cut struct {
+		worth int
+		size  int
+	}
+	best := make([]cut, len(run)+1) // by end
+	best[0].worth = 1 << 30
+	for end := 2; end <= len(run); end++ {
+		for size := 2; size <= min(3, end); size++ {
+			before := best[end-size].worth
+			if before == 0 {
+				continue
+			}
+			worth := 1 << 30
+			for _, pair := range hanAlternative(string(run[end-size:end]), 1).terms {
+				worth = min(worth, x.has(pair))
+			}
+			if worth = min(worth, before); worth > best[end].worth {
+				best[end] = cut{worth, size}
+			}
+		}
+	}
+	if best[len(run)].worth == 0 {
+		return nil
+	}
+	var parts []string
+	for end := len(run); end > 0; end -= best[end].size {
+		parts = append(parts, string(run[end-best[end].size:end]))
+	}
+	slices.Reverse(parts)
+	return parts
+}

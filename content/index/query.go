@@ -1,0 +1,333 @@
+package index
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"weeklybot/content"
+	"weeklybot/content/internal/words"
+)
+
+// Bounds of a query: what is behind them is not read.
+const (
+	maxQueryRunes = 200
+	maxGroups     = 16
+	maxExpansions = 48 // terms that one prefix stands for
+	minPrefix     = 4  // letters that must be typed before an unknown word is read as a beginning
+	minTypo       = 4  // letters a mistyped word must have
+	minFreeTypo   = 6  // letters it must have to be read as something else than the name of a topic
+)
+
+// How much a match counts that is not what was typed.
+const (
+	exact       = 1.0
+	inflected   = 0.85
+	joinedWords = 0.95
+	guessed     = 0.7
+	loosely     = 0.5
+	contextual  = 0.12
+)
+
+// group is one thing that the query asks for; an item must match each. Its alternatives are ways to match.
+type group struct {
+	typed string // as shown in Why
+	means string // what it was read as, when that differs
+	alts  []alternative
+	topic bool
+}
+
+// alternative is one way to match a group: all terms must be there, and the phrase too if there is one.
+type alternative struct {
+	terms  []string
+	phrase string // folded; "" = the terms alone decide
+	weight float32
+}
+
+// asked is a query taken apart.
+type asked struct {
+	groups []group
+	loose  []group // the same, with long Han runs read as several words; nil when there are none
+	whole  string  // the folded text, for items that say just this
+}
+
+// word is one token of the query, in a form that can be kept.
+type word struct {
+	text   string
+	kind   words.Kind
+	spaced bool // apart from the token before
+	star   bool // kube*
+	start  int
+	end    int
+}
+
+func (x *Index) ask(text string) asked {
+	text = clip(text, maxQueryRunes)
+	ws := queryWords(text)
+	ws, fixed := x.correct(ws)
+	if fixed {
+		text = rejoin(ws)
+		ws = keepStars(queryWords(text), ws)
+	}
+	q := asked{whole: words.Fold(text)}
+	p := queryParser{x: x, ws: ws, text: text}
+	p.parse()
+	q.groups = dropIdle(p.groups)
+	q.groups = q.groups[:min(len(q.groups), maxGroups)]
+	if p.split {
+		q.loose = loosen(x, q.groups)
+	}
+	return q
+}
+
+func clip(text string, runes int) string {
+	if len(text) <= runes {
+		return text
+	}
+	n := 0
+	for at := range text {
+		if n == runes {
+			return text[:at]
+		}
+		n++
+	}
+	return text
+}
+
+func queryWords(text string) []word {
+	var out []word
+	words.All(text, func(t words.Token) {
+		out = append(out, word{
+			text: string(t.Text), kind: t.Kind, spaced: t.Spaced, star: t.End < len(text) && text[t.End] == '*', start: t.Start, end: t.End,
+		})
+	})
+	return out
+}
+
+// rejoin writes corrected words as text again.
+func rejoin(ws []word) string {
+	var b strings.Builder
+	for k, w := range ws {
+		if k > 0 && w.spaced {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w.text)
+	}
+	return b.String()
+}
+
+func keepStars(ws, from []word) []word {
+	if len(ws) == len(from) {
+		for k := range ws {
+			ws[k].star = from[k].star
+		}
+	}
+	return ws
+}
+
+// queryParser turns words into groups.
+type queryParser struct {
+	x      *Index
+	ws     []word
+	text   string
+	groups []group
+	split  bool // a Han run is long enough to be several words
+}
+
+func (p *queryParser) parse() {
+	m := content.Matcher{AnyCase: true}
+	mentions := longest(m.Mentions(p.x.topics, p.text))
+	mentions = p.keepWhole(mentions)
+	for k := 0; k < len(p.ws) && len(p.groups) <= 2*maxGroups; {
+		if len(mentions) > 0 && mentions[0].First == k {
+			p.topicGroup(mentions[0])
+			k = mentions[0].Last + 1
+			mentions = mentions[1:]
+			continue
+		}
+		stop := len(p.ws)
+		if len(mentions) > 0 {
+			stop = mentions[0].First
+		}
+		if p.ws[k].kind == words.Word {
+			p.wordGroup(k, stop)
+			k++
+			continue
+		}
+		end := p.runEnd(k, stop)
+		p.hanGroup(p.ws[k:end])
+		k = end
+	}
+}
+
+// longest leaves out mentions inside others and those that a longer one of the same beginning covers.
+func longest(mentions []content.Mention) []content.Mention {
+	var out []content.Mention
+	for _, m := range mentions {
+		if !m.Nested {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// runEnd is the end of the Han run that begins at k.
+func (p *queryParser) runEnd(k, stop int) int {
+	end := k + 1
+	for end < stop && p.ws[end].kind == words.Char && !p.ws[end].spaced {
+		end++
+	}
+	return end
+}
+
+// keepWhole drops the mentions inside a Han run that would leave a single character of it behind: 安全带 is no 安全 with
+// something else.
+func (p *queryParser) keepWhole(mentions []content.Mention) []content.Mention {
+	covered := make([]bool, len(p.ws))
+	for _, m := range mentions {
+		for k := m.First; k <= m.Last; k++ {
+			covered[k] = true
+		}
+	}
+	for a := 0; a < len(p.ws); {
+		if p.ws[a].kind != words.Char {
+			a++
+			continue
+		}
+		b := p.runEnd(a, len(p.ws))
+		if p.leavesOne(a, b, covered) {
+			mentions = slices.DeleteFunc(mentions, func(m content.Mention) bool { return m.First >= a && m.Last < b })
+		}
+		a = b
+	}
+	return mentions
+}
+
+// leavesOne says whether a single character that is no particle stands uncovered between covered ones or borders of [a, b).
+func (p *queryParser) leavesOne(a, b int, covered []bool) bool {
+	gap := 0
+	for k := a; k <= b; k++ {
+		if k < b && !covered[k] && !isParticle(p.ws[k].text) {
+			gap++
+			continue
+		}
+		if gap == 1 {
+			return true
+		}
+		gap = 0
+	}
+	return false
+}
+
+func (p *queryParser) topicGroup(m content.Mention) {
+	name := p.x.topics.Name(m.Topic)
+	g := group{typed: p.text[m.Start:m.End], topic: true, alts: []alternative{{terms: []string{topicMark + name}, weight: exact}}}
+	if !strings.EqualFold(g.typed, name) {
+		g.means = name
+	}
+	p.groups = append(p.groups, g)
+}
+
+// wordGroup is the Latin word k, with its inflections, and written together with its neighbours.
+func (p *queryParser) wordGroup(k, stop int) {
+	w := p.ws[k]
+	g := group{typed: w.text}
+	if w.star {
+		g.alts = p.x.prefixAlts(w.text, exact)
+		p.groups = append(p.groups, g)
+		return
+	}
+	g.alts = p.x.wordAlts(w.text)
+	if k > 0 && p.ws[k-1].kind == words.Word {
+		g.alts = p.x.appendTerm(g.alts, p.ws[k-1].text+w.text, joinedWords)
+	}
+	if k+1 < stop && p.ws[k+1].kind == words.Word {
+		g.alts = p.x.appendTerm(g.alts, w.text+p.ws[k+1].text, joinedWords)
+	}
+	if len(g.alts) == 0 {
+		g.alts, g.means = p.x.guess(w.text)
+	}
+	p.groups = append(p.groups, g)
+}
+
+// hanGroup is one Han run: particles part it, the rest are phrases.
+func (p *queryParser) hanGroup(run []word) {
+	for len(run) > 0 {
+		if isParticle(run[0].text) && len(run) > 1 {
+			run = run[1:]
+			continue
+		}
+		end := slices.IndexFunc(run[1:], func(w word) bool { return isParticle(w.text) }) + 1
+		if end == 0 {
+			end = len(run)
+		}
+		p.phrase(run[:end])
+		run = run[end:]
+		if len(run) == 1 && isParticle(run[0].text) {
+			return
+		}
+	}
+}
+
+func (p *queryParser) phrase(run []word) {
+	var b strings.Builder
+	for _, w := range run {
+		b.WriteString(w.text)
+	}
+	text := b.String()
+	g := group{typed: text}
+	if len(run) == 1 {
+		g.alts = p.x.prefixAlts(text, exact)
+	} else {
+		g.alts = []alternative{hanAlternative(text, exact)}
+	}
+	p.split = p.split || len(run) >= minSplit
+	p.groups = append(p.groups, g)
+}
+
+// hanAlternative matches a Han phrase: its pairs of characters, and when there are several, the phrase itself.
+func hanAlternative(text string, weight float32) alternative {
+	runes := []rune(text)
+	a := alternative{weight: weight}
+	for k := 0; k+1 < len(runes); k++ {
+		if pair := string(runes[k : k+2]); !slices.Contains(a.terms, pair) {
+			a.terms = append(a.terms, pair)
+		}
+	}
+	if len(runes) > 2 {
+		a.phrase = text
+	}
+	return a
+}
+
+// particles join words and mean nothing alone.
+const particles = "的了和与及或在是之吗呢吧"
+
+func isParticle(s string) bool {
+	return strings.Contains(particles, s) && utf8.RuneCountInString(s) == 1
+}
+
+// idle words say nothing about what is asked; they count only when nothing else is there.
+var idle = map[string]bool{
+	"a": true, "an": true, "the": true, "of": true, "in": true, "on": true, "for": true, "to": true, "and": true, "or": true, "with": true, "is": true,
+	"are": true, "was": true, "be": true, "how": true, "what": true, "about": true, "by": true, "from": true, "as": true, "at": true, "this": true,
+	"that": true, "it": true, "its": true, "do": true, "does": true, "i": true, "my": true, "we": true, "our": true, "you": true, "your": true,
+	"关于": true, "如何": true, "怎么": true, "怎样": true, "什么": true, "哪些": true, "一些": true, "有关": true, "相关": true,
+}
+
+func dropIdle(groups []group) []group {
+	kept := slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return idle[g.typed] })
+	if len(kept) == 0 {
+		kept = groups
+	}
+	var out []group
+	for _, g := range kept {
+		same := func(o group) bool {
+			return len(o.alts) > 0 && len(g.alts) > 0 && slices.Equal(o.alts[0].terms, g.alts[0].terms) && o.alts[0].phrase == g.alts[0].phrase
+		}
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, g)
+		}
+	}
+	return out
+}

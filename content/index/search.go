@@ -1,0 +1,341 @@
+package index
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"weeklybot/content"
+	"weeklybot/content/internal/words"
+)
+
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+	nearTopics   = 5
+)
+
+// Recency halves every halfLife, measured from the newest issue, but an old article never counts less than leastRecency: among
+// old ones relevance decides, not whether they are five years old or six. Undated pages, which grow, count as one halfLife old.
+const (
+	halfLifeWeeks = 8
+	leastRecency  = 0.25
+	undated       = 0.5
+)
+
+// saysJust is how much more an item counts whose title holds the whole query as it was typed.
+const saysJust = 1.3
+
+// Search answers q. Every group of words must match an item, in its title, its section's heading or its text, nested entries
+// included; one group of several may be matched by the name of the issue instead.
+func (x *Index) Search(q content.Query) content.Result {
+	limit := q.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	limit = min(limit, maxLimit)
+	a := x.ask(q.Text)
+	c := x.scratch.Get().(*collector)
+	defer x.scratch.Put(c)
+	c.reset(x, limit, q.Hot)
+	x.collect(c, a.groups)
+	if a.loose != nil && c.total < minStrict {
+		x.widen(c, a)
+	}
+	res := content.Result{Total: c.total, Hits: x.hits(c, a)}
+	if len(res.Hits) == 0 {
+		res.Near = x.near(q)
+	}
+	return res
+}
+
+// widen adds what the loose reading finds behind what the strict one found.
+func (x *Index) widen(c *collector, a asked) {
+	c.reset(x, c.limit, c.hot)
+	x.collect(c, a.loose)
+}
+
+// collect runs the groups over every part.
+func (x *Index) collect(c *collector, groups []group) {
+	if len(groups) == 0 {
+		return
+	}
+	idf := make([]float32, len(groups))
+	for k, g := range groups {
+		idf[k] = x.rarity(g)
+	}
+	for n := range x.parts {
+		x.collectPart(c, n, groups, idf)
+	}
+	c.closeGroups(x)
+}
+
+// rarity is the weight of a group (BM25's idf): the fewer documents match, the more each match says.
+func (x *Index) rarity(g group) float32 {
+	n := 0
+	for k := range x.parts {
+		if m := x.parts[k].seg.matcherFor(g, false); m != nil {
+			n += m.cost()
+		}
+	}
+	n = min(n, x.docs)
+	return float32(math.Log(1 + (float64(x.docs)-float64(n)+0.5)/(float64(n)+0.5)))
+}
+
+func (x *Index) collectPart(c *collector, n int, groups []group, idf []float32) {
+	p := &x.parts[n]
+	ms := make([]matcher, len(groups))
+	for k, g := range groups {
+		if ms[k] = p.seg.matcherFor(g, len(groups) > 1); ms[k] == nil {
+			return
+		}
+	}
+	c.part, c.recency = n, nil
+	if c.hot {
+		c.recency = p.recency
+	}
+	if cur, ok := ms[0].(*cursor); ok && len(ms) == 1 {
+		c.single(p, x.arts.group[n], cur, idf[0])
+		return
+	}
+	c.several(p, x.arts.group[n], ms, idf)
+}
+
+// several is the general way: the rarest matcher leads, the others follow.
+func (c *collector) several(p *part, articleOf []uint32, ms []matcher, idf []float32) {
+	order := make([]int, len(ms))
+	for k := range order {
+		order[k] = k
+	}
+	slices.SortFunc(order, func(a, b int) int { return ms[a].cost() - ms[b].cost() })
+	lead := ms[order[0]]
+docs:
+	for d := lead.next(); d != noDoc; {
+		for _, k := range order[1:] {
+			if there := ms[k].seek(d); there != d {
+				d = lead.seek(there)
+				continue docs
+			}
+		}
+		if !p.dead.has(d) {
+			score, where, own := float32(0), uint64(0), uint8(0)
+			for k, m := range ms {
+				v, f := m.value()
+				score += v * idf[k]
+				where |= uint64(f) << (4 * k)
+				own |= f &^ inContext
+			}
+			if own != 0 {
+				c.take(p, articleOf[d], d, score, where)
+			}
+		}
+		d = lead.next()
+	}
+}
+
+// single is the fast way for one term.
+func (c *collector) single(p *part, articleOf []uint32, cur *cursor, idf float32) {
+	for d := cur.next(); d != noDoc; d = cur.next() {
+		if p.dead.has(d) {
+			continue
+		}
+		score := float32(cur.weight) * (1.0 / maxWeight) * idf
+		if c.recency == nil && articleOf[d] == 0 && score < c.least {
+			c.total++
+			continue
+		}
+		c.take(p, articleOf[d], d, score, uint64(cur.fields))
+	}
+}
+
+// found is one document on its way to be a hit.
+type found struct {
+	ref
+	score float32
+	where uint64 // fields by group, four bits each
+	day   int32
+}
+
+// before orders found documents: better, newer, earlier in the part.
+func (f *found) before(o *found) int {
+	return cmp.Or(cmp.Compare(o.score, f.score), cmp.Compare(o.day, f.day), cmp.Compare(o.part, f.part), cmp.Compare(f.doc, o.doc))
+}
+
+// collector keeps the best documents, one of each article. It is scratch memory: one search at a time.
+type collector struct {
+	limit   int
+	hot     bool
+	total   int
+	least   float32 // score that a document must reach now
+	best    []found // a heap, the worst first
+	part    int
+	recency []float32
+
+	article []found // by group: its best document
+	touched []uint32
+}
+
+func (c *collector) reset(x *Index, limit int, hot bool) {
+	c.limit, c.hot, c.total, c.least = limit, hot, 0, 0
+	c.best, c.touched = c.best[:0], c.touched[:0]
+	if len(c.article) < len(x.arts.members) {
+		c.article = make([]found, len(x.arts.members))
+	}
+}
+
+func (c *collector) take(p *part, article, doc uint32, score float32, where uint64) {
+	issue := p.seg.docs[doc].issue
+	if c.recency != nil {
+		score *= c.recency[issue]
+	}
+	f := found{ref{int32(c.part), doc}, score, where, p.seg.issues[issue].day}
+	if article == 0 {
+		c.total++
+		c.keep(f)
+		return
+	}
+	old := &c.article[article]
+	if old.doc == 0 {
+		c.total++
+		c.touched = append(c.touched, article)
+		*old = f
+	} else if f.before(old) < 0 {
+		*old = f
+	}
+}
+
+// closeGroups lets the best document of each article compete.
+func (c *collector) closeGroups(x *Index) {
+	for _, g := range c.touched {
+		c.keep(c.article[g])
+		c.article[g] = found{}
+	}
+	c.touched = c.touched[:0]
+}
+
+func (c *collector) keep(f found) {
+	if len(c.best) < c.limit {
+		c.best = append(c.best, f)
+		c.up(len(c.best) - 1)
+	} else if f.before(&c.best[0]) < 0 {
+		c.best[0] = f
+		c.down(0)
+	}
+	if len(c.best) == c.limit {
+		c.least = c.best[0].score
+	}
+}
+
+func (c *collector) up(k int) {
+	for k > 0 {
+		up := (k - 1) / 2
+		if c.best[up].before(&c.best[k]) >= 0 {
+			return
+		}
+		c.best[up], c.best[k] = c.best[k], c.best[up]
+		k = up
+	}
+}
+
+func (c *collector) down(k int) {
+	for {
+		worst := k
+		for _, child := range [...]int{2*k + 1, 2*k + 2} {
+			if child < len(c.best) && c.best[child].before(&c.best[worst]) > 0 {
+				worst = child
+			}
+		}
+		if worst == k {
+			return
+		}
+		c.best[k], c.best[worst] = c.best[worst], c.best[k]
+		k = worst
+	}
+}
+
+// hits turns what was found into the answer, best first.
+func (x *Index) hits(c *collector, a asked) []content.Hit {
+	if len(a.groups) > 1 || strings.ContainsRune(a.whole, ' ') {
+		for k := range c.best {
+			if phraseIn(words.Fold(x.item(c.best[k].ref).Title), a.whole) {
+				c.best[k].score *= saysJust
+			}
+		}
+	}
+	slices.SortFunc(c.best, func(f, g found) int { return f.before(&g) })
+	out := make([]content.Hit, 0, len(c.best))
+	for _, f := range c.best {
+		seg := x.parts[f.part].seg
+		d := &seg.docs[f.doc]
+		out = append(out, content.Hit{
+			Item: d.item, Section: seg.section(f.doc), Issue: seg.issues[d.issue].issue,
+			Score: math.Round(float64(f.score)*1e4) / 1e4, Why: why(a.groups, f.where), Also: x.also(f.ref),
+		})
+	}
+	return out
+}
+
+func (x *Index) item(r ref) *content.Item { return x.parts[r.part].seg.docs[r.doc].item }
+
+// also are the other places where the article of r stands, newest first.
+func (x *Index) also(r ref) []content.Ref {
+	group := x.arts.group[r.part][r.doc]
+	if group == 0 {
+		return nil
+	}
+	var out []content.Ref
+	for _, m := range x.arts.members[group] {
+		if p := &x.parts[m.part]; m != r && !p.dead.has(m.doc) {
+			d := &p.seg.docs[m.doc]
+			out = append(out, content.Ref{Item: d.item, Issue: p.seg.issues[d.issue].issue})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b content.Ref) int { return cmp.Compare(b.Issue.Date, a.Issue.Date) })
+	return out
+}
+
+var fieldNames = [...]string{"title", "heading", "text", "issue"}
+
+// why says which words matched where: "k8s → kubernetes (title, text) · 双栈 (title)".
+func why(groups []group, where uint64) string {
+	var b strings.Builder
+	for k, g := range groups {
+		if k > 0 {
+			b.WriteString(" · ")
+		}
+		b.WriteString(g.typed)
+		if g.means != "" {
+			b.WriteString(" → " + g.means)
+		}
+		sep := " ("
+		for bit, name := range fieldNames {
+			if where>>(4*k)&(1<<bit) != 0 {
+				b.WriteString(sep + name)
+				sep = ", "
+			}
+		}
+		if sep != " (" {
+			b.WriteByte(')')
+		}
+	}
+	return b.String()
+}
+
+func dayOf(t time.Time) int32 { return int32(t.Unix() / int64(24*time.Hour/time.Second)) }
+
+// recency is the factor of each issue of a segment.
+func (x *Index) recency(s *segment) []float32 {
+	out := make([]float32, len(s.issues))
+	for n := range s.issues {
+		day := s.issues[n].day
+		if day == noDay {
+			out[n] = undated
+			continue
+		}
+		weeks := float64(x.newest-day) / 7
+		out[n] = float32(max(leastRecency, math.Exp2(-weeks/halfLifeWeeks)))
+	}
+	return out
+}

@@ -1,0 +1,271 @@
+package index
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"weeklybot/content"
+)
+
+// segment is an immutable index over some issues. Documents are numbered from 1, newest issue first.
+type segment struct {
+	issues []issueDocs
+	docs   []document // by number; the first is unused
+	vocab  vocabulary
+	blob   []byte
+	skips  []skip
+	about  map[string][]int32 // terms of series and issue title → issues
+	keys   []articleKey       // ordered by hash
+}
+
+type issueDocs struct {
+	issue      *content.Issue
+	day        int32  // days since 1970, noDay when undated
+	first, end uint32 // documents, end not included
+}
+
+const noDay = math.MinInt32
+
+type document struct {
+	item    *content.Item
+	issue   int32
+	section int32
+}
+
+// vocabulary is the ordered terms of a segment and where their lists are.
+type vocabulary struct {
+	text  string
+	terms []termEntry // one more than there are terms: the last marks the ends
+}
+
+type termEntry struct {
+	text uint32 // offset in vocabulary.text
+	list uint32 // offset in segment.blob
+	skip uint32 // offset in segment.skips
+	n    uint32 // documents
+}
+
+func (v *vocabulary) len() int { return len(v.terms) - 1 }
+
+func (v *vocabulary) term(k int) string { return v.text[v.terms[k].text:v.terms[k+1].text] }
+
+// from is the number of the first term that is not before term.
+func (v *vocabulary) from(term string) int {
+	return sort.Search(v.len(), func(k int) bool { return v.term(k) >= term })
+}
+
+func (v *vocabulary) find(term string) (int, bool) {
+	k := v.from(term)
+	return k, k < v.len() && v.term(k) == term
+}
+
+func (s *segment) list(k int) list {
+	a, b := s.vocab.terms[k], s.vocab.terms[k+1]
+	return list{b: s.blob[a.list:b.list], skips: s.skips[a.skip:b.skip], n: a.n}
+}
+
+func (s *segment) lookup(term string) (list, bool) {
+	k, ok := s.vocab.find(term)
+	if !ok {
+		return list{}, false
+	}
+	return s.list(k), true
+}
+
+func (s *segment) section(doc uint32) *content.Section {
+	d := &s.docs[doc]
+	return &s.issues[d.issue].issue.Sections[d.section]
+}
+
+// builder makes one segment.
+type builder struct {
+	seg     *segment
+	reader  textReader
+	ids     map[string]uint32
+	lists   []listWriter
+	tf      []counts // by term, of the document at hand
+	touched []uint32
+	field   int
+}
+
+// counts are how often a term stands in each field of one document.
+type counts [3]uint16
+
+const (
+	titleField = iota
+	headingField
+	bodyField
+)
+
+// How much a term in a field counts (BM25F): a title says what an item is about, a heading what its section is about. A
+// length is in words; a field longer than the usual length makes each of its words count less, by the share given.
+const (
+	titleBoost, headingBoost, bodyBoost = 6.0, 1.5, 1.0
+	usualTitle, titleLengthShare        = 10.0, 0.3
+	usualBody, bodyLengthShare          = 50.0, 0.6
+	saturation                          = 2.0
+)
+
+func buildSegment(issues []*content.Issue, topics *content.Topics) *segment {
+	b := builder{
+		seg:    &segment{docs: make([]document, 1), about: map[string][]int32{}},
+		reader: textReader{topics: topics},
+		ids:    map[string]uint32{},
+	}
+	for _, i := range issues {
+		b.issue(i)
+	}
+	b.finish()
+	return b.seg
+}
+
+func (b *builder) issue(i *content.Issue) {
+	n := int32(len(b.seg.issues))
+	at := issueDocs{issue: i, day: noDay, first: uint32(len(b.seg.docs))}
+	if t, ok := i.Day(); ok {
+		at.day = int32(t.Unix() / int64(24*time.Hour/time.Second))
+	}
+	for s := range i.Sections {
+		sec := &i.Sections[s]
+		if sec.Kind == content.SectionMeta {
+			continue
+		}
+		for k := range sec.Items {
+			b.seg.docs = append(b.seg.docs, document{&sec.Items[k], n, int32(s)})
+			b.item(sec, &sec.Items[k])
+		}
+	}
+	at.end = uint32(len(b.seg.docs))
+	b.seg.issues = append(b.seg.issues, at)
+	b.aboutIssue(n, i)
+}
+
+// aboutIssue notes what the issue as a whole is about: "rust" for every item of This Week in Rust.
+func (b *builder) aboutIssue(n int32, i *content.Issue) {
+	for _, text := range [...]string{i.Series, i.Title} {
+		b.reader.read(text, func(term []byte) {
+			l := b.seg.about[string(term)]
+			if len(l) == 0 || l[len(l)-1] != n {
+				b.seg.about[string(term)] = append(l, n)
+			}
+		})
+	}
+}
+
+func (b *builder) item(sec *content.Section, it *content.Item) {
+	title := b.read(titleField, it.Title)
+	for _, tag := range it.Tags {
+		b.read(titleField, tag)
+	}
+	b.read(headingField, sec.Heading)
+	for _, h := range sec.Path {
+		b.read(headingField, h)
+	}
+	body := b.read(bodyField, it.Text) + b.read(bodyField, it.By)
+	for k := range it.Items {
+		body += b.nested(&it.Items[k])
+	}
+	b.post(uint32(len(b.seg.docs)-1), title, body)
+}
+
+func (b *builder) nested(it *content.Item) float64 {
+	length := b.read(bodyField, it.Title) + b.read(bodyField, it.Text)
+	for k := range it.Items {
+		length += b.nested(&it.Items[k])
+	}
+	return length
+}
+
+func (b *builder) read(field int, text string) float64 {
+	if text == "" {
+		return 0
+	}
+	b.field = field
+	return b.reader.read(text, b.count)
+}
+
+func (b *builder) count(term []byte) {
+	id, ok := b.ids[string(term)]
+	if !ok {
+		id = uint32(len(b.lists))
+		b.ids[string(term)] = id
+		b.lists = append(b.lists, listWriter{})
+		b.tf = append(b.tf, counts{})
+	}
+	c := &b.tf[id]
+	if *c == (counts{}) {
+		b.touched = append(b.touched, id)
+	}
+	if c[b.field] < math.MaxUint16 {
+		c[b.field]++
+	}
+}
+
+// post writes the postings of the document at hand.
+func (b *builder) post(doc uint32, title, body float64) {
+	perTitle := titleBoost / (1 - titleLengthShare + titleLengthShare*title/usualTitle)
+	perBody := bodyBoost / (1 - bodyLengthShare + bodyLengthShare*body/usualBody)
+	for _, id := range b.touched {
+		c := &b.tf[id]
+		sum, fields := 0.0, uint8(0)
+		if c[titleField] > 0 {
+			sum, fields = sum+float64(min(c[titleField], 2))*perTitle, fields|inTitle
+		}
+		if c[headingField] > 0 {
+			sum, fields = sum+headingBoost, fields|inHeading
+		}
+		if c[bodyField] > 0 {
+			sum, fields = sum+float64(c[bodyField])*perBody, fields|inBody
+		}
+		b.lists[id].add(doc, fields, uint8(maxWeight*sum/(sum+saturation)))
+		*c = counts{}
+	}
+	b.touched = b.touched[:0]
+}
+
+// finish puts all lists into one piece of memory, in the order of their terms.
+func (b *builder) finish() {
+	terms := make([]string, 0, len(b.ids))
+	text, size := 0, 0
+	for t, id := range b.ids {
+		terms = append(terms, t)
+		text += len(t)
+		size += len(b.lists[id].b)
+	}
+	slices.Sort(terms)
+	var names strings.Builder
+	names.Grow(text)
+	s := b.seg
+	s.blob = make([]byte, 0, size)
+	s.vocab.terms = make([]termEntry, 0, len(terms)+1)
+	for _, t := range terms {
+		w := &b.lists[b.ids[t]]
+		s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob)), uint32(len(s.skips)), w.n})
+		names.WriteString(t)
+		s.blob = append(s.blob, w.b...)
+		s.skips = appendSkips(s.skips, w)
+		w.b = nil
+	}
+	s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob)), uint32(len(s.skips)), 0})
+	s.vocab.text = names.String()
+	s.skips = slices.Clip(s.skips)
+	s.docs = slices.Clip(s.docs)
+	s.keys = articleKeys(s)
+}
+
+func appendSkips(skips []skip, w *listWriter) []skip {
+	if w.n <= 2*skipEvery {
+		return skips
+	}
+	c := newCursor(list{b: w.b})
+	for k := uint32(1); k < w.n; k++ {
+		c.next()
+		if k%skipEvery == 0 {
+			skips = append(skips, skip{c.at, uint32(len(w.b) - len(c.rest))})
+		}
+	}
+	return skips
+}
