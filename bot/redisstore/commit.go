@@ -83,7 +83,7 @@ func committed(cmd *redis.Cmd) bot.Committed {
 	case -1:
 		return bot.Committed{Err: bot.ErrFenced}
 	case -2:
-		return bot.Committed{Err: fmt.Errorf("a commit before this one is missing; the last was %d", number(reply[1]))}
+		return bot.Committed{Err: fmt.Errorf("a commit before this one is missing, the last was %d: %w", number(reply[1]), bot.ErrFenced)}
 	}
 	return bot.Committed{Ctl: number(reply[1])}
 }
@@ -122,8 +122,8 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 		w.add("HSET", s.keys.runs(sh), f.Run.ID, toJSON(f.Run))
 		if f.Run.State == bot.RunOpen {
 			w.add("SADD", s.keys.open(sh), f.Run.ID)
+			w.add("HSET", s.keys.slots(sh), f.Slot+":p", f.Run.Due.UnixMilli())
 		}
-		w.add("HSET", s.keys.slots(sh), f.Slot+":p", f.Run.Due.UnixMilli())
 		if !f.Next.IsZero() {
 			w.add("ZADD", s.keys.due(sh), "XX", f.Next.UnixMilli(), f.Slot)
 		}

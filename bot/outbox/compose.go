@@ -1,0 +1,99 @@
+package outbox
+
+import (
+	"container/list"
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"weeklybot/bot"
+)
+
+// cut is a digest as one kind of channel gets it: its parts, in order. It is shared and never changed.
+type cut struct {
+	parts []bot.Message
+	hash  string // where the parts are stored; "" for a single part
+}
+
+// maxCuts is how many cuts a node keeps in memory.
+const maxCuts = 512
+
+// cuts composes recipes and cuts the messages into parts, once for all deliveries that share them. Safe for concurrent use.
+type cuts struct {
+	cfg   Config
+	mu    sync.Mutex
+	byKey map[string]*list.Element
+	order *list.List // newest use first
+}
+
+type cutEntry struct {
+	key  string
+	once sync.Mutex // held while the cut is made
+	cut  *cut
+	made bool
+	kept time.Time // until when the stored parts live
+}
+
+func newCuts(cfg Config) *cuts {
+	return &cuts{cfg: cfg, byKey: map[string]*list.Element{}, order: list.New()}
+}
+
+// of gives the cut of a recipe for one kind of channel; nil when there is nothing to say. The parts of a digest that needs several are
+// stored before it is returned, and live until the delivery window that began at due is over, and Keep longer.
+func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recipe, due time.Time) (*cut, error) {
+	recipe, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	en := c.entry(a.Name() + "\n" + string(kind) + "\n" + string(recipe))
+	en.once.Lock()
+	defer en.once.Unlock()
+	until := due.Add(c.cfg.Window + c.cfg.Keep)
+	if en.made && (en.cut == nil || en.cut.hash == "" || !en.kept.Before(until)) {
+		return en.cut, nil
+	}
+	if !en.made {
+		msg, items, err := c.cfg.Composer.Compose(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if items > 0 {
+			en.cut = &cut{parts: a.Split(kind, msg)}
+		}
+	}
+	if en.cut != nil && len(en.cut.parts) > 1 {
+		if en.cut.hash, err = c.cfg.Queue.KeepParts(ctx, en.cut.parts, time.Until(until)+time.Hour); err != nil {
+			return nil, err
+		}
+		en.kept = until
+	}
+	en.made = true
+	return en.cut, nil
+}
+
+func (c *cuts) entry(key string) *cutEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if el := c.byKey[key]; el != nil {
+		c.order.MoveToFront(el)
+		return el.Value.(*cutEntry)
+	}
+	en := &cutEntry{key: key}
+	c.byKey[key] = c.order.PushFront(en)
+	if c.order.Len() > maxCuts {
+		old := c.order.Back()
+		c.order.Remove(old)
+		delete(c.byKey, old.Value.(*cutEntry).key)
+	}
+	return en
+}
+
+// stored gives the cut that an earlier owner began to send.
+func (c *cuts) stored(ctx context.Context, hash string) (*cut, error) {
+	parts, err := c.cfg.Queue.Parts(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	return &cut{parts: parts, hash: hash}, nil
+}

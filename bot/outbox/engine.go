@@ -1,0 +1,234 @@
+// Package outbox is the delivery engine: it fires schedules, fans runs out into deliveries, paces and sends them through adapters, and
+// keeps the ledger that makes each arrive once. It refuses to know a platform, a newsletter or a Redis key: adapters, a Composer and a
+// Queue are given to it.
+//
+// One goroutine, the loop, owns all state: shards, lanes, deliveries. Everything that blocks (Redis, composing, sending) runs in
+// goroutines that hand the loop an event when they are done. A delivery goes
+//
+//	paged → ready → granted in a commit → commit acknowledged → sent by a worker → outcome in a later commit
+//
+// so that at a crash every delivery that may be on the wire is written down in Redis as a flight.
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weeklybot/bot"
+)
+
+// Queue is what the engine needs of the store. Commit may fail after it worked: the same commit is then given again.
+type Queue interface {
+	Shards() int
+	Beat(ctx context.Context, node string) (nodes int, head int64, now time.Time, err error)
+	Leave(ctx context.Context, node string) error
+	Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error)
+	Release(ctx context.Context, leases []bot.Lease) error
+	Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []error, error)
+	Commit(ctx context.Context, commits []bot.Commit) []bot.Committed
+	Slots(ctx context.Context, shard int, ids []string) ([]bot.SlotState, error)
+	Members(ctx context.Context, shard int, slot string) ([]string, error)
+	Records(ctx context.Context, shard int, members []string) ([]bot.Record, []error, error)
+	Entries(ctx context.Context, from, upto int64) ([]bot.Entry, error)
+	KeepParts(ctx context.Context, parts []bot.Message, ttl time.Duration) (hash string, err error)
+	Parts(ctx context.Context, hash string) ([]bot.Message, error)
+}
+
+// Composer makes the Message of a recipe; items is 0 when there is nothing to say. An error means "not now": the engine asks again.
+type Composer interface {
+	Compose(ctx context.Context, r bot.Recipe) (msg bot.Message, items int, err error)
+}
+
+// OnUncertain says what to do with a delivery that may have arrived when nobody can find out.
+type OnUncertain string
+
+const (
+	Resend OnUncertain = "resend" // a double is possible
+	Hold   OnUncertain = "hold"   // a person decides
+)
+
+// Config of an Engine. Queue, Composer and Next are required.
+type Config struct {
+	Queue    Queue
+	Composer Composer
+	Adapters []bot.Adapter
+	// Resolve adds what only this process knows of a channel: URL and key of a channel declared in its config.
+	Resolve func(bot.Channel) (bot.Channel, error)
+	// Next is the first occurrence of a cron schedule after a time.
+	Next        func(bot.Schedule, time.Time) (time.Time, error)
+	OnUncertain OnUncertain
+	Node        string        // name of this process among its equals; "" = random
+	Window      time.Duration // how long after its time a run may still go out; 0 = 6 h
+	Keep        time.Duration // how long stored parts outlive the window; 0 = 24 h
+	SendTimeout time.Duration // of one post; 0 = 15 s
+	InFlight    int           // most posts of one adapter on the wire; 0 = 256
+	MaxAttempts int           // failed posts before a delivery is dead; 0 = 8
+	Drain       time.Duration // how long a stop waits for posts on the wire; 0 = 10 s
+	Beat        time.Duration // between two looks at what is due; 0 = 1 s
+	Log         *slog.Logger
+	Metrics     prometheus.Registerer // nil: none are registered
+}
+
+func (c *Config) setDefaults() {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.Window, 6*time.Hour)
+	set(&c.Keep, 24*time.Hour)
+	set(&c.SendTimeout, 15*time.Second)
+	set(&c.Drain, 10*time.Second)
+	set(&c.Beat, time.Second)
+	if c.InFlight == 0 {
+		c.InFlight = 256
+	}
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 8
+	}
+	if c.OnUncertain == "" {
+		c.OnUncertain = Resend
+	}
+	if c.Node == "" {
+		c.Node = fmt.Sprintf("%016x", rand.Uint64())
+	}
+	if c.Resolve == nil {
+		c.Resolve = func(ch bot.Channel) (bot.Channel, error) { return ch, nil }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Engine delivers. Make it with New, start it once with Run.
+type Engine struct {
+	cfg     Config
+	queue   Queue
+	log     *slog.Logger
+	metrics *metrics
+	cuts    *cuts
+
+	// The loop's own state; no other goroutine touches it.
+	shards   map[int]*shard
+	lanes    map[string]*lane
+	head     int64 // catalogue number at the last beat
+	stopping bool
+	outage   bool // the last beat failed; said once
+
+	events chan func()    // what the loop is to do next
+	work   sync.WaitGroup // goroutines that the loop started
+	ctx    context.Context
+}
+
+// New prepares an engine; it starts nothing.
+func New(cfg Config) *Engine {
+	cfg.setDefaults()
+	e := &Engine{
+		cfg: cfg, queue: cfg.Queue, log: cfg.Log, metrics: newMetrics(cfg.Metrics),
+		shards: map[int]*shard{}, lanes: map[string]*lane{}, events: make(chan func(), 1024),
+	}
+	e.cuts = newCuts(cfg)
+	for _, a := range cfg.Adapters {
+		e.lanes[a.Name()] = newLane(a, cfg.InFlight)
+	}
+	return e
+}
+
+// Run delivers until ctx ends. It then grants nothing more, waits up to Drain for posts on the wire, writes their outcomes, and gives its
+// shards back. Run returns nil after an orderly stop; Redis being away is no reason to return.
+func (e *Engine) Run(ctx context.Context) error {
+	var cancel context.CancelFunc
+	e.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for _, l := range e.lanes {
+		e.startWorkers(l)
+	}
+	beats := make(chan struct{})
+	e.work.Go(func() { e.beats(ctx, beats) })
+	flush := time.NewTicker(5 * time.Millisecond)
+	defer flush.Stop()
+	stop := ctx.Done()
+	var drained <-chan time.Time
+	for {
+		select {
+		case do := <-e.events:
+			do()
+			e.takeQueued()
+		case <-flush.C:
+		case <-stop:
+			stop, e.stopping = nil, true
+			drained = time.After(e.cfg.Drain)
+		case <-drained:
+			e.log.Warn("stopped before every post on the wire was answered")
+			return e.finish(cancel, beats)
+		}
+		e.grant()
+		e.flush()
+		if e.stopping && e.idle() {
+			return e.finish(cancel, beats)
+		}
+	}
+}
+
+// takeQueued handles the events that are waiting already, so that one grant and one flush serve them all.
+func (e *Engine) takeQueued() {
+	for range cap(e.events) {
+		select {
+		case do := <-e.events:
+			do()
+		default:
+			return
+		}
+	}
+}
+
+// tell hands the loop something to do. It returns without effect when the engine has stopped.
+func (e *Engine) tell(do func()) {
+	select {
+	case e.events <- do:
+	case <-e.ctx.Done():
+	}
+}
+
+// idle says that nothing is on the wire and every outcome is written.
+func (e *Engine) idle() bool {
+	for _, l := range e.lanes {
+		if l.flying > 0 {
+			return false
+		}
+	}
+	for _, s := range e.shards {
+		if s.sending != nil || s.next.dirty() {
+			return false
+		}
+	}
+	return true
+}
+
+// finish gives the shards back and waits for every goroutine of the engine.
+func (e *Engine) finish(cancel context.CancelFunc, beats <-chan struct{}) error {
+	leases := make([]bot.Lease, 0, len(e.shards))
+	for _, s := range e.shards {
+		leases = append(leases, s.lease)
+	}
+	cancel()
+	<-beats
+	for _, l := range e.lanes {
+		close(l.jobs)
+	}
+	ctx, done := context.WithTimeout(context.WithoutCancel(e.ctx), 2*time.Second)
+	defer done()
+	if err := e.queue.Release(ctx, leases); err != nil {
+		e.log.Warn("could not give shards back; others take them when the leases end", "err", err)
+	} else if err := e.queue.Leave(ctx, e.cfg.Node); err != nil {
+		e.log.Warn("could not leave the list of nodes", "err", err)
+	}
+	e.work.Wait()
+	return nil
+}

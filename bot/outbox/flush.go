@@ -1,0 +1,147 @@
+package outbox
+
+import (
+	"errors"
+	"time"
+
+	"weeklybot/bot"
+)
+
+const (
+	// A commit goes out with this many changes, …
+	flushFull = 256
+	// … or with this many after flushSoon, …
+	flushSome = 64
+	flushSoon = 5 * time.Millisecond
+	// … or with any after flushLate.
+	flushLate = 25 * time.Millisecond
+)
+
+// batch is a commit being filled, with what the loop does once it is acknowledged.
+type batch struct {
+	bot.Commit
+	lanes map[string]bool // lanes whose flights have changed
+	after []func()
+	since time.Time // of the first change
+}
+
+func newBatch(number int64) *batch {
+	return &batch{Commit: bot.Commit{Number: number, Counts: map[string]int{}}, lanes: map[string]bool{}}
+}
+
+// then has the loop do something once the commit is acknowledged, or the shard is lost: do looks which.
+func (b *batch) then(do func()) {
+	b.after = append(b.after, do)
+	b.note()
+}
+
+func (b *batch) touch(lane string) {
+	b.lanes[lane] = true
+	b.note()
+}
+
+func (b *batch) count(run string, state bot.DeliveryState) { b.Counts[run+" "+string(state)]++ }
+
+func (b *batch) note() {
+	if b.since.IsZero() {
+		b.since = time.Now()
+	}
+}
+
+func (b *batch) dirty() bool {
+	return len(b.after) > 0 || len(b.lanes) > 0 || len(b.Outcomes) > 0 || len(b.Fires) > 0 || len(b.Pages) > 0 || len(b.Runs) > 0 ||
+		len(b.Owe) > 0 || len(b.Finished) > 0 || b.Pub > 0
+}
+
+// size counts the changes that deliveries wait for.
+func (b *batch) size() int { return len(b.Outcomes) + len(b.after) }
+
+// flush sends the commits of all shards that are due, in one call.
+func (e *Engine) flush() {
+	var batches []*batch
+	total, oldest := 0, time.Time{}
+	for _, s := range e.shards {
+		if s.sending != nil || !s.next.dirty() {
+			continue
+		}
+		s.next.note()
+		total += s.next.size()
+		if oldest.IsZero() || s.next.since.Before(oldest) {
+			oldest = s.next.since
+		}
+	}
+	age := time.Since(oldest)
+	if oldest.IsZero() || total < flushFull && !(total >= flushSome && age >= flushSoon) && age < flushLate {
+		return
+	}
+	var shards []*shard
+	for _, s := range e.shards {
+		if s.sending == nil && s.next.dirty() {
+			batches = append(batches, e.seal(s))
+			shards = append(shards, s)
+		}
+	}
+	e.work.Go(func() { e.commit(shards, batches) })
+}
+
+// seal closes the commit being filled and begins the next.
+func (e *Engine) seal(s *shard) *batch {
+	b := s.next
+	b.Lease = s.lease
+	b.Flights = map[string][]bot.Flight{}
+	for lane := range b.lanes {
+		flights := make([]bot.Flight, 0, len(s.flights[lane]))
+		for _, f := range s.flights[lane] {
+			flights = append(flights, f)
+		}
+		b.Flights[lane] = flights
+	}
+	s.sending, s.next = b, newBatch(b.Number+1)
+	return b
+}
+
+// commit gives the commits to the store, those that are not answered again and again: until each is acknowledged, or fenced, or the
+// engine has stopped.
+func (e *Engine) commit(shards []*shard, batches []*batch) {
+	for pause := 50 * time.Millisecond; len(batches) > 0 && e.ctx.Err() == nil; pause = min(2*pause, time.Second) {
+		commits := make([]bot.Commit, len(batches))
+		for i, b := range batches {
+			commits[i] = b.Commit
+		}
+		results := e.queue.Commit(e.ctx, commits)
+		var againS []*shard
+		var againB []*batch
+		for i, r := range results {
+			if r.Err != nil && !errors.Is(r.Err, bot.ErrFenced) {
+				e.log.Warn("a commit is not acknowledged; giving it again", "shard", shards[i].lease.Shard, "err", r.Err)
+				againS, againB = append(againS, shards[i]), append(againB, batches[i])
+				continue
+			}
+			s, b := shards[i], batches[i]
+			e.tell(func() { e.acknowledged(s, b, r) })
+		}
+		if shards, batches = againS, againB; len(batches) > 0 {
+			select {
+			case <-time.After(pause):
+			case <-e.ctx.Done():
+			}
+		}
+	}
+}
+
+// acknowledged does what waited for a commit.
+func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
+	s.sending = nil
+	if r.Err != nil {
+		if !s.lost {
+			e.log.Info("a shard has another owner now", "shard", s.lease.Shard)
+		}
+		e.lose(s)
+	}
+	if !s.lost {
+		s.setCtl(r.Ctl)
+	}
+	for _, do := range b.after {
+		do()
+	}
+}
