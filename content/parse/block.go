@@ -1,0 +1,339 @@
+package parse
+
+import (
+	"strings"
+
+	"github.com/yuin/goldmark/ast"
+	xast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+type blockKind uint8
+
+const (
+	kindPara blockKind = iota
+	kindHeading
+	kindList  // kids are kindEntry
+	kindEntry // kids are blocks
+	kindQuote // kids are blocks
+	kindTable // kids are kindRow; the first is the head
+	kindRow   // kids are kindPara, one a cell
+	kindCode
+	kindRule
+	kindHTML // text is raw; replaced by what it holds
+)
+
+// block is a node of the small tree that the rules work on, the same for Markdown and HTML.
+type block struct {
+	kind    blockKind
+	level   int  // of a heading
+	ordered bool // of a list
+	marker  byte // of a list
+	start   int  // of an ordered list
+	indent  int  // of a list: columns before its first marker
+	line    int  // in the file, from 1
+	runs    []run
+	kids    []*block
+	text    string // of kindHTML
+}
+
+// run is a piece of text of one look.
+type run struct {
+	text string
+	url  string // destination as written; "" outside links
+	look look
+}
+
+type look uint8
+
+const (
+	bold  look = 1 << iota
+	em         // emphasis
+	code       // a code span
+	bare       // a URL that stands for itself
+	image      // a link that shows a picture only
+)
+
+// markdownBlocks parses s.
+func markdownBlocks(s *source) []*block {
+	root := markdown.Parse(text.NewReader(s.text))
+	c := converter{src: s}
+	return joinLists(c.blocks(root))
+}
+
+type converter struct {
+	src   *source
+	url   string // of an <a> written as inline HTML
+	looks look   // of <b>, <strong>, <em>, <i> written as inline HTML
+}
+
+func (c *converter) blocks(parent ast.Node) []*block {
+	var out []*block
+	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
+		b := c.block(n)
+		if b == nil {
+			continue
+		}
+		if last := len(out) - 1; b.kind == kindHTML && last >= 0 && out[last].kind == kindHTML {
+			out[last].text += b.text
+			continue
+		}
+		out = append(out, b)
+	}
+	return expandHTML(out)
+}
+
+func (c *converter) block(n ast.Node) *block {
+	b := &block{line: c.line(n)}
+	switch n := n.(type) {
+	case *ast.Heading:
+		b.kind, b.level, b.runs = kindHeading, n.Level, c.inline(n)
+	case *ast.Paragraph, *ast.TextBlock:
+		b.kind, b.runs = kindPara, c.inline(n)
+	case *ast.List:
+		b.kind, b.ordered, b.marker, b.start = kindList, n.IsOrdered(), n.Marker, n.Start
+		b.indent = c.indent(n)
+		for e := n.FirstChild(); e != nil; e = e.NextSibling() {
+			b.kids = append(b.kids, &block{kind: kindEntry, line: c.line(e), kids: joinLists(c.blocks(e))})
+		}
+	case *ast.Blockquote:
+		b.kind, b.kids = kindQuote, joinLists(c.blocks(n))
+	case *ast.ThematicBreak:
+		b.kind = kindRule
+	case *ast.CodeBlock, *ast.FencedCodeBlock:
+		b.kind = kindCode
+	case *ast.HTMLBlock:
+		b.kind, b.text = kindHTML, c.raw(n)
+	case *xast.Table:
+		b.kind = kindTable
+		for r := n.FirstChild(); r != nil; r = r.NextSibling() {
+			b.kids = append(b.kids, c.row(r))
+		}
+	default:
+		return nil
+	}
+	return b
+}
+
+func (c *converter) row(n ast.Node) *block {
+	row := &block{kind: kindRow, line: c.line(n)}
+	for cell := n.FirstChild(); cell != nil; cell = cell.NextSibling() {
+		row.kids = append(row.kids, &block{kind: kindPara, line: row.line, runs: c.inline(cell)})
+	}
+	return row
+}
+
+func (c *converter) raw(n *ast.HTMLBlock) string {
+	var b strings.Builder
+	for k := range n.Lines().Len() {
+		segment := n.Lines().At(k)
+		b.Write(segment.Value(c.src.text))
+	}
+	if n.HasClosure() {
+		b.Write(n.ClosureLine.Value(c.src.text))
+	}
+	return b.String()
+}
+
+// line is where n begins in the file.
+func (c *converter) line(n ast.Node) int {
+	if at := offset(n); at >= 0 {
+		return c.src.line(at)
+	}
+	return 0
+}
+
+// offset is where the text of n begins in the source, -1 when it has none.
+func offset(n ast.Node) int {
+	for ; n != nil; n = n.FirstChild() {
+		if n.Type() == ast.TypeInline {
+			if t, ok := n.(*ast.Text); ok {
+				return t.Segment.Start
+			}
+			continue
+		}
+		if lines := n.Lines(); lines != nil && lines.Len() > 0 {
+			return lines.At(0).Start
+		}
+	}
+	return -1
+}
+
+// indent is the number of columns before the first marker of a list.
+func (c *converter) indent(n *ast.List) int {
+	at := offset(n)
+	if at < 0 {
+		return 0
+	}
+	src := c.src.text
+	begin := at
+	for begin > 0 && src[begin-1] != '\n' {
+		begin--
+	}
+	k := begin
+	for k < at && (src[k] == ' ' || src[k] == '>') {
+		k++
+	}
+	return k - begin
+}
+
+// inline flattens the inline children of n.
+func (c *converter) inline(n ast.Node) []run {
+	c.url, c.looks = "", 0
+	var runs []run
+	c.flatten(n, run{}, &runs)
+	return linkify(runs)
+}
+
+func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
+	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
+		switch n := n.(type) {
+		case *ast.Text:
+			c.add(out, as, unescape(n.Segment.Value(c.src.text)))
+			if n.SoftLineBreak() || n.HardLineBreak() {
+				c.add(out, run{look: as.look, url: as.url}, "\n")
+			}
+		case *ast.String:
+			c.add(out, as, string(n.Value))
+		case *ast.CodeSpan:
+			as := as
+			as.look |= code
+			c.add(out, as, c.codeText(n))
+		case *ast.Emphasis:
+			as := as
+			if as.look |= em; n.Level == 2 {
+				as.look = as.look&^em | bold
+			}
+			c.flatten(n, as, out)
+		case *ast.Link:
+			as := as
+			as.url = destination(n.Destination)
+			before := len(*out)
+			c.flatten(n, as, out)
+			if len(*out) == before && as.url != "" && n.HasChildren() {
+				*out = append(*out, run{url: as.url, look: image})
+			}
+		case *ast.AutoLink:
+			if url := string(n.URL(c.src.text)); n.AutoLinkType == ast.AutoLinkURL {
+				*out = append(*out, run{text: url, url: url, look: as.look | bare})
+			} else {
+				c.add(out, as, url)
+			}
+		case *ast.Image:
+		case *ast.RawHTML:
+			c.tag(n, out)
+		default:
+			c.flatten(n, as, out)
+		}
+	}
+}
+
+func (c *converter) codeText(n *ast.CodeSpan) string {
+	var b strings.Builder
+	for t := n.FirstChild(); t != nil; t = t.NextSibling() {
+		if t, ok := t.(*ast.Text); ok {
+			b.Write(t.Segment.Value(c.src.text))
+		}
+	}
+	return strings.ReplaceAll(b.String(), "\n", " ")
+}
+
+// add appends text to the last run when it looks the same, else as a new one.
+func (c *converter) add(out *[]run, as run, text string) {
+	if text == "" {
+		return
+	}
+	if as.url == "" {
+		as.url = c.url
+	}
+	as.look |= c.looks
+	if last := len(*out) - 1; last >= 0 && (*out)[last].url == as.url && (*out)[last].look == as.look {
+		(*out)[last].text += text
+		return
+	}
+	as.text = text
+	*out = append(*out, as)
+}
+
+// tag applies the few inline HTML tags that mean something here.
+func (c *converter) tag(n *ast.RawHTML, out *[]run) {
+	if n.Segments.Len() == 0 {
+		return
+	}
+	segment := n.Segments.At(0)
+	raw := string(segment.Value(c.src.text))
+	for k := 1; k < n.Segments.Len(); k++ {
+		segment = n.Segments.At(k)
+		raw += string(segment.Value(c.src.text))
+	}
+	name, attrs, closing := htmlTag(raw)
+	var flag look
+	switch name {
+	case "a":
+		c.url = ""
+		if !closing {
+			c.url = attrs["href"]
+		}
+		return
+	case "br":
+		c.add(out, run{}, "\n")
+		return
+	case "b", "strong":
+		flag = bold
+	case "i", "em":
+		flag = em
+	}
+	if closing {
+		c.looks &^= flag
+	} else {
+		c.looks |= flag
+	}
+}
+
+func unescape(b []byte) string {
+	for _, c := range b {
+		if c == '\\' || c == '&' {
+			return string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(b))))
+		}
+	}
+	return string(b)
+}
+
+// destination is where a link leads, without escapes and without a bracket that was left in by mistake.
+func destination(b []byte) string {
+	s := strings.TrimSpace(unescape(b))
+	if strings.HasSuffix(s, "]") && !strings.Contains(s, "[") {
+		s = strings.TrimSuffix(s, "]")
+	}
+	return s
+}
+
+// joinLists attaches a list that is indented less than CommonMark wants, or that an entry announces with a colon, to the entry above it.
+func joinLists(blocks []*block) []*block {
+	var out []*block
+	for _, b := range blocks {
+		if last := len(out) - 1; b.kind == kindList && last >= 0 && out[last].kind == kindList && belongs(out[last], b) {
+			entry := out[last].kids[len(out[last].kids)-1]
+			entry.kids = joinLists(append(entry.kids, b))
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func belongs(above, list *block) bool {
+	if len(above.kids) == 0 || above.ordered == list.ordered && above.marker == list.marker {
+		return false
+	}
+	if list.indent > above.indent {
+		return true
+	}
+	entry := above.kids[len(above.kids)-1]
+	if len(entry.kids) == 0 || entry.kids[len(entry.kids)-1].kind != kindPara || list.ordered {
+		return false
+	}
+	said := strings.TrimSpace(plain(entry.kids[len(entry.kids)-1].runs))
+	return strings.HasSuffix(said, "：") || strings.HasSuffix(said, ":")
+}

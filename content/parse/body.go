@@ -1,0 +1,350 @@
+package parse
+
+import (
+	"regexp"
+	"strings"
+
+	"weeklybot/content"
+)
+
+var numeralRE = regexp.MustCompile(`^[一二三四五六七八九十]{1,3}、`)
+
+// items reads the body of a section. top is true for what stands before the first heading: loose text there is an introduction.
+func (p *issueReader) items(body []*block, top bool) []content.Item {
+	body = p.news(body)
+	r := reader{p: p, top: top}
+	r.survey(body)
+	for _, b := range body {
+		r.block(b)
+	}
+	r.end()
+	return r.out
+}
+
+// news leaves out of body what surrounds the news.
+func (p *issueReader) news(body []*block) []*block {
+	var out []*block
+	announced := noRole
+	for _, b := range splitParas(body) {
+		if b.kind == kindList && announced != noRole {
+			p.add(announced, listNames(b))
+			announced = noRole
+			continue
+		}
+		announced = noRole
+		if b.kind == kindPara {
+			if r, _ := roleOf(strings.Trim(plain(b.runs), "*_ ")); r != noRole {
+				var all bool
+				if all, announced = p.people(b.runs); all {
+					continue
+				}
+			}
+			if isAround(plain(b.runs)) {
+				continue
+			}
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func listNames(list *block) []string {
+	var names []string
+	for _, e := range list.kids {
+		runs := firstRuns(e)
+		found := linkNames(runs)
+		if len(found) == 0 {
+			found = splitNames(plain(runs))
+		}
+		names = append(names, found...)
+	}
+	return names
+}
+
+// splitParas makes paragraphs of lines that each begin an item of their own.
+func splitParas(body []*block) []*block {
+	var out []*block
+	for _, b := range body {
+		if b.kind != kindPara || !strings.Contains(joinText(b.runs), "\n") {
+			out = append(out, b)
+			continue
+		}
+		lines := splitLines(b.runs)
+		begins := 0
+		for _, line := range lines {
+			if t := titleOf(line); beginsItem(t) {
+				begins++
+			}
+		}
+		if begins < 2 {
+			out = append(out, b)
+			continue
+		}
+		for k, line := range lines {
+			out = append(out, &block{kind: kindPara, line: b.line + k, runs: line})
+		}
+	}
+	return out
+}
+
+// beginsItem reports whether a line can only be the first line of an item.
+func beginsItem(t titled) bool {
+	return t.form == strong && (t.url != "" || t.lead.numbered) || t.form == withURL && (t.lead.numbered || t.title != "")
+}
+
+// reader turns the blocks of one section into items, in the form that the section has.
+type reader struct {
+	p          *issueReader
+	top        bool
+	lists      int // lists whose entries are items
+	strong     int // paragraphs that begin with a title
+	paraFirst  bool
+	listsAreIn bool // lists belong to the paragraph above them
+	prose      bool // paragraphs without titles are the items
+	open       *entry
+	out        []content.Item
+}
+
+// survey decides the form of the section.
+func (r *reader) survey(body []*block) {
+	linkLists, paras, linked := 0, 0, 0
+	for _, b := range body {
+		switch b.kind {
+		case kindList:
+			r.lists++
+			if isLinkList(b) {
+				linkLists++
+			}
+		case kindTable:
+			if isLinkTable(b) {
+				r.lists++
+				linkLists++
+			}
+		case kindPara:
+			said := plain(b.runs)
+			if said == "" {
+				continue
+			}
+			paras++
+			if t := titleOf(b.runs); beginsItem(t) && !isAsk(said) || t.form == strong && !isAsk(said) && allBold(firstLine(b.runs)) {
+				r.strong++
+				r.paraFirst = r.paraFirst || r.lists == 0
+			}
+			if len(webLinks(b.runs)) > 0 && !isAsk(said) {
+				linked++
+			}
+		}
+	}
+	r.listsAreIn = r.paraFirst && r.strong > 0 && (linkLists == 0 || r.strong >= 2)
+	if r.lists > 0 && !r.listsAreIn {
+		r.strong = 0
+	}
+	if r.strong == 1 && paras > 3 && r.top {
+		r.strong = 0
+	}
+	r.prose = r.strong == 0 && r.lists == 0 && linked > 0 && !r.top
+}
+
+func firstLine(runs []run) []run {
+	if lines := splitLines(runs); len(lines) > 0 {
+		return lines[0]
+	}
+	return nil
+}
+
+func (r *reader) block(b *block) {
+	switch b.kind {
+	case kindList:
+		if r.listsAreIn && r.open != nil {
+			r.open.grow([]*block{b})
+			return
+		}
+		r.end()
+		r.list(b)
+	case kindTable:
+		if isLinkTable(b) {
+			r.end()
+			r.table(b)
+		} else if r.open != nil {
+			r.open.grow([]*block{b})
+		}
+	case kindPara:
+		r.para(b)
+	case kindQuote:
+		if r.open != nil {
+			r.open.grow(b.kids)
+		}
+	case kindRule:
+		r.end()
+	}
+}
+
+func (r *reader) list(b *block) {
+	if isContents(b) {
+		return
+	}
+	for _, e := range b.kids {
+		if runs := firstRuns(e); len(e.kids) == 1 && len(runs) > 0 {
+			said := plain(runs)
+			if role, _ := roleOf(said); role != noRole {
+				if all, _ := r.p.people(runs); all {
+					continue
+				}
+			}
+			if isAround(said) && trimLead(runs).rest != nil && firstURL(runs) == "" {
+				continue
+			}
+		}
+		if it, ok := listEntry(e); ok {
+			r.out = append(r.out, it)
+		}
+	}
+}
+
+// firstURL is where the link leads that the runs begin with.
+func firstURL(runs []run) string {
+	if l := trimLead(runs); len(l.rest) > 0 && l.rest[0].look&bare == 0 {
+		return l.rest[0].url
+	}
+	return ""
+}
+
+// isContents reports whether all links of a list lead inside the page.
+func isContents(list *block) bool {
+	inside := 0
+	for _, e := range list.kids {
+		for _, r := range firstRuns(e) {
+			if r.url == "" {
+				continue
+			}
+			if !strings.HasPrefix(r.url, "#") {
+				return false
+			}
+			inside++
+		}
+	}
+	return inside > 0 && inside >= len(list.kids)
+}
+
+func (r *reader) para(b *block) {
+	said := plain(b.runs)
+	if said == "" || isPlaceholder(b.runs) {
+		return
+	}
+	if r.strong > 0 {
+		t := titleOf(b.runs)
+		isNew := beginsItem(t) || t.form == strong && allBold(firstLine(b.runs))
+		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
+			isNew = false
+		}
+		if isNew && !isAsk(said) {
+			r.end()
+			r.open = t.entry(b.runs, b.line)
+			return
+		}
+		if r.open != nil {
+			r.open.para(b.runs)
+		}
+		return
+	}
+	if !r.prose {
+		return
+	}
+	if len(webLinks(b.runs)) > 0 && !isAsk(said) {
+		r.end()
+		r.open = newEntry(b.runs, b.line)
+	} else if r.open != nil && !isAsk(said) {
+		r.open.para(b.runs)
+	}
+}
+
+func (r *reader) end() {
+	if r.open == nil {
+		return
+	}
+	if it, ok := named(r.open.finish()); ok {
+		r.out = append(r.out, it)
+	}
+	r.open = nil
+}
+
+// isLinkTable reports whether most rows of a table have a link in one column.
+func isLinkTable(table *block) bool {
+	return len(table.kids) > 1 && titleColumn(table) >= 0
+}
+
+// titleColumn is the column whose links say most, -1 when there is none.
+func titleColumn(table *block) int {
+	best, most := -1, 0
+	said, rows := map[int]int{}, map[int]int{}
+	for _, row := range table.kids[1:] {
+		for k, cell := range row.kids {
+			for _, r := range cell.runs {
+				if isWeb(r.url) && r.look&bare == 0 {
+					said[k] += letters(r.text)
+					rows[k]++
+					break
+				}
+			}
+		}
+	}
+	for k := range said {
+		if rows[k]*2 >= len(table.kids)-1 && (said[k] > most || said[k] == most && k < best) && said[k] > 3*rows[k] {
+			best, most = k, said[k]
+		}
+	}
+	return best
+}
+
+func (r *reader) table(b *block) {
+	column := titleColumn(b)
+	for _, row := range b.kids[1:] {
+		if column >= len(row.kids) || len(webLinks(row.kids[column].runs)) == 0 {
+			continue
+		}
+		e := newEntry(row.kids[column].runs, row.line)
+		for k, cell := range row.kids {
+			if said := plain(cell.runs); k != column && said != "" {
+				e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
+				if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
+					said = plain(head[k].runs) + ": " + said
+				}
+				e.say(said)
+			}
+		}
+		if it, ok := named(e.finish()); ok {
+			r.out = append(r.out, it)
+		}
+	}
+}
+
+// metaBody takes the names out of a section that has no news.
+func (p *issueReader) metaBody(heading string, body []*block) {
+	r, _ := roleOf(heading + "：")
+	if r == noRole {
+		r, _ = roleOf(heading)
+	}
+	for _, b := range body {
+		switch b.kind {
+		case kindPara:
+			if own, _ := roleOf(plain(b.runs)); own != noRole {
+				_, announced := p.people(b.runs)
+				r = announced
+				continue
+			}
+			if r != noRole {
+				names := linkNames(b.runs)
+				if len(names) == 0 {
+					names = splitNames(plain(b.runs))
+				}
+				p.add(r, names)
+			}
+		case kindList:
+			if r != noRole {
+				p.add(r, listNames(b))
+			}
+		case kindQuote:
+			p.metaBody(heading, b.kids)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package parse
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"weeklybot/content"
+)
+
+const (
+	// maxBytes is the most of one file that is read; newsletters have 1 kB to 100 kB.
+	maxBytes = 8 << 20
+	// maxNesting is how many quote and list markers one line may begin with. Goldmark's cost grows with their square.
+	maxNesting = 12
+	// maxIndent is how many columns a line may be indented; more changes nothing but the cost.
+	maxIndent = 48
+	// maxReferences is how many link definitions may stand together without a blank line; goldmark's cost grows with their square.
+	maxReferences = 40
+	// maxColumns is how many columns a table may have. Goldmark pads each row to the width of the head.
+	maxColumns = 50
+	// maxShortcode is how long, in bytes, a template tag may be.
+	maxShortcode = 2000
+)
+
+// toText makes valid UTF-8 with "\n" line ends of data.
+func toText(data []byte) (string, []content.Warning) {
+	var warnings []content.Warning
+	if len(data) > maxBytes {
+		cut := data[:maxBytes]
+		if k := bytes.LastIndexByte(cut, '\n'); k > 0 {
+			cut = cut[:k+1]
+		}
+		data = cut
+		warnings = append(warnings, content.Warning{Line: bytes.Count(data, []byte{'\n'}) + 1,
+			Text: fmt.Sprintf("file is larger than %d MiB: the rest is left out", maxBytes>>20)})
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	s := string(data)
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	}
+	if !utf8.ValidString(s) {
+		warnings = append(warnings, content.Warning{Line: invalidLine(s), Text: "not UTF-8: what could not be read became U+FFFD"})
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	return strings.ReplaceAll(s, "\x00", "\ufffd"), warnings
+}
+
+func invalidLine(s string) int {
+	line := 1
+	for k, r := range s {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[k:]); size == 1 {
+				return line
+			}
+		}
+		if r == '\n' {
+			line++
+		}
+	}
+	return line
+}
+
+// source is text made ready for goldmark, with the line of the file that each of its lines came from.
+type source struct {
+	text  []byte
+	lines []int // lines[k] = line in the file of line k of text
+	ends  []int // offset after each line of text
+	last  int   // a cursor: the line that the last lookup gave
+}
+
+// line is the line in the file of the byte at offset. Lookups go forwards, so that a cursor is enough.
+func (s *source) line(offset int) int {
+	if len(s.ends) == 0 {
+		return 1
+	}
+	for s.last > 0 && offset < s.ends[s.last-1] {
+		s.last--
+	}
+	for s.last < len(s.ends)-1 && offset >= s.ends[s.last] {
+		s.last++
+	}
+	return s.lines[s.last]
+}
+
+// prepare takes comments and template tags out of body, whose first line is the given line of the file, mends brackets, and caps what
+// would make goldmark slow. Fenced code stays as it is.
+func prepare(body string, first int) *source {
+	body = withoutComments(body)
+	body = withoutShortcodes(body)
+	s := &source{text: make([]byte, 0, len(body)+len(body)/64+1)}
+	fence, references, at := "", 0, first
+	for line := range strings.Lines(body) {
+		number := at
+		at++
+		if fence != "" {
+			s.add(line, number)
+			if closesFence(line, fence) {
+				fence = ""
+			}
+			continue
+		}
+		line = capIndent(line)
+		line = capNesting(line)
+		if fence = opensFence(line); fence != "" {
+			s.add(line, number)
+			continue
+		}
+		if isWideRuler(line) {
+			line = "\n"
+		}
+		if isReference(line) {
+			if references++; references%maxReferences == 0 {
+				s.add("\n", number)
+			}
+		} else {
+			references = 0
+		}
+		s.add(mendBrackets(line), number)
+	}
+	return s
+}
+
+func (s *source) add(line string, number int) {
+	s.text = append(s.text, line...)
+	s.lines = append(s.lines, number)
+	s.ends = append(s.ends, len(s.text))
+}
+
+func opensFence(line string) string {
+	t := strings.TrimLeft(line, " \t>")
+	for _, mark := range []string{"`", "~"} {
+		n := len(t) - len(strings.TrimLeft(t, mark))
+		if n >= 3 && !(mark == "`" && strings.Contains(t[n:], "`")) {
+			return t[:n]
+		}
+	}
+	return ""
+}
+
+func closesFence(line, fence string) bool {
+	t := strings.TrimSpace(strings.TrimLeft(line, " \t>"))
+	return len(t) >= len(fence) && strings.Trim(t, fence[:1]) == ""
+}
+
+func capIndent(line string) string {
+	if len(line) <= maxIndent || line[0] != ' ' && line[0] != '\t' {
+		return line
+	}
+	columns := 0
+	for k := range len(line) {
+		switch line[k] {
+		case ' ':
+			columns++
+		case '\t':
+			columns += 4
+		default:
+			if columns > maxIndent {
+				return strings.Repeat(" ", maxIndent) + line[k:]
+			}
+			return line
+		}
+	}
+	return "\n"
+}
+
+// capNesting drops the quote and list markers of a line after the first maxNesting.
+func capNesting(line string) string {
+	if len(line) <= maxNesting {
+		return line
+	}
+	count, k, keep := 0, 0, 0
+	for k < len(line) {
+		n := markerLen(line[k:])
+		if n == 0 {
+			break
+		}
+		if line[k] != ' ' && line[k] != '\t' {
+			if count++; count == maxNesting {
+				keep = k + n
+			}
+		}
+		k += n
+	}
+	if count <= maxNesting {
+		return line
+	}
+	return line[:keep] + " " + line[k:]
+}
+
+// markerLen is the length of the blank, quote or list marker that s begins with; 0 when there is none.
+func markerLen(s string) int {
+	switch s[0] {
+	case ' ', '\t', '>':
+		return 1
+	case '-', '+', '*':
+		if len(s) > 1 && (s[1] == ' ' || s[1] == '\t') {
+			return 2
+		}
+		return 0
+	}
+	k := 0
+	for k < len(s) && k < 9 && s[k] >= '0' && s[k] <= '9' {
+		k++
+	}
+	if k > 0 && k+1 < len(s) && (s[k] == '.' || s[k] == ')') && (s[k+1] == ' ' || s[k+1] == '\t') {
+		return k + 2
+	}
+	return 0
+}
+
+// isWideRuler reports whether line is the second line of a table with too many columns.
+func isWideRuler(line string) bool {
+	return len(line) > maxColumns && strings.Count(line, "|") > maxColumns && strings.Trim(line, " |-:\t\n") == ""
+}
+
+func isReference(line string) bool {
+	t := strings.TrimLeft(line, " ")
+	return strings.HasPrefix(t, "[") && strings.Contains(t, "]:")
+}
+
+// withoutComments blanks closed HTML comments, keeping their line ends. Comments often hold sample entries.
+func withoutComments(s string) string {
+	if !strings.Contains(s, "<!--") {
+		return s
+	}
+	var b strings.Builder
+	for {
+		open := strings.Index(s, "<!--")
+		if open < 0 {
+			break
+		}
+		length := strings.Index(s[open+4:], "-->")
+		if length < 0 {
+			break
+		}
+		end := open + 4 + length + 3
+		b.WriteString(s[:open])
+		b.WriteString(strings.Repeat("\n", strings.Count(s[open:end], "\n")))
+		s = s[end:]
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+// shortcodes are the template tags that site generators leave in their Markdown.
+var shortcodes = []struct{ open, close string }{{"{{<", ">}}"}, {"{{%", "%}}"}, {"{%", "%}"}, {"{{", "}}"}}
+
+func withoutShortcodes(s string) string {
+	if !strings.Contains(s, "{{") && !strings.Contains(s, "{%") {
+		return s
+	}
+	var b strings.Builder
+	for {
+		k := strings.IndexByte(s, '{')
+		if k < 0 {
+			break
+		}
+		n := shortcodeLen(s[k:])
+		if n == 0 || insideCode(s[:k]) {
+			b.WriteString(s[:k+1])
+			s = s[k+1:]
+			continue
+		}
+		b.WriteString(s[:k])
+		b.WriteString(strings.Repeat("\n", strings.Count(s[k:k+n], "\n")))
+		s = s[k+n:]
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+func shortcodeLen(s string) int {
+	for _, tag := range shortcodes {
+		if !strings.HasPrefix(s, tag.open) {
+			continue
+		}
+		end := strings.Index(s[:min(len(s), maxShortcode)], tag.close)
+		if end < 0 || strings.Contains(s[:end], "\n\n") {
+			return 0
+		}
+		return end + len(tag.close)
+	}
+	return 0
+}
+
+// insideCode reports whether the line that before ends with has an open code span.
+func insideCode(before string) bool {
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	return strings.Count(line, "`")%2 == 1
+}

@@ -1,0 +1,197 @@
+package parse
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"weeklybot/content"
+)
+
+// Options change how one issue is read. The zero value is right for most.
+type Options struct {
+	Series string // name of the newsletter; "" = from the front matter, the folder or the file
+}
+
+// Parse reads one issue. source is its path as given, from which series, number and date may be taken; data its bytes. Parse never
+// fails and never panics: what it could not use stands in Warnings, with the line in the file.
+func Parse(source string, data []byte, opt Options) *content.Issue {
+	text, warnings := toText(data)
+	p := &issueReader{issue: &content.Issue{Source: source, Series: opt.Series, Kind: content.KindIssue, Warnings: warnings}}
+	var body string
+	p.head, body = readHeader(text)
+	p.issue.Warnings = append(p.issue.Warnings, p.head.warnings...)
+
+	root := outline(p.blocks(body))
+	p.takeTitle(root)
+	p.preface(root)
+	decide(root)
+	p.sections(root, nil)
+	p.fill()
+	p.issue.Lang = lang(p.issue)
+	if p.isHotTopics() {
+		p.issue.Kind = content.KindHotTopics
+	}
+	setIDs(p.issue)
+	return p.issue
+}
+
+// issueReader holds what is known of the issue being read.
+type issueReader struct {
+	issue    *content.Issue
+	head     *header
+	title    string // the heading that names the issue
+	abstract string // a paragraph that says it is the summary
+	dateline string // a short line before the news that holds a date
+	authors  []string
+	editors  []string
+}
+
+var htmlRE = regexp.MustCompile(`(?i)^\s*(?:<!doctype html|<html[\s>]|<\?xml[^>]*>\s*<(?:!doctype html|html))`)
+
+func (p *issueReader) blocks(body string) []*block {
+	first := p.head.lines + 1
+	if htmlRE.MatchString(body[:min(len(body), 1000)]) {
+		return htmlBlocks(withoutComments(body), first)
+	}
+	return markdownBlocks(prepare(body, first))
+}
+
+var abstractRE = regexp.MustCompile(`(?i)^(?:摘要|导读|导语|内容提要|本期摘要|本期导读|提要|summary|abstract|tl;?dr)\s*[:：]\s*`)
+
+// preface reads people, abstract and date out of what stands before the first heading, and out of quotes and the end of the issue.
+func (p *issueReader) preface(root *node) {
+	var keep []*block
+	announced := noRole
+	for _, b := range root.body {
+		switch {
+		case b.kind == kindQuote && p.quote(b):
+			continue
+		case b.kind == kindPara && p.frontLine(b, &announced):
+			continue
+		}
+		keep = append(keep, b)
+	}
+	root.body = keep
+}
+
+// quote reads a quote before the first heading; it reports whether it was only people and abstract.
+func (p *issueReader) quote(b *block) bool {
+	used := true
+	announced := noRole
+	for _, kid := range b.kids {
+		if kid.kind != kindPara || !p.frontLine(kid, &announced) {
+			used = false
+		}
+	}
+	return used
+}
+
+func (p *issueReader) frontLine(b *block, announced *role) bool {
+	said := strings.Trim(plain(b.runs), "*_ ")
+	if m := abstractRE.FindString(said); m != "" && p.abstract == "" {
+		p.abstract = strings.Trim(said[len(m):], "*_ ")
+		return true
+	}
+	if r, _ := roleOf(said); r != noRole {
+		var all bool
+		all, *announced = p.people(b.runs)
+		return all && *announced == noRole
+	}
+	if len(webLinks(b.runs)) == 0 && width(said) <= 12 && p.dateline == "" {
+		if _, ok := findDate(said); ok {
+			p.dateline = said
+			return true
+		}
+	}
+	return false
+}
+
+// isHotTopics tells a page that grows from an issue: no number, no date, and a list of links.
+func (p *issueReader) isHotTopics() bool {
+	i := p.issue
+	if i.Number != nil || i.Date != "" {
+		return false
+	}
+	items, linked := 0, 0
+	for s := range i.Sections {
+		for k := range i.Sections[s].Items {
+			items++
+			if i.Sections[s].Items[k].URL != "" {
+				linked++
+			}
+		}
+	}
+	return items > 0 && linked*2 > items
+}
+
+// hanShare is the part of letters that must be Han for an issue to be Chinese. Chinese technical news is full of Latin names.
+const hanShare = 0.12
+
+func lang(i *content.Issue) string {
+	han, latin := 0, 0
+	count := func(s string) {
+		for _, r := range s {
+			switch {
+			case isHan(r):
+				han++
+			case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xc0 && r < 0x250:
+				latin++
+			}
+		}
+	}
+	count(i.Title)
+	for s := range i.Sections {
+		count(i.Sections[s].Heading)
+		for k := range i.Sections[s].Items {
+			count(i.Sections[s].Items[k].FullText())
+		}
+	}
+	if float64(han) > hanShare*float64(han+latin) {
+		return "zh"
+	}
+	return "en"
+}
+
+// setIDs names the items: series and URL, or series, issue and title. Within an issue each name is given once.
+func setIDs(i *content.Issue) {
+	seen := map[string]int{}
+	issue := ""
+	if i.Number != nil {
+		issue = strconv.Itoa(*i.Number)
+	} else if i.Date != "" {
+		issue = i.Date
+	}
+	level := make([][]content.Item, 0, len(i.Sections))
+	for s := range i.Sections {
+		level = append(level, i.Sections[s].Items)
+	}
+	for len(level) > 0 {
+		var below [][]content.Item
+		for _, items := range level {
+			for k := range items {
+				items[k].ID = itemID(i.Series, issue, &items[k], seen)
+				if len(items[k].Items) > 0 {
+					below = append(below, items[k].Items)
+				}
+			}
+		}
+		level = below
+	}
+}
+
+func itemID(series, issue string, it *content.Item, seen map[string]int) string {
+	key := content.CanonicalURL(it.URL)
+	if key == "" {
+		key = issue + "\n" + letterKey(it.Title)
+	}
+	sum := sha256.Sum256([]byte(series + "\n" + key))
+	id := hex.EncodeToString(sum[:6])
+	seen[id]++
+	if n := seen[id]; n > 1 {
+		return id + "-" + strconv.Itoa(n)
+	}
+	return id
+}

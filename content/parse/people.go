@@ -1,0 +1,173 @@
+package parse
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+type role uint8
+
+const (
+	noRole role = iota
+	author
+	editor
+)
+
+var (
+	hanEditorRE = regexp.MustCompile(`^(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`)
+	hanAuthorRE = regexp.MustCompile(`^(?:本期|本周|本文|本刊|周刊|周报|特约|原文)*(?:作者|撰文|撰稿人?|供稿人?|整理人?|编写|贡献者|文字|内容|策划|译者)\s*(?:[:：|｜]|是)\s*`)
+	engEditorRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*:?\s+|^(?:this week'?s\s+|your\s+)?(?:editors?|curators?|maintainers?)\s*(?:[:：]|\b(?:is|are)\b)\s*`)
+	engAuthorRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:written|authored)\s+by\s*:?\s+|^(?:by|authors?|contributors?|writers?)\s*[:：]\s*`)
+	// The same, with nothing behind: a list of names follows.
+	announceRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*[:：]?$`)
+)
+
+// roleOf tells whose names a line gives, and where they begin.
+func roleOf(line string) (role, int) {
+	for _, try := range []struct {
+		re   *regexp.Regexp
+		role role
+	}{{hanEditorRE, editor}, {hanAuthorRE, author}, {engEditorRE, editor}, {engAuthorRE, author}} {
+		if m := try.re.FindStringIndex(line); m != nil {
+			return try.role, m[1]
+		}
+	}
+	if announceRE.MatchString(line) {
+		return editor, len(line)
+	}
+	return noRole, 0
+}
+
+// people takes names out of the lines of a paragraph. It reports whether the whole paragraph is such lines; announced is the role of a
+// last line that has no names yet.
+func (p *issueReader) people(runs []run) (all bool, announced role) {
+	all = true
+	for _, line := range splitLines(runs) {
+		said := strings.Trim(plain(line), "*_ ")
+		if said == "" {
+			continue
+		}
+		r, at := roleOf(said)
+		if r == noRole || utf8.RuneCountInString(said) > 600 {
+			all = false
+			continue
+		}
+		names := linkNames(line)
+		if len(names) == 0 {
+			names = splitNames(said[at:])
+		}
+		if len(names) == 0 && strings.TrimSpace(said[at:]) != "" {
+			all = false
+			continue
+		}
+		if len(names) == 0 {
+			announced = r
+		}
+		p.add(r, names)
+	}
+	return all, announced
+}
+
+func (p *issueReader) add(r role, names []string) {
+	switch r {
+	case editor:
+		p.editors = unique(append(p.editors, names...))
+	case author:
+		p.authors = unique(append(p.authors, names...))
+	}
+}
+
+// linkNames are the texts of the links of a line, when they look like names.
+func linkNames(runs []run) []string {
+	var names []string
+	for _, r := range runs {
+		if r.url != "" && r.look&(bare|image) == 0 {
+			if name := asName(r.text); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+func asName(s string) string {
+	s = strings.TrimLeft(withoutEmoji(strings.Trim(squeeze(s), "*_()（）[]。.,，、;； ")), "@＠")
+	if s == "" || utf8.RuneCountInString(s) > 40 || strings.Contains(s, "://") || strings.ContainsAny(s, "。！？!?:：") || letters(s) == 0 {
+		return ""
+	}
+	return s
+}
+
+// splitNames splits names written one after the other. A blank separates only names in Han characters.
+func splitNames(s string) []string {
+	s = strings.TrimRight(squeeze(s), "。. ")
+	for _, word := range []string{" and ", " & ", " 和 ", " 与 "} {
+		s = strings.ReplaceAll(s, word, ",")
+	}
+	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",，、;；|｜/／", r) })
+	if len(parts) == 1 && allHanNames(parts[0]) {
+		parts = strings.Fields(parts[0])
+	}
+	var names []string
+	for _, part := range parts {
+		part = strings.TrimPrefix(strings.TrimSpace(part), "and ")
+		name := asName(part)
+		if name == "" || width(name) > 6 {
+			if strings.TrimSpace(part) == "" {
+				continue
+			}
+			return nil
+		}
+		names = append(names, name)
+	}
+	return unique(names)
+}
+
+func allHanNames(s string) bool {
+	words := strings.Fields(s)
+	for _, w := range words {
+		if n := utf8.RuneCountInString(w); n > 5 || !isAllHan(w) {
+			return false
+		}
+	}
+	return len(words) > 1
+}
+
+func isAllHan(s string) bool {
+	for _, r := range s {
+		if !isHan(r) && !unicode.IsPunct(r) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// splitLines splits runs at line ends.
+func splitLines(runs []run) [][]run {
+	var out [][]run
+	var line []run
+	for _, r := range runs {
+		for {
+			k := strings.IndexByte(r.text, '\n')
+			if k < 0 {
+				break
+			}
+			head := r
+			head.text = r.text[:k]
+			if head.text != "" {
+				line = append(line, head)
+			}
+			out, line = append(out, line), nil
+			r.text = r.text[k+1:]
+		}
+		if r.text != "" || r.look&image != 0 {
+			line = append(line, r)
+		}
+	}
+	if len(line) > 0 {
+		out = append(out, line)
+	}
+	return out
+}

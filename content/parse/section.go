@@ -1,0 +1,428 @@
+package parse
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"weeklybot/content"
+)
+
+// node is a heading with what stands below it, up to the next heading.
+type node struct {
+	head   *block // nil for the root
+	level  int
+	body   []*block
+	kids   []*node
+	parent *node
+	item   bool // the heading is the title of an item
+	meta   bool
+}
+
+// outline puts the blocks under their headings. Skipped levels do not matter: a heading belongs to the nearest one above it of a
+// smaller level.
+func outline(blocks []*block) *node {
+	root := &node{}
+	at := root
+	for _, b := range blocks {
+		if b.kind != kindHeading {
+			at.body = append(at.body, b)
+			continue
+		}
+		if withoutEmoji(plain(b.runs)) == "" {
+			continue
+		}
+		for at.level >= b.level {
+			at = at.parent
+		}
+		n := &node{head: b, level: b.level, parent: at, meta: isMetaHeading(headingText(b.runs))}
+		at.kids = append(at.kids, n)
+		at = n
+	}
+	return root
+}
+
+// headingText is a heading in plain text, without pictographs and the marks of the layout.
+func headingText(runs []run) string {
+	s := withoutEmoji(plain(runs))
+	if k := strings.LastIndex(s, "{#"); k > 0 && strings.HasSuffix(s, "}") {
+		s = s[:k]
+	}
+	s = strings.TrimSpace(strings.TrimRight(s, "#¶ "))
+	if inner := strings.TrimSuffix(strings.TrimPrefix(s, "【"), "】"); len(inner) == len(s)-len("【】") {
+		s = inner
+	}
+	return strings.TrimSpace(s)
+}
+
+// takeTitle finds the heading that is the title of the whole issue and puts what stands below it in its place.
+func (p *issueReader) takeTitle(root *node) {
+	if len(root.kids) == 0 {
+		return
+	}
+	first := root.kids[0]
+	text := headingText(first.head.runs)
+	if !p.isTitle(root, first, text) {
+		return
+	}
+	p.title = withoutEmojiEnds(plain(first.head.runs))
+	if k := strings.LastIndex(p.title, "{#"); k > 0 {
+		p.title = strings.TrimSpace(p.title[:k])
+	}
+	root.body = append(root.body, first.body...)
+	for _, kid := range first.kids {
+		kid.parent = root
+	}
+	root.kids = append(first.kids, root.kids[1:]...)
+}
+
+func (p *issueReader) isTitle(root, first *node, text string) bool {
+	if t, _ := p.head.first(titleNames...); t != "" {
+		if sameText(t, text) {
+			return true
+		}
+		return first.level == 1 && len(root.kids) == 1 && len(first.kids) > 0 && len(root.body) == 0
+	}
+	if carriesNumber(text) {
+		return true
+	}
+	if first.level == 1 && len(root.kids) == 1 {
+		return true
+	}
+	if len(root.kids) > 1 {
+		return first.level == 1 && len(first.kids) == 0 && !holdsNews(first.body)
+	}
+	return len(first.kids) > 1 && !holdsNews(first.body)
+}
+
+func carriesNumber(s string) bool {
+	_, numbered := findNumber(s)
+	_, dated := findDate(s)
+	return numbered || dated
+}
+
+func holdsNews(body []*block) bool {
+	for _, b := range body {
+		if b.kind == kindList || b.kind == kindTable {
+			return true
+		}
+	}
+	return false
+}
+
+// sameText compares letters and digits only; one may hold the other.
+func sameText(a, b string) bool {
+	a, b = letterKey(a), letterKey(b)
+	return a != "" && b != "" && (a == b || len(b) > 8 && strings.Contains(a, b) || len(a) > 8 && strings.Contains(b, a))
+}
+
+func letterKey(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
+// decide settles for each group of sibling headings whether they are titles of items or names of sections.
+func decide(parent *node) {
+	var item, section, bareItems int
+	for _, n := range parent.kids {
+		decide(n)
+		if n.meta || !n.isLeaf() {
+			continue
+		}
+		switch link := isLinkHeading(n.head.runs); {
+		case holdsLinkList(n.body) || holdsPlaceholder(n.body):
+			section++
+		case link && hasProse(n.body):
+			item++
+		case link && len(n.body) == 0:
+			bareItems++
+		case !link && hasProse(n.body) && standsForOne(n):
+			item++
+		}
+	}
+	if section > item || item == 0 && (bareItems < 2 || section > 0) {
+		return
+	}
+	for _, n := range parent.kids {
+		link := isLinkHeading(n.head.runs)
+		switch {
+		case n.meta && !link, !n.isLeaf() && !link:
+		case link && (n.isLeaf() || !holdsLinkList(n.body)):
+			n.item = n.isLeaf() || !anyItems(n)
+		case hasProse(n.body) && (item > 1 || standsForOne(n)) && !isAsk(headingText(n.head.runs)):
+			n.item = true
+		}
+	}
+}
+
+func anyItems(n *node) bool {
+	for _, k := range n.kids {
+		if k.item || isLinkHeading(k.head.runs) || holdsLinkList(k.body) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *node) isLeaf() bool { return len(n.kids) == 0 }
+
+// standsForOne reports whether a heading without link and the text below it are one piece: the text brings one link of its own line, or
+// ends with a call to it, or the heading carries a number and its text is prose.
+func standsForOne(n *node) bool {
+	if n.level < 2 || n.parent == nil || n.parent.head == nil && n.level < 3 && !trimLead(n.head.runs).numbered {
+		return false
+	}
+	if trimLead(n.head.runs).numbered {
+		return true
+	}
+	for _, b := range n.body {
+		if b.kind != kindPara {
+			continue
+		}
+		if links := webLinks(b.runs); len(links) == 1 && isAddress(b.runs) {
+			return true
+		}
+		if callURL(b.runs) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isLinkHeading reports whether a heading is a link, but for pictographs, numbers, tags and an author's name around it.
+func isLinkHeading(runs []run) bool {
+	l := trimLead(runs)
+	if len(l.rest) == 0 {
+		return false
+	}
+	linked, other := 0, 0
+	for _, r := range l.rest {
+		if isWeb(r.url) {
+			linked += letters(r.text)
+		} else {
+			other += letters(r.text)
+		}
+	}
+	return linked > 0 && (l.rest[0].url != "" && other <= linked+12 || other*2 <= linked)
+}
+
+// holdsLinkList reports whether a list of body has mostly entries that begin with a link.
+func holdsLinkList(body []*block) bool {
+	for _, b := range body {
+		if b.kind == kindList && isLinkList(b) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLinkList(list *block) bool {
+	led := 0
+	for _, e := range list.kids {
+		if runs := firstRuns(e); len(runs) > 0 {
+			if l := trimLead(runs); len(l.rest) > 0 && isWeb(l.rest[0].url) {
+				led++
+			}
+		}
+	}
+	return led*2 >= len(list.kids) && led > 0
+}
+
+func firstRuns(e *block) []run {
+	for _, b := range e.kids {
+		if b.kind == kindPara || b.kind == kindHeading {
+			return b.runs
+		}
+	}
+	return nil
+}
+
+func holdsPlaceholder(body []*block) bool {
+	for _, b := range body {
+		if b.kind == kindPara && letters(plain(b.runs)) > 0 && isPlaceholder(b.runs) {
+			return true
+		}
+		if b.kind == kindList && len(b.kids) == 1 && isPlaceholder(firstRuns(b.kids[0])) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasProse reports whether body begins with text (and not with a list).
+func hasProse(body []*block) bool {
+	for _, b := range body {
+		switch b.kind {
+		case kindPara:
+			if plain(b.runs) != "" {
+				return true
+			}
+		case kindList, kindTable:
+			return false
+		case kindCode:
+			return true
+		}
+	}
+	return false
+}
+
+// sections writes the node and all below it as sections.
+func (p *issueReader) sections(n *node, above []string) {
+	heading := ""
+	if n.head != nil {
+		heading = headingText(n.head.runs)
+	}
+	s := content.Section{Heading: heading, Level: n.level, Path: above, Kind: content.SectionNews}
+	if n.meta {
+		s.Kind = content.SectionMeta
+	}
+	parts := []part{{blocks: n.body}}
+	if n.meta {
+		p.metaBody(heading, n.body)
+	} else {
+		parts = p.split(n)
+		s.Items = p.items(parts[0].blocks, n.head == nil)
+	}
+	begin := len(p.issue.Sections)
+	p.issue.Sections = append(p.issue.Sections, s)
+	path := append(above[:len(above):len(above)], heading)
+	if n.head == nil {
+		path = above
+	}
+	for _, part := range parts[1:] {
+		sub := content.Section{Heading: part.heading, Level: n.level + 1, Path: path, Pseudo: true, Kind: content.SectionNews}
+		if isMetaHeading(part.heading) {
+			sub.Kind = content.SectionMeta
+			p.metaBody(part.heading, part.blocks)
+		} else {
+			sub.Items = p.items(part.blocks, false)
+		}
+		p.issue.Sections = append(p.issue.Sections, sub)
+	}
+	last := len(p.issue.Sections) - 1
+	for _, kid := range n.kids {
+		if kid.item {
+			p.issue.Sections[last].Items = append(p.issue.Sections[last].Items, headingItem(kid))
+			continue
+		}
+		p.sections(kid, path)
+		// Items that follow a sub-section still belong to the heading above both; readers see them where they stand.
+	}
+	if n.head == nil && len(p.issue.Sections[begin].Items) == 0 {
+		p.issue.Sections = append(p.issue.Sections[:begin], p.issue.Sections[begin+1:]...)
+	}
+}
+
+// headingItem reads a heading and what stands below it as one item.
+func headingItem(n *node) content.Item {
+	t := titleOf(n.head.runs)
+	if !strings.Contains(plain(n.head.runs), "://") && t.form == sentence {
+		l := trimLead(n.head.runs)
+		t.title, t.rest = trimTitle(plain(l.rest)), nil
+	}
+	if t.title == "" {
+		t.title = headingText(n.head.runs)
+	}
+	e := t.entry(n.head.runs, n.head.line)
+	e.grow(n.body)
+	for _, kid := range n.kids {
+		e.say(headingText(kid.head.runs))
+		e.grow(kid.body)
+	}
+	it := e.finish()
+	return it
+}
+
+// part is what stands below one pseudo heading; the first part has none.
+type part struct {
+	heading string
+	blocks  []*block
+}
+
+// split cuts the body of a section at the paragraphs that work as headings.
+func (p *issueReader) split(n *node) []part {
+	parts := []part{{}}
+	for k, b := range n.body {
+		if heading := pseudoHeading(n.body, k); heading != "" {
+			parts = append(parts, part{heading: heading})
+			continue
+		}
+		last := &parts[len(parts)-1]
+		last.blocks = append(last.blocks, b)
+	}
+	return parts
+}
+
+// maxPseudo is how wide a paragraph may be, in words, to work as a heading.
+const maxPseudo = 8
+
+// pseudoHeading is the heading that the paragraph at k works as, "" when it does not.
+func pseudoHeading(body []*block, k int) string {
+	b := body[k]
+	if b.kind != kindPara || k+1 == len(body) {
+		return ""
+	}
+	said := plain(b.runs)
+	text := headingText(b.runs)
+	if text == "" || strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || len(webLinks(b.runs)) > 0 || isAround(said) {
+		return ""
+	}
+	if r, _ := roleOf(said); r != noRole || isPlaceholder(b.runs) {
+		return ""
+	}
+	isBold, bracketed := allBold(b.runs), strings.HasPrefix(withoutEmoji(said), "【") && strings.HasSuffix(said, "】")
+	numeral := strings.HasPrefix(said, "一、") || strings.HasPrefix(said, "二、") || numeralRE.MatchString(said)
+	marked := isBold || bracketed || numeral
+	next := body[k+1]
+	switch {
+	case width(text) > maxPseudo && !(marked && width(text) <= 2*maxPseudo):
+		return ""
+	case next.kind == kindList || next.kind == kindTable:
+		last, _ := utf8.DecodeLastRuneInString(text)
+		if !marked && strings.ContainsRune("。.！!，,；;：:…", last) {
+			return ""
+		}
+		if !marked && !startsLikeName(text) {
+			return ""
+		}
+	case next.kind == kindPara && marked:
+		t := titleOf(next.runs)
+		if l := trimLead(next.runs); !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold && !bracketed {
+			return ""
+		}
+	default:
+		return ""
+	}
+	return strings.TrimSpace(strings.TrimRight(text, "：: "))
+}
+
+func startsLikeName(text string) bool {
+	first, _ := utf8.DecodeRuneInString(text)
+	return !unicode.IsLower(first) && unicode.In(first, unicode.L, unicode.N)
+}
+
+func joinText(runs []run) string {
+	var b strings.Builder
+	for _, r := range runs {
+		b.WriteString(r.text)
+	}
+	return b.String()
+}
+
+func allBold(runs []run) bool {
+	any := false
+	for _, r := range runs {
+		if letters(r.text) == 0 {
+			continue
+		}
+		if r.look&bold == 0 {
+			return false
+		}
+		any = true
+	}
+	return any
+}

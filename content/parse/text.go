@@ -1,0 +1,358 @@
+package parse
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// plain is the text of runs on one line, without markup.
+func plain(runs []run) string {
+	if len(runs) == 1 {
+		return squeeze(runs[0].text)
+	}
+	var b strings.Builder
+	for _, r := range runs {
+		b.WriteString(r.text)
+	}
+	return squeeze(b.String())
+}
+
+// squeeze makes one line of s: runs of blanks become one space, and a line end between two East Asian characters nothing.
+func squeeze(s string) string {
+	clean := true
+	for k := range len(s) {
+		if c := s[k]; c == '\n' || c == '\t' || c == ' ' && (k == 0 || k+1 == len(s) || s[k+1] == ' ') || c == 0xc2 || c == 0xe2 || c == 0xe3 {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	var before rune
+	blank, newline := false, false
+	for _, r := range s {
+		if isBlank(r) {
+			blank, newline = true, newline || r == '\n'
+			continue
+		}
+		if r == '\u200b' || r == '\ufeff' || r == '\u00ad' || r == '\u2060' {
+			continue
+		}
+		if blank && b.Len() > 0 && !(newline && isEast(before) && isEast(r)) {
+			b.WriteByte(' ')
+		}
+		blank, newline = false, false
+		b.WriteRune(r)
+		before = r
+	}
+	return b.String()
+}
+
+func isBlank(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == ' ' || r == '\n' || r == '\t' || r == '\v' || r == '\f'
+	}
+	return unicode.IsSpace(r)
+}
+
+// linkify splits bare URLs out of the plain text of runs.
+func linkify(runs []run) []run {
+	found := false
+	for _, r := range runs {
+		if r.url == "" && strings.Contains(r.text, "://") {
+			found = true
+			break
+		}
+	}
+	if !found {
+		return runs
+	}
+	out := make([]run, 0, len(runs)+2)
+	for _, r := range runs {
+		if r.url != "" || r.look&code != 0 {
+			out = append(out, r)
+			continue
+		}
+		rest := r.text
+		for {
+			start, end := findURL(rest)
+			if end == 0 {
+				break
+			}
+			if start > 0 {
+				out = append(out, run{text: rest[:start], look: r.look})
+			}
+			out = append(out, run{text: rest[start:end], url: rest[start:end], look: r.look | bare})
+			rest = rest[end:]
+		}
+		if rest != "" {
+			out = append(out, run{text: rest, look: r.look})
+		}
+	}
+	return out
+}
+
+// findURL finds the first http(s) URL in s. Chinese text and punctuation end it; so does closing punctuation that it does not open.
+func findURL(s string) (start, end int) {
+	for from := 0; ; {
+		k := strings.Index(s[from:], "://")
+		if k < 0 {
+			return 0, 0
+		}
+		k += from
+		from = k + 3
+		scheme := schemeLen(s[:k])
+		if scheme == 0 {
+			continue
+		}
+		stop := len(s)
+		for n, r := range s[from:] {
+			if isBlank(r) || isEast(r) || strings.ContainsRune("<>\"`|\\^{}", r) {
+				stop = from + n
+				break
+			}
+		}
+		if stop = from + len(trimURL(s[from:stop])); stop > from && s[from] != '/' {
+			return k - scheme, stop
+		}
+	}
+}
+
+func schemeLen(before string) int {
+	for _, scheme := range []string{"https", "http"} {
+		if n := len(before) - len(scheme); n >= 0 && strings.EqualFold(before[n:], scheme) {
+			return len(scheme)
+		}
+	}
+	return 0
+}
+
+func trimURL(s string) string {
+	for s != "" {
+		switch c := s[len(s)-1]; c {
+		case '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~':
+		case ')', ']':
+			open := byte('(')
+			if c == ']' {
+				open = '['
+			}
+			if strings.Count(s, string(c)) <= strings.Count(s, string(open)) {
+				return s
+			}
+		default:
+			return s
+		}
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// isWeb reports whether url can be opened by a reader of a chat message.
+func isWeb(url string) bool {
+	return len(url) > 8 && (strings.EqualFold(url[:7], "http://") || strings.EqualFold(url[:8], "https://")) && !strings.ContainsAny(url, " \n\t<>")
+}
+
+// isEmoji reports whether r is a pictograph, or one of the signs that join pictographs.
+func isEmoji(r rune) bool {
+	switch {
+	case r < 0x2190:
+		return r == 0x200d || r == 0x20e3
+	case r >= 0x1f000:
+		return r < 0x1fb00 || r >= 0xe0000 && r < 0xe0080
+	case r == 0xfe0f || r == 0xfe0e || r == 0x3030 || r == 0x303d || r == 0x3297 || r == 0x3299:
+		return true
+	}
+	return r >= 0x2300 && r < 0x2400 || r >= 0x25a0 && r < 0x27c0 || r >= 0x2b00 && r < 0x2c00
+}
+
+// withoutEmoji takes pictographs and ":name:" marks out of s.
+func withoutEmoji(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if isEmoji(r) {
+			return -1
+		}
+		return r
+	}, s)
+	for n := emojiName(s); n > 0; n = emojiName(s) {
+		s = strings.TrimLeft(s[n:], " ")
+	}
+	return squeeze(s)
+}
+
+// emojiName is the length of a mark such as ":rocket:" that s begins with; 0 when there is none.
+func emojiName(s string) int {
+	if len(s) < 4 || s[0] != ':' {
+		return 0
+	}
+	for k := 1; k < len(s) && k < 40; k++ {
+		switch c := s[k]; {
+		case c == ':' && k > 2:
+			return k + 1
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' && k > 1 || c == '_' || c == '+' || c == '-':
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// sentenceEnd is the offset after the first sentence of s, len(s) when there is only one.
+func sentenceEnd(s string) int {
+	for k, r := range s {
+		size := utf8.RuneLen(r)
+		switch r {
+		case '。', '！', '？', '；', '…':
+			if next, _ := utf8.DecodeRuneInString(s[k+size:]); !closes(next) && next != '…' {
+				return k + size
+			}
+			continue
+		case '.', '!', '?':
+			if endsEnglish(s, k) {
+				return k + 1
+			}
+		case '"', '”', '）', ')', '」', '』':
+			if before, _ := utf8.DecodeLastRuneInString(s[:k]); strings.ContainsRune("。！？", before) {
+				return k + size
+			}
+		}
+	}
+	return len(s)
+}
+
+func closes(r rune) bool {
+	return strings.ContainsRune("。！？”）」』》)\"", r) && r != utf8.RuneError
+}
+
+// endsEnglish reports whether the mark at k ends a sentence: a blank and no lower-case letter follow, and no short form precedes it.
+func endsEnglish(s string, k int) bool {
+	rest := strings.TrimLeft(s[k+1:], ")\"'”’")
+	if rest == "" {
+		return true
+	}
+	next, size := utf8.DecodeRuneInString(rest)
+	if isHan(next) && s[k] != '.' {
+		return true
+	}
+	if !isBlank(next) {
+		return false
+	}
+	after, _ := utf8.DecodeRuneInString(strings.TrimLeft(rest[size:], " \n\t"))
+	if unicode.IsLower(after) {
+		return false
+	}
+	if s[k] != '.' {
+		return true
+	}
+	word := s[strings.LastIndexAny(s[:k], " \n\t(")+1 : k]
+	return !shortForms[strings.ToLower(word)] && !(len(word) == 1 && word[0] >= 'A' && word[0] <= 'Z') && !isNumber(word)
+}
+
+var shortForms = map[string]bool{
+	"vs": true, "e.g": true, "i.e": true, "etc": true, "mr": true, "mrs": true, "ms": true, "dr": true, "st": true, "no": true, "vol": true,
+	"inc": true, "ltd": true, "jr": true, "sr": true, "prof": true, "approx": true, "cf": true, "al": true, "fig": true,
+	"jan": true, "feb": true, "mar": true, "apr": true, "jun": true, "jul": true, "aug": true, "sep": true, "sept": true, "oct": true, "nov": true, "dec": true,
+}
+
+func isNumber(s string) bool {
+	for k := range len(s) {
+		if s[k] < '0' || s[k] > '9' {
+			return false
+		}
+	}
+	return s != "" && len(s) < 3
+}
+
+// maxTitle is how long a title may be, in code points.
+const maxTitle = 160
+
+// cutTitle cuts what is too long for a title at the last clause end in reach. What is cut off is returned as rest.
+func cutTitle(s string) (title, rest string) {
+	if utf8.RuneCountInString(s) <= maxTitle {
+		return s, ""
+	}
+	count, at, word := 0, 0, 0
+	for k, r := range s {
+		if count++; count > maxTitle {
+			if at == 0 {
+				at = word
+			}
+			if at == 0 {
+				at = k
+			}
+			break
+		}
+		switch {
+		case strings.ContainsRune("，；：、。", r) && count > maxTitle/4:
+			at = k + utf8.RuneLen(r)
+		case (r == ',' || r == ';' || r == ':') && count > maxTitle/4 && k+1 < len(s) && s[k+1] == ' ':
+			at = k + 1
+		case r == ' ':
+			word = k
+		}
+	}
+	return trimTitle(s[:at]), strings.TrimSpace(s[at:])
+}
+
+// trimTitle takes the marks off a title that belong to the layout around it.
+func trimTitle(s string) string {
+	s = squeeze(s)
+	for {
+		t := strings.TrimRight(s, " \t\u00a0：:。.，,；;、-–—|｜~")
+		if strings.HasSuffix(s, "...") && !strings.HasSuffix(t, "...") {
+			t += "..."
+		}
+		if t = strings.TrimLeft(t, " \u00a0：:，,；;、|｜。"); t == s {
+			return s
+		}
+		s = t
+		if strings.HasSuffix(s, "...") {
+			return s
+		}
+	}
+}
+
+// letters counts code points that are letters or digits.
+func letters(s string) int {
+	n := 0
+	for _, r := range s {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// hanCount counts Han characters.
+func hanCount(s string) int {
+	n := 0
+	for _, r := range s {
+		if isHan(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// width measures s in words: a Latin word counts one, two Han characters count one.
+func width(s string) int {
+	han, words, inWord := 0, 0, false
+	for _, r := range s {
+		switch {
+		case isHan(r):
+			han, inWord = han+1, false
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			if !inWord {
+				words, inWord = words+1, true
+			}
+		case isBlank(r):
+			inWord = false
+		}
+	}
+	return words + (han+1)/2
+}
+
+func trimBlank(s string) string { return strings.TrimFunc(s, isBlank) }
