@@ -1,0 +1,132 @@
+package wecom
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+// class is what a group of WeCom's error codes asks for.
+type class struct {
+	fault bot.Fault
+	scope bot.Scope
+	hint  string // what the operator can do; "" = nothing
+}
+
+var (
+	busy       = class{bot.Retryable, bot.ScopeMessage, ""}
+	limited    = class{bot.RateLimited, bot.ScopeMessage, ""}
+	staleToken = class{bot.Retryable, bot.ScopeMessage, "the access token was refused; a new one is fetched"}
+	ours       = class{bot.Permanent, bot.ScopeMessage, ""}
+)
+
+func operator(hint string) class { return class{bot.Permanent, bot.ScopeWorkspace, hint} }
+func target(hint string) class   { return class{bot.Permanent, bot.ScopeChannel, hint} }
+
+// codes is what to do about each errcode. The text of an answer (errmsg) decides nothing: it changes and holds our IP address.
+// Source: 全局错误码 developer.work.weixin.qq.com/document/path/90313 and 90455, read 2026-11.
+var codes = map[int]class{
+	-1:   busy, // system busy
+	6000: busy, // version conflict
+
+	45009: limited, // calls of this API over the limit
+	45033: limited, // too many calls at once
+
+	40014: staleToken,
+	42001: staleToken,
+	41001: staleToken,
+
+	40001:  operator("the secret is wrong, was reset, or the app is stopped: check adapters.wecom.apps[].secret"),
+	40013:  operator("the corp ID is wrong: check adapters.wecom.apps[].corp_id"),
+	40056:  operator("the agent ID is wrong: check adapters.wecom.apps[].agent_id"),
+	301002: operator("the secret is that of another app: check adapters.wecom.apps[].secret and agent_id"),
+	48002:  operator("the app has no permission for this call: check it in the admin console"),
+	48006:  operator("the app's permission was withdrawn: enable it again in the admin console"),
+	50003:  operator("the app is disabled: enable it in the admin console"),
+	60020:  operator("this machine's IP is not trusted: add it to 企业可信IP of the app"),
+	93019:  operator("the bot ID is wrong: check adapters.wecom.aibots[].bot_id"),
+
+	93000: target("the webhook's key is wrong, or the robot was removed from the group"),
+	93004: target("the robot is disabled"),
+	93005: target("the robot may not message this member"),
+	93006: target("the bot has not been spoken to there: ask the group to @ it"),
+	93008: target("the robot is not in the group"),
+	86001: target("there is no such chat"),
+	86003: target("there is no such chat"),
+	86008: target("the chat was not created by this app"),
+	81013: target("the app does not reach this member, department or tag: check its visible range"),
+	60111: target("there is no such member"),
+	46004: target("there is no such member"),
+	60011: target("the app has no right to this member: check its visible range"),
+	40003: target("there is no such member"),
+	40031: target("there is no such member"),
+
+	40008: ours, // msgtype
+	40032: ours, // too many receivers
+	40033: ours, // \uXXXX in the request
+	40035: ours, // parameter
+	40058: ours, // parameter, or too long
+	40063: ours, // parameter empty
+	40201: ours, // taken for spam: sending the same text again makes it worse
+	41016: ours, // no title
+	42014: ours, // task_id
+	44004: ours, // empty text
+	45002: ours, // too big
+	45008: ours, // number of articles
+	82001: ours, // no receiver
+	82002: ours, // too many departments
+	82003: ours, // too many tags
+	86215: ours, // chatid exists
+}
+
+// answer is the part that all of WeCom's answers have.
+type answer struct {
+	ErrCode *int64 `json:"errcode"`
+}
+
+// classify turns an HTTP exchange that brought some answer into a SendError; nil when it says errcode 0. code is that of the body, nil
+// when the body is not one of WeCom's. WeCom answers 200 nearly always, so the code decides wherever there is one.
+func classify(status int, header http.Header, code *int64, now time.Time) *bot.SendError {
+	if code != nil && (*code != 0 || status == http.StatusOK) {
+		return fromCode(*code, header, now)
+	}
+	fault := &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "http_" + strconv.Itoa(status)}
+	fault.Err = fmt.Errorf("HTTP status %d without WeCom's errcode: check adapters.wecom.api_url and the proxy", status)
+	switch {
+	case status == http.StatusTooManyRequests:
+		fault.Fault, fault.RetryAfter = bot.RateLimited, apihttp.RetryAfter(header, now)
+	case status == http.StatusOK:
+		fault.Code, fault.MaybeSent = "bad_answer", true
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+		fault.MaybeSent = true // WeCom may have taken it, the gateway lost the answer
+	}
+	return fault
+}
+
+func fromCode(code int64, header http.Header, now time.Time) *bot.SendError {
+	if code == 0 {
+		return nil
+	}
+	c, known := codes[int(code)]
+	if !known {
+		c = busy // tried once more by the outbox, then dead
+	}
+	fault := &bot.SendError{Fault: c.fault, Scope: c.scope, Code: strconv.FormatInt(code, 10), Err: fmt.Errorf("WeCom answered errcode %d", code)}
+	if c.hint != "" {
+		fault.Err = fmt.Errorf("WeCom answered errcode %d: %s", code, c.hint)
+	}
+	if c.fault == bot.RateLimited {
+		fault.RetryAfter = max(apihttp.RetryAfter(header, now), rateBlock)
+	}
+	return fault
+}
+
+// refuse is a fault of our own, found before anything left.
+func refuse(scope bot.Scope, code, text string) *bot.SendError {
+	return &bot.SendError{Fault: bot.Permanent, Scope: scope, Code: code, Err: errors.New(text)}
+}

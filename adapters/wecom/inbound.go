@@ -1,0 +1,264 @@
+package wecom
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+const (
+	// replyWithin leaves a second of the five in which WeCom wants its answer (90238, read 2026-11).
+	replyWithin = 4 * time.Second
+	// answerWithin is the most that a slow command and its answer, sent as an app message, may take.
+	answerWithin = time.Minute
+	// maxCommandBytes is the most of a member's text that is looked at, in bytes: WeCom's own limit for a text (90236, read 2026-11).
+	maxCommandBytes = 2048
+)
+
+// inMessage is what a callback brings, decrypted. Only text and enter_agent are heard; app callbacks are always from one member (90235).
+type inMessage struct {
+	FromUserName string
+	CreateTime   int64
+	MsgType      string
+	Content      string
+	MsgId        string
+	Event        string
+}
+
+type inEnvelope struct {
+	Encrypt string
+}
+
+// hook serves the callbacks of all apps for one Inbox.
+type hook struct {
+	*Adapter
+	in bot.Inbox
+}
+
+// Hook implements bot.Hook: GET and POST of /wecom/callback/{app}, where a lone app may leave out its name.
+func (a *Adapter) Hook(in bot.Inbox) http.Handler {
+	h := &hook{a, in}
+	mux := http.NewServeMux()
+	for _, t := range a.tokens {
+		if t.app.Token == "" {
+			continue
+		}
+		env, err := newEnvelope(t.app.Token, t.app.EncodingAESKey, t.app.CorpID)
+		if err != nil {
+			continue // Validate has refused it
+		}
+		serve := func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, t.app, env) }
+		if t.app.Name != "" {
+			mux.HandleFunc("/wecom/callback/"+t.app.Name, serve)
+		}
+		if len(a.tokens) == 1 {
+			mux.HandleFunc("/wecom/callback", serve)
+			mux.HandleFunc("/wecom/callback/{$}", serve)
+		}
+	}
+	return mux
+}
+
+func (h *hook) serve(w http.ResponseWriter, r *http.Request, app App, env *envelope) {
+	query := r.URL.Query()
+	switch r.Method {
+	case http.MethodGet:
+		echo, err := h.open(app, env, query, query.Get("echostr"))
+		if err != nil {
+			http.Error(w, "refused", http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write(echo) // nothing else: no line end, no quotes
+	case http.MethodPost:
+		msg, status := h.read(w, r, app, env, query)
+		if status != http.StatusOK {
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		h.hear(w, r, app, env, msg)
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	}
+}
+
+// open checks and decrypts. The window on the timestamp comes after the signature, so that the log can tell a wrong clock from forgery.
+func (h *hook) open(app App, env *envelope, query url.Values, encrypted string) ([]byte, error) {
+	timestamp := query.Get("timestamp")
+	plain, err := env.open(query.Get("msg_signature"), timestamp, query.Get("nonce"), encrypted)
+	if err != nil {
+		h.deps.Log.Warn("callback refused: signature or encryption is wrong; compare token and encoding_aes_key with the admin console",
+			"adapter", Name, "workspace", app.CorpID, "app", app.Name)
+		return nil, err
+	}
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if age := h.deps.Now().Sub(time.Unix(seconds, 0)).Abs(); err != nil || age > h.cfg.MaxAge {
+		h.deps.Log.Warn("callback refused: its timestamp is outside the window; is this machine's clock right?",
+			"adapter", Name, "workspace", app.CorpID, "app", app.Name, "window", h.cfg.MaxAge)
+		return nil, errRefused
+	}
+	return plain, nil
+}
+
+// read is the message of a genuine request, or the status to refuse it with.
+func (h *hook) read(w http.ResponseWriter, r *http.Request, app App, env *envelope, query url.Values) (msg inMessage, status int) {
+	body, err := apihttp.ReadBody(w, r, apihttp.MaxInbound)
+	if errors.Is(err, apihttp.ErrTooLarge) {
+		return msg, http.StatusRequestEntityTooLarge
+	}
+	var outer inEnvelope
+	if err != nil || xml.Unmarshal(body, &outer) != nil || outer.Encrypt == "" {
+		return msg, http.StatusBadRequest
+	}
+	plain, err := h.open(app, env, query, strings.TrimSpace(outer.Encrypt))
+	if err != nil {
+		return msg, http.StatusUnauthorized
+	}
+	if xml.Unmarshal(plain, &msg) != nil {
+		return msg, http.StatusBadRequest
+	}
+	return msg, http.StatusOK
+}
+
+// command is what the member asks for, and whether it is anything.
+func (m inMessage) command(corp string) (cmd bot.Command, ok bool) {
+	if m.FromUserName == "" || m.FromUserName == "sys" { // changes of the directory come from "sys"
+		return cmd, false
+	}
+	cmd = bot.Command{ID: m.MsgId, At: time.Unix(m.CreateTime, 0), Member: bot.Member{ID: m.FromUserName}}
+	switch {
+	case m.MsgType == "text" && m.MsgId != "":
+		cmd.Text = commandText(m.Content)
+	case m.MsgType == "event" && m.Event == "enter_agent": // once a day, however often the member opens the app
+		cmd.Text = "/help"
+		cmd.ID = fmt.Sprintf("enter_agent:%s:%s:%s", corp, strings.ToLower(m.FromUserName), cmd.At.UTC().Format(time.DateOnly))
+	}
+	return cmd, cmd.Text != ""
+}
+
+// commandText is the member's text with a plain slash, its spaces and line ends as they are.
+func commandText(s string) string {
+	s = apihttp.CleanLines(s)
+	if len(s) > maxCommandBytes {
+		s = cutBytes(s, maxCommandBytes)
+	}
+	if rest, ok := strings.CutPrefix(s, "／"); ok {
+		return "/" + rest
+	}
+	return s
+}
+
+// hear runs the command and answers: passively while WeCom waits, else with an empty 200 first and an app message later. The handler
+// stays until then, so that the server's shutdown waits for it.
+func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelope, msg inMessage) {
+	cmd, ok := msg.command(app.CorpID)
+	if !ok {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	cmd.Channel = bot.Channel{Adapter: Name, Kind: KindApp, Workspace: h.workspace(app), Address: "user:" + msg.FromUserName}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerWithin)
+	defer cancel()
+	answers := make(chan bot.Message, 1)
+	go func() {
+		answer, err := h.in.Command(ctx, cmd)
+		if err != nil {
+			h.deps.Log.Error("command failed", "adapter", Name, "workspace", app.CorpID, "err", err)
+		}
+		answers <- answer
+	}()
+	late := time.NewTimer(replyWithin)
+	defer late.Stop()
+	var answer bot.Message
+	select {
+	case answer = <-answers:
+		if isEmpty(answer) || h.replied(w, app, env, msg, answer) {
+			return
+		}
+		release(w)
+	case <-late.C:
+		release(w)
+		answer = <-answers
+	}
+	h.sendAnswer(ctx, cmd.Channel, answer)
+}
+
+func isEmpty(m bot.Message) bool { return m.Title == "" && len(m.Blocks) == 0 }
+
+// release gives WeCom its empty answer while the handler goes on.
+func release(w http.ResponseWriter) {
+	w.Header().Set("Content-Length", "0")
+	w.Header().Set("Connection", "close") // nothing else is to wait behind this handler
+	w.WriteHeader(http.StatusOK)
+	http.NewResponseController(w).Flush()
+}
+
+// sendAnswer sends the answer as app messages, part after part. It has no key: an answer given twice is not a mistake.
+func (h *hook) sendAnswer(ctx context.Context, dst bot.Channel, answer bot.Message) {
+	if isEmpty(answer) {
+		return
+	}
+	parts := h.Split(dst.Kind, answer)
+	for k, part := range parts {
+		if _, err := h.Send(ctx, dst, bot.Post{Part: k + 1, Parts: len(parts), Message: part}); err != nil {
+			h.deps.Log.Error("answer not sent", "adapter", Name, "workspace", dst.Workspace, "part", k+1, "err", err)
+			return
+		}
+	}
+}
+
+// cdata keeps what foreign text says inside a CDATA section: encoding/xml splits "]]>".
+type cdata struct {
+	Text string `xml:",cdata"`
+}
+
+type passiveText struct {
+	XMLName      xml.Name `xml:"xml"`
+	ToUserName   cdata
+	FromUserName cdata
+	CreateTime   int64
+	MsgType      cdata
+	Content      cdata
+}
+
+type passiveEnvelope struct {
+	XMLName      xml.Name `xml:"xml"`
+	Encrypt      cdata
+	MsgSignature cdata
+	TimeStamp    string
+	Nonce        cdata
+}
+
+// replied answers passively, as text: that is all a passive answer can be. false = the answer is too long for it.
+func (h *hook) replied(w http.ResponseWriter, app App, env *envelope, msg inMessage, answer bot.Message) bool {
+	text := layOut(plainText, answer, 1, 1, math.MaxInt)
+	if len(text) > maxAppBytes {
+		return false
+	}
+	now := h.deps.Now()
+	inner, err := xml.Marshal(passiveText{ToUserName: cdata{msg.FromUserName}, FromUserName: cdata{app.CorpID}, CreateTime: now.Unix(),
+		MsgType: cdata{"text"}, Content: cdata{text}})
+	if err != nil {
+		return false
+	}
+	sealed, timestamp, nonce := env.seal(inner), strconv.FormatInt(now.Unix(), 10), newNonce()
+	outer, err := xml.Marshal(passiveEnvelope{Encrypt: cdata{sealed}, MsgSignature: cdata{env.sign(timestamp, nonce, sealed)},
+		TimeStamp: timestamp, Nonce: cdata{nonce}})
+	if err != nil {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
+	w.Write(outer)
+	return true
+}

@@ -1,0 +1,403 @@
+package twin
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The platform's limits; see the adapter's limits.go for where they stand.
+const (
+	maxWebhookMarkdown = 4096 // bytes
+	maxText            = 2048 // bytes, everywhere
+	maxAppMarkdown     = 2048 // bytes
+	maxArticles        = 8
+	robotRate          = 20  // posts a minute
+	memberRate         = 30  // app posts a minute and member
+	chatRate           = 200 // app chat posts a minute
+	maxUsers           = 1000
+	maxParties         = 100
+	tokenLife          = 7200 * time.Second
+	maxBody            = 1 << 20
+)
+
+// reply is an answer: errcode, and what belongs to it.
+type reply struct {
+	code int
+	why  string
+	more map[string]any
+}
+
+func no(code int, format string, args ...any) *reply {
+	return &reply{code: code, why: fmt.Sprintf(format, args...)}
+}
+
+func (t *Twin) answer(w http.ResponseWriter, r *http.Request, raw []byte, re *reply) {
+	body := map[string]any{"errcode": re.code, "errmsg": cmp.Or(re.why, "ok")}
+	for k, v := range re.more {
+		body[k] = v
+	}
+	if re.code != 0 || re.why != "" {
+		t.note(Refusal{Path: r.URL.Path, Code: re.code, Why: re.why, Raw: raw})
+	}
+	if re.code != 0 {
+		body["errmsg"] = fmt.Sprintf("%s, hint: [1700000000123456], from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=%d", re.why, re.code)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	json.NewEncoder(w).Encode(body)
+}
+
+func (t *Twin) note(r Refusal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r.At = t.opt.Now()
+	t.refused = append(t.refused, r)
+	if over := len(t.refused) - t.opt.MaxPosts; over > 0 {
+		t.refused = slices.Delete(t.refused, 0, over)
+	}
+	t.opt.Log.Info("refused or warned", "path", r.Path, "code", r.Code, "err", r.Why)
+}
+
+// posting reads and checks what all posting calls have in common, and plays the failures that were asked for.
+func (t *Twin) posting(handle func(r *http.Request, b *body) *reply) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			http.Error(w, "too big", http.StatusRequestEntityTooLarge)
+			return
+		}
+		f := t.nextFailure()
+		if !wait(r, f.Delay) || f.DropBefore {
+			panic(http.ErrAbortHandler)
+		}
+		switch {
+		case f.Code != 0:
+			t.answer(w, r, raw, no(f.Code, "asked to fail"))
+			return
+		case f.Status != 0 || f.Body != "":
+			w.WriteHeader(cmp.Or(f.Status, http.StatusOK))
+			io.WriteString(w, f.Body)
+			return
+		}
+		re := t.accept(r, raw, handle)
+		if f.DropAfter {
+			panic(http.ErrAbortHandler)
+		}
+		t.answer(w, r, raw, re)
+	}
+}
+
+// wait says whether the caller is still there after d.
+func wait(r *http.Request, d time.Duration) bool {
+	if d == 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+var escapedRune = regexp.MustCompile(`(^|[^\\])(\\\\)*\\u[0-9a-fA-F]{4}`)
+
+// accept decodes the body and hands it on. It holds mu meanwhile: the twin takes one post at a time.
+func (t *Twin) accept(r *http.Request, raw []byte, handle func(*http.Request, *body) *reply) *reply {
+	b := &body{raw: raw}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	switch err := dec.Decode(&b.fields); {
+	case !utf8.Valid(raw):
+		return no(40035, "invalid parameter: body is not UTF-8")
+	case err != nil || dec.More():
+		return no(40035, "invalid parameter: body is not one JSON object")
+	case escapedRune.Match(raw):
+		return no(40033, `invalid request: must not contain \uXXXX`)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return handle(r, b)
+}
+
+// body is a decoded request body.
+type body struct {
+	raw    []byte
+	fields map[string]any
+}
+
+func (b *body) text(name string) string {
+	s, _ := b.fields[name].(string)
+	return s
+}
+
+func (b *body) number(name string) (int64, bool) {
+	n, ok := b.fields[name].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	v, err := n.Int64()
+	return v, err == nil
+}
+
+// content checks msgtype and what belongs to it. limits: bytes by msgtype, 0 for types whose size is not checked here. A text that
+// is too long is refused by robots and cut for apps.
+func (b *body) content(limits map[string]int, cuts bool) (Post, *reply) {
+	msgtype := b.text("msgtype")
+	limit, ok := limits[msgtype]
+	if !ok {
+		return Post{}, no(40008, "invalid message type %q", msgtype)
+	}
+	part, ok := b.fields[msgtype].(map[string]any)
+	if !ok {
+		return Post{}, no(40035, "invalid parameter: %q missing", msgtype)
+	}
+	p := Post{MsgType: msgtype, Body: b.fields, Raw: b.raw}
+	if msgtype == "news" {
+		return p, articles(part)
+	}
+	if limit == 0 {
+		return p, nil
+	}
+	text, _ := part["content"].(string)
+	switch {
+	case strings.TrimSpace(text) == "":
+		return p, no(44004, "text content is empty")
+	case len(text) > limit && !cuts:
+		return p, no(40058, "%s.content exceed max length %d. invalid Request Parameter", msgtype, limit)
+	case len(text) > limit:
+		text, p.Cut = strings.ToValidUTF8(text[:limit], ""), true
+	}
+	p.Content = text
+	return p, nil
+}
+
+func articles(part map[string]any) *reply {
+	list, _ := part["articles"].([]any)
+	if len(list) < 1 || len(list) > maxArticles {
+		return no(45008, "article size out of limit: %d, want 1 to %d", len(list), maxArticles)
+	}
+	for _, each := range list {
+		if article, _ := each.(map[string]any); article["title"] == nil || article["title"] == "" {
+			return no(41016, "missing title")
+		}
+	}
+	return nil
+}
+
+var (
+	webhookTypes = map[string]int{"text": maxText, "markdown": maxWebhookMarkdown, "markdown_v2": maxWebhookMarkdown, "news": 0, "image": 0,
+		"file": 0, "voice": 0, "template_card": 0}
+	appTypes = map[string]int{"text": maxText, "markdown": maxAppMarkdown, "textcard": 0, "news": 0, "mpnews": 0, "image": 0, "voice": 0,
+		"video": 0, "file": 0, "miniprogram_notice": 0, "template_card": 0}
+)
+
+func (t *Twin) webhook(r *http.Request, b *body) *reply {
+	key := r.URL.Query().Get("key")
+	if key == "" || !reaches(t.opt.Robots, key) {
+		return no(93000, "invalid webhook url")
+	}
+	p, re := b.content(webhookTypes, false)
+	if re != nil {
+		return re
+	}
+	if t.over("key:"+key, robotRate) {
+		return no(45009, "api freq out of limit")
+	}
+	p.Kind, p.Channel = "webhook", "key:"+key
+	t.keep(p)
+	return &reply{}
+}
+
+// authorized finds the app of a call's token.
+func (t *Twin) authorized(r *http.Request) (*App, *reply) {
+	given := r.URL.Query().Get("access_token")
+	tok := t.tokens[given]
+	switch {
+	case given == "":
+		return nil, no(41001, "access_token missing")
+	case tok == nil:
+		return nil, no(40014, "invalid access_token")
+	case tok.expired || !t.opt.Now().Before(tok.until):
+		return nil, no(42001, "access_token expired")
+	}
+	return tok.app, nil
+}
+
+func (t *Twin) message(r *http.Request, b *body) *reply {
+	app, re := t.authorized(r)
+	if re != nil {
+		return re
+	}
+	agent, isInteger := b.number("agentid")
+	if s := b.text("agentid"); s != "" {
+		fmt.Sscan(s, &agent)
+	}
+	if agent != int64(app.AgentID) {
+		return no(40056, "invalid agentid")
+	}
+	p, re := b.content(appTypes, true)
+	if re != nil {
+		return re
+	}
+	to := t.receivers(b)
+	if to.fault != nil {
+		return to.fault
+	}
+	p.Kind, p.Channel = "app", to.channel
+	ok := &reply{more: map[string]any{"invaliduser": to.badUsers, "invalidparty": to.badParties, "invalidtag": to.badTags, "msgid": ""}}
+	if !isInteger {
+		ok.why = "ok. Warning: wrong json format. agentid is not an integer"
+	}
+	ok.more["msgid"] = t.deliver(app, b, p, to)
+	return ok
+}
+
+// deliver shows a post unless the duplicate check or the member's rate is against it, and returns its msgid. WeCom does not document
+// what a suppressed post is answered with; here it is the first one's msgid.
+func (t *Twin) deliver(app *App, b *body, p Post, to receivers) string {
+	window, check := int64(1800), int64(0)
+	if n, ok := b.number("enable_duplicate_check"); ok {
+		check = n
+	}
+	if n, ok := b.number("duplicate_check_interval"); ok {
+		window = min(n, 14400)
+	}
+	part, _ := json.Marshal(b.fields[p.MsgType])
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%s/%s/%s", app.CorpID, app.AgentID, p.Channel, p.MsgType, part))
+	before, seen := t.recent[string(sum[:])]
+	if check == 1 && seen && t.opt.Now().Sub(before.at) < time.Duration(window)*time.Second {
+		t.suppressed++
+		return before.id
+	}
+	p.ID = fmt.Sprintf("msg-%d", t.last+1)
+	if len(t.recent) >= t.opt.MaxPosts {
+		clear(t.recent)
+	}
+	t.recent[string(sum[:])] = recentPost{p.ID, t.opt.Now()}
+	if to.single != "" && t.over(fmt.Sprintf("%s/%d/%s", app.CorpID, app.AgentID, to.single), memberRate) {
+		t.last++
+		t.dropped++
+		return p.ID
+	}
+	return t.keep(p).ID
+}
+
+type receivers struct {
+	channel                       string
+	single                        string // the only member addressed
+	badUsers, badParties, badTags string
+	fault                         *reply
+}
+
+func (t *Twin) receivers(b *body) (to receivers) {
+	users, parties, tags := list(b.text("touser")), list(b.text("toparty")), list(b.text("totag"))
+	switch {
+	case len(users)+len(parties)+len(tags) == 0:
+		return receivers{fault: no(82001, "touser, toparty and totag are all empty")}
+	case len(users) > maxUsers:
+		return receivers{fault: no(40032, "too many users")}
+	case len(parties) > maxParties:
+		return receivers{fault: no(82002, "too many departments")}
+	case len(tags) > maxParties:
+		return receivers{fault: no(82003, "too many tags")}
+	}
+	bad := 0
+	sort := func(prefix string, ids, known []string) string {
+		var out []string
+		for _, id := range ids {
+			if id == "@all" || reaches(known, id) {
+				continue
+			}
+			out = append(out, strings.ToLower(id))
+		}
+		bad += len(out)
+		if len(ids) > 0 {
+			to.channel = strings.TrimSpace(to.channel + " " + prefix + strings.Join(ids, "|"))
+		}
+		return strings.Join(out, "|")
+	}
+	to.badUsers = sort("user:", users, t.opt.Members)
+	to.badParties = sort("party:", parties, t.opt.Parties)
+	to.badTags = sort("tag:", tags, t.opt.Tags)
+	if bad == len(users)+len(parties)+len(tags) {
+		to.fault = no(81013, "user & party & tag all invalid")
+	}
+	if len(users) == 1 && len(parties)+len(tags) == 0 {
+		to.single = users[0]
+	}
+	return to
+}
+
+func list(s string) []string {
+	return slices.DeleteFunc(strings.Split(s, "|"), func(s string) bool { return s == "" })
+}
+
+func (t *Twin) appchat(r *http.Request, b *body) *reply {
+	app, re := t.authorized(r)
+	if re != nil {
+		return re
+	}
+	chat := b.text("chatid")
+	if !slices.Contains(app.Chats, chat) {
+		for _, other := range t.opt.Apps {
+			if slices.Contains(other.Chats, chat) {
+				return no(86008, "the chat was created by another app")
+			}
+		}
+		return no(86001, "invalid chatid")
+	}
+	p, re := b.content(appTypes, true)
+	if re != nil {
+		return re
+	}
+	p.Kind, p.Channel = "appchat", "chat:"+chat
+	if t.over(p.Channel, chatRate) {
+		t.dropped++
+		return &reply{}
+	}
+	t.keep(p)
+	return &reply{}
+}
+
+func (t *Twin) getToken(w http.ResponseWriter, r *http.Request) {
+	corp, secret := r.URL.Query().Get("corpid"), r.URL.Query().Get("corpsecret")
+	t.answer(w, r, nil, t.tokenFor(corp, secret))
+}
+
+func (t *Twin) tokenFor(corp, secret string) *reply {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.ContainsFunc(t.opt.Apps, func(a App) bool { return a.CorpID == corp }) {
+		return no(40013, "invalid corpid")
+	}
+	at := slices.IndexFunc(t.opt.Apps, func(a App) bool { return a.CorpID == corp && a.Secret == secret })
+	if at < 0 {
+		return no(40001, "invalid credential")
+	}
+	app, now := &t.opt.Apps[at], t.opt.Now()
+	for text, tok := range t.tokens { // within its life a repeat returns the same token
+		if tok.app == app && !tok.expired && now.Before(tok.until) {
+			return tokenReply(text, tok.until.Sub(now))
+		}
+	}
+	t.last++
+	text := fmt.Sprintf("twin-token-%d-%x", t.last, sha256.Sum256(fmt.Appendf(nil, "%d%s", t.last, secret)))
+	t.tokens[text] = &token{app: app, until: now.Add(tokenLife)}
+	return tokenReply(text, tokenLife)
+}
+
+func tokenReply(text string, life time.Duration) *reply {
+	return &reply{more: map[string]any{"access_token": text, "expires_in": int(life.Seconds())}}
+}
