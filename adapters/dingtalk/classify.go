@@ -172,18 +172,27 @@ type judged struct {
 	token bool // drop the access token
 }
 
+// reply is one HTTP answer to be read.
+type reply struct {
+	status  int
+	header  http.Header
+	body    []byte
+	now     time.Time
+	secrets []string // what the platform was sent, and may repeat
+}
+
 // judge reads an answer. fault is nil when the platform accepted; done says whether a 2xx answer is one of acceptance.
-func judge(status int, h http.Header, body []byte, now time.Time, done func(answer) bool) (ans answer, fault *judged) {
-	if err := json.Unmarshal(body, &ans); err != nil {
-		return ans, unreadable(status, h, body, now)
+func (r reply) judge(done func(answer) bool) (ans answer, fault *judged) {
+	if err := json.Unmarshal(r.body, &ans); err != nil {
+		return ans, r.unreadable()
 	}
 	switch code := ans.code(); {
 	case ans.Punish == "deny" || ans.Status == "1111":
 		return ans, banned()
 	case code != "":
-		return ans, refused(ans, code, status, h, now)
-	case status/100 != 2 || !done(ans):
-		return ans, unreadable(status, h, nil, now)
+		return ans, r.refused(ans, code)
+	case r.status/100 != 2 || !done(ans):
+		return ans, r.unreadable()
 	}
 	return ans, nil
 }
@@ -200,18 +209,18 @@ func (a answer) code() string {
 }
 
 // refused is the fault of an answer with a code.
-func refused(ans answer, code string, status int, h http.Header, now time.Time) *judged {
+func (r reply) refused(ans answer, code string) *judged {
 	v, known := lookup(code)
 	switch {
 	case code == "88" && ans.SubCode != "": // the old gateway: what is wrong stands in sub_code, mostly the token
 		code = string(ans.SubCode)
 		if v, known = lookup(code); !known {
-			v, known = verdict{fault: bot.Retryable, scope: bot.ScopeWorkspace, token: true}, true
+			v = verdict{fault: bot.Retryable, scope: bot.ScopeWorkspace, token: true}
 		}
 	case code == "310000":
 		v = securityVerdict(ans.ErrMsg)
 	case !known:
-		v = statusVerdict(status)
+		v = statusVerdict(r.status)
 	}
 	text := cmp.Or(ans.ErrMsg, ans.Message, ans.SubMsg)
 	if scopes := ans.Denied.RequiredScopes; len(scopes) > 0 {
@@ -220,7 +229,7 @@ func refused(ans answer, code string, status int, h http.Header, now time.Time) 
 	if ans.RequestID != "" {
 		text += ", request " + ans.RequestID
 	}
-	return v.fail(label(code), label(text), max(v.after, apihttp.RetryAfter(h, now)))
+	return v.fail(r.clean(code), r.clean(text), max(v.after, apihttp.RetryAfter(r.header, r.now)))
 }
 
 func securityVerdict(errmsg string) verdict {
@@ -238,27 +247,28 @@ func securityVerdict(errmsg string) verdict {
 // statusVerdict is for answers whose code says nothing to us. Unknown codes are tried again; the outbox counts how often.
 func statusVerdict(status int) verdict {
 	v := verdict{fault: bot.Retryable, scope: bot.ScopeMessage}
-	switch {
-	case status == http.StatusTooManyRequests:
+	switch status {
+	case http.StatusTooManyRequests:
 		v.fault, v.scope, v.after = bot.RateLimited, bot.ScopeWorkspace, secondBlock
-	case status == http.StatusGatewayTimeout:
+	case http.StatusGatewayTimeout:
 		v.maybe = true
 	}
 	return v
 }
 
 // unreadable is the fault of an answer that is not the platform's JSON, or JSON that says nothing.
-func unreadable(status int, h http.Header, body []byte, now time.Time) *judged {
-	html := bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+func (r reply) unreadable() *judged {
+	html := bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("<"))
+	ok, refused := r.status/100 == 2, r.status/100 == 4 && r.status != http.StatusTooManyRequests
 	switch {
-	case status/100 == 2 && !html:
-		v := verdict{fault: bot.Retryable, scope: bot.ScopeMessage, maybe: true}
-		return v.fail(codeBadAnswer, fmt.Sprintf("HTTP %d without a readable answer", status), 0)
-	case html && status < 500 && status != http.StatusTooManyRequests:
+	case html && (ok || refused):
 		return banned()
+	case ok:
+		v := verdict{fault: bot.Retryable, scope: bot.ScopeMessage, maybe: true}
+		return v.fail(codeBadAnswer, fmt.Sprintf("HTTP %d without a readable answer", r.status), 0)
 	}
-	v := statusVerdict(status)
-	return v.fail(fmt.Sprintf("http_%d", status), "no readable answer", max(v.after, apihttp.RetryAfter(h, now)))
+	v := statusVerdict(r.status)
+	return v.fail(fmt.Sprintf("http_%d", r.status), "no readable answer", max(v.after, apihttp.RetryAfter(r.header, r.now)))
 }
 
 func banned() *judged {
@@ -266,6 +276,7 @@ func banned() *judged {
 	return v.fail(codeBlocked, "blocked by the gateway", addressBlock)
 }
 
+// fail is the error of a verdict. code and text hold no secret.
 func (v verdict) fail(code, text string, after time.Duration) *judged {
 	if v.hint != "" {
 		text += ": " + v.hint
@@ -273,12 +284,17 @@ func (v verdict) fail(code, text string, after time.Duration) *judged {
 	if v.fault != bot.RateLimited {
 		after = 0
 	}
-	err := apihttp.Redact(fmt.Errorf("dingtalk answered %s: %s", code, text))
+	err := fmt.Errorf("dingtalk answered %s: %s", code, text)
 	return &judged{&bot.SendError{Fault: v.fault, Scope: v.scope, Code: code, RetryAfter: after, MaybeSent: v.maybe, Err: err}, v.token}
 }
 
-// label is the platform's text, safe for logs and metrics.
-func label(s string) string { return shortened(apihttp.CleanText(s), 300) }
+// maxWordsRunes is the most of the platform's own words that an error repeats, in code points.
+const maxWordsRunes = 300
+
+// clean is the platform's words, safe for logs and metrics.
+func (r reply) clean(s string) string {
+	return shortened(apihttp.CleanText(apihttp.Redact(errors.New(s), r.secrets...).Error()), maxWordsRunes)
+}
 
 // local is a fault found here, before anything was sent.
 func local(fault bot.Fault, scope bot.Scope, code string, err error) *bot.SendError {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -27,9 +28,10 @@ const (
 	userPrefix  = "user:"
 )
 
-// post makes one call and reads the answer. done says whether a 2xx answer is one of acceptance.
-func (a *Adapter) post(ctx context.Context, url, token string, body []byte, done func(answer) bool) (answer, *judged) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+// post makes one call and reads the answer. done says whether a 2xx answer is one of acceptance. No fault holds one of secrets, the
+// token or a key of the app.
+func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *judged) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, &judged{SendError: local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
 	}
@@ -38,11 +40,12 @@ func (a *Adapter) post(ctx context.Context, url, token string, body []byte, done
 	if token != "" {
 		req.Header.Set(tokenHeader, token)
 	}
-	status, header, reply, err := apihttp.Do(ctx, a.http, req, maxAnswerBytes)
+	status, header, text, err := apihttp.Do(ctx, a.http, req, maxAnswerBytes)
 	if err != nil {
 		return answer{}, &judged{SendError: apihttp.TransportFault(err)}
 	}
-	return judge(status, header, reply, a.now(), done)
+	secrets = append(secrets, token, a.cfg.ClientSecret.Reveal(), a.cfg.Events.Token.Reveal(), a.cfg.Events.AESKey.Reveal())
+	return reply{status, header, text, a.now(), secrets}.judge(done)
 }
 
 func saysZero(ans answer) bool { return ans.ErrCode == "0" }
@@ -57,19 +60,29 @@ func (a *Adapter) postWebhook(ctx context.Context, raw, secret bot.Secret, body 
 	if err := apihttp.CheckURL(raw.Reveal(), a.cfg.replyHosts()); err != nil {
 		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
-	url, err := signedURL(raw.Reveal(), secret.Reveal(), a.now())
+	target, err := signedURL(raw.Reveal(), secret.Reveal(), a.now())
 	if err != nil {
 		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
-	_, fault := a.post(ctx, url, "", body, saysZero)
+	_, fault := a.post(ctx, target, "", body, saysZero, urlSecrets(target, secret)...)
 	if fault == nil {
 		return nil
 	}
 	if fault.token { // the token is the robot's own, in its URL: there is nothing to fetch
 		fault.Fault, fault.Scope = bot.Permanent, bot.ScopeChannel
 	}
-	fault.Err = apihttp.Redact(fault.Err, raw.Reveal(), secret.Reveal())
 	return fault.SendError
+}
+
+// urlSecrets are the parts of a webhook's URL that nobody may see.
+func urlSecrets(raw string, secret bot.Secret) []string {
+	secrets := []string{raw, secret.Reveal()}
+	if u, err := url.Parse(raw); err == nil {
+		for _, values := range u.Query() {
+			secrets = append(secrets, values...)
+		}
+	}
+	return secrets
 }
 
 // call is one of the app robot's two.
@@ -108,7 +121,6 @@ func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.
 		if judged.token {
 			a.tokens.drop(token)
 		}
-		judged.Err = apihttp.Redact(judged.Err, token)
 		return "", judged.SendError
 	}
 	return bot.Receipt(ans.ProcessQueryKey), undelivered(ans)
@@ -133,7 +145,6 @@ func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.S
 	ans, fault := a.post(ctx, a.api+pathToken, "", body, func(ans answer) bool { return ans.AccessToken != "" })
 	if fault != nil {
 		fault.MaybeSent = false
-		fault.Err = apihttp.Redact(fault.Err, a.cfg.ClientSecret.Reveal())
 		return "", 0, fault.SendError
 	}
 	return ans.AccessToken, time.Duration(ans.ExpireIn) * time.Second, nil

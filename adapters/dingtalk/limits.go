@@ -33,7 +33,7 @@ const (
 	maxNoticeRunes   = 100 // the push notice and the line in the list of chats; it shows about 30
 	maxHeadingRunes  = 300
 	maxLinkTextRunes = 200
-	maxButtonRunes   = 40 // wider buttons are cut by the client
+	maxButtonRunes   = 100 // a link with more words is no button but a line of the text
 )
 
 // maxURLBytes is the longest link written as one, in bytes after escaping, our own choice: several have to fit one post. The title

@@ -21,6 +21,7 @@ const (
 	between   = " · "     // between links of one line
 	rule      = "———"     // a divider: --- is not among what the platform promises
 	nested    = "　◦ "     // nested lists are not promised either: an entry below an entry is a line of it, behind an ideographic space
+	nestedRow = "　　"      // and its further lines
 	lastPart  = "(99/99)" // the widest label that a part is measured with
 	fallback  = "weeklybot"
 )
@@ -101,7 +102,12 @@ func (r *renderer) block(b bot.Block) {
 	case bot.BlockLinks:
 		r.lines(plainLines(b.Text), r.takeButtons(b.Links))
 	default:
-		r.lines(append(plainLines(b.Title), plainLines(b.Text)...), b.Links)
+		title := plainLine(b.Title)
+		lines := plainLines(b.Text)
+		if line := linked(title, b.URL); line != "" {
+			lines = slices.Insert(lines, 0, line)
+		}
+		r.lines(lines, b.Links)
 	}
 }
 
@@ -140,14 +146,13 @@ func (r *renderer) item(b bot.Block) {
 	if len(lines) == 0 {
 		return
 	}
-	entry := strings.Join(lines, lineBreak)
 	switch {
 	case r.inList && b.Level > 0:
-		r.text.WriteString(lineBreak + nested + entry)
+		r.text.WriteString(lineBreak + nested + strings.Join(lines, lineBreak+nestedRow))
 	case r.inList:
-		r.text.WriteString("\n- " + entry)
+		r.text.WriteString("\n- " + strings.Join(lines, lineBreak))
 	default:
-		r.paragraph("- " + entry)
+		r.paragraph("- " + strings.Join(lines, lineBreak))
 	}
 	r.inList = true
 }
