@@ -1,0 +1,159 @@
+package digest
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"weeklybot/bot"
+)
+
+// Sentences are the first n sentences of s on one line. A dot inside a number, a name or a link ends none ("v1.2", "Node.js", "e.g.").
+// Nothing but white space is changed.
+func Sentences(s string, n int) string {
+	s = strings.TrimSpace(s)
+	end := 0
+	for range n {
+		rest := s[end:]
+		if strings.TrimSpace(rest) == "" {
+			break
+		}
+		end += sentenceEnd(rest)
+	}
+	return oneLine(s[:end])
+}
+
+// sentenceEnd is the length of the first sentence of s with what closes it, in bytes.
+func sentenceEnd(s string) int {
+	begun := false // a sentence is more than its marks
+	for at, r := range s {
+		after := at + utf8.RuneLen(r)
+		if r == utf8.RuneError {
+			_, size := utf8.DecodeRuneInString(s[at:])
+			after = at + size
+		}
+		begun = begun || unicode.IsLetter(r) || unicode.IsNumber(r)
+		if !begun {
+			continue
+		}
+		switch {
+		case r == '\n' && lineEnds(s[:at], s[after:]),
+			strings.ContainsRune("。！？", r),
+			strings.ContainsRune("!?…", r) && breaksAfter(s[after:]),
+			r == '.' && breaksAfter(s[after:]) && !isAbbreviation(s[:at], s[after:]):
+			return after + closers(s[after:])
+		}
+	}
+	return len(s)
+}
+
+// lineEnds says whether a line break between before and after ends a sentence. Inside a sentence that goes on it does not.
+func lineEnds(before, after string) bool {
+	before, after = strings.TrimSpace(before), strings.TrimSpace(after)
+	last, _ := utf8.DecodeLastRuneInString(before)
+	next, _ := utf8.DecodeRuneInString(after)
+	return !strings.ContainsRune("，,、；;：:—-", last) && !unicode.IsLower(next)
+}
+
+// breaksAfter says whether a mark that is followed by rest can end a sentence.
+func breaksAfter(rest string) bool {
+	rest = rest[closers(rest):]
+	next, _ := utf8.DecodeRuneInString(rest)
+	return rest == "" || unicode.IsSpace(next) || isWide(next)
+}
+
+// closers is the length of the quotes, brackets and further marks that belong to the sentence before them, in bytes.
+func closers(rest string) int {
+	return len(rest) - len(strings.TrimLeft(rest, `”’」』）】》)]"'.!?…。！？`))
+}
+
+// abbreviations are words that keep their dot in the middle of a sentence, lower case, without it.
+var abbreviations = map[string]bool{
+	"mr": true, "mrs": true, "ms": true, "dr": true, "prof": true, "st": true, "vs": true, "no": true, "nos": true, "vol": true, "fig": true,
+	"eq": true, "sec": true, "ch": true, "pp": true, "cf": true, "al": true, "resp": true, "approx": true, "ca": true, "incl": true, "esp": true,
+	"jan": true, "feb": true, "apr": true, "jun": true, "jul": true, "aug": true, "sept": true, "sep": true, "oct": true, "nov": true, "dec": true,
+}
+
+// isAbbreviation says whether the dot between before and after belongs to the word before it: "e.g.", "Dr.", "J.", or "1." that counts.
+func isAbbreviation(before, after string) bool {
+	word := before[strings.LastIndexFunc(before, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`(（["“'`, r) })+1:]
+	next, _ := utf8.DecodeRuneInString(strings.TrimSpace(after))
+	switch {
+	case next == utf8.RuneError: // the end of the text
+		return false
+	case word == "":
+		return true // ".NET" after a space, or dots that stand alone
+	case abbreviations[strings.ToLower(word)]:
+		return true
+	case strings.Contains(word, ".") && strings.Trim(word, ".abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && longestPiece(word) <= 2:
+		return !unicode.IsUpper(next) || len(word) <= 3 && strings.ToLower(word) == word // "U.S. The" ends, "e.g. Istio" does not
+	case utf8.RuneCountInString(word) == 1 && unicode.IsUpper(rune(word[0])):
+		return unicode.IsUpper(next) // an initial
+	case strings.Trim(word, "0123456789") == "":
+		return strings.TrimSpace(before) == word // "1. First point"
+	default:
+		return unicode.IsLower(next) && word == "etc"
+	}
+}
+
+func longestPiece(word string) int {
+	most := 0
+	for piece := range strings.SplitSeq(word, ".") {
+		most = max(most, len(piece))
+	}
+	return most
+}
+
+// oneLine joins lines: with a space between Latin words, without one between Han characters.
+func oneLine(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			last, _ := utf8.DecodeLastRuneInString(b.String())
+			if next, _ := utf8.DecodeRuneInString(line); !isWide(last) || !isWide(next) {
+				b.WriteByte(' ')
+			}
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// isWide is true for characters that stand without spaces between words: Han, kana and full-width marks.
+func isWide(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || r >= 0x3000 && r <= 0x303f || r >= 0xff00 && r <= 0xff60
+}
+
+// width counts columns: a wide character takes two.
+func width(s string) int {
+	n := 0
+	for _, r := range s {
+		if isWide(r) {
+			n++
+		}
+		n++
+	}
+	return n
+}
+
+// maxBriefColumns is how long the one sentence of a brief item may get, in columns.
+const maxBriefColumns = 280
+
+// shorten cuts a sentence that is too long for a brief item at a clause or a word, and says so with "…".
+func shorten(s string) string {
+	if width(s) <= maxBriefColumns {
+		return s
+	}
+	head, _, ok := bot.CutText(s, func(h string) bool { return width(h) < maxBriefColumns })
+	if !ok || head == "" {
+		return s
+	}
+	if k := strings.LastIndexAny(head, "，；,;"); k > len(head)*2/3 {
+		head = head[:k]
+	}
+	return strings.TrimRight(head, "，、；：,;: ") + "…"
+}
