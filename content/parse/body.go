@@ -76,7 +76,7 @@ func splitParas(body []*block) []*block {
 				begins++
 			}
 		}
-		if begins < 2 {
+		if begins < 2 || begins*2 < len(lines) || !beginsItem(titleOf(lines[0])) {
 			out = append(out, b)
 			continue
 		}
@@ -99,6 +99,7 @@ type reader struct {
 	lists      int // lists whose entries are items
 	strong     int // paragraphs that begin with a title
 	paraFirst  bool
+	boldTitles bool // lines in bold are titles
 	listsAreIn bool // lists belong to the paragraph above them
 	prose      bool // paragraphs without titles are the items
 	open       *entry
@@ -107,8 +108,9 @@ type reader struct {
 
 // survey decides the form of the section.
 func (r *reader) survey(body []*block) {
-	linkLists, paras, linked := 0, 0, 0
-	for _, b := range body {
+	linkLists, paras, linked, boldLines := 0, 0, 0, 0
+	empty := false
+	for k, b := range body {
 		switch b.kind {
 		case kindList:
 			r.lists++
@@ -126,7 +128,18 @@ func (r *reader) survey(body []*block) {
 				continue
 			}
 			paras++
-			if t := titleOf(b.runs); beginsItem(t) && !isAsk(said) || t.form == strong && !isAsk(said) && allBold(firstLine(b.runs)) {
+			empty = empty || isPlaceholder(b.runs)
+			switch t := titleOf(b.runs); {
+			case isAsk(said):
+			case t.form == strong && t.url == "" && !t.lead.numbered && allBold(firstLine(b.runs)):
+				if boldLines++; boldLines == 1 && !(k+1 < len(body) && body[k+1].kind == kindPara && isAddress(body[k+1].runs)) {
+					break // one bold line alone is a remark; a second one makes them titles
+				}
+				if boldLines == 2 {
+					r.strong++
+				}
+				fallthrough
+			case beginsItem(t):
 				r.strong++
 				r.paraFirst = r.paraFirst || r.lists == 0
 			}
@@ -135,6 +148,7 @@ func (r *reader) survey(body []*block) {
 			}
 		}
 	}
+	r.boldTitles = r.strong > 0 && boldLines > 0
 	r.listsAreIn = r.paraFirst && r.strong > 0 && (linkLists == 0 || r.strong >= 2)
 	if r.lists > 0 && !r.listsAreIn {
 		r.strong = 0
@@ -142,7 +156,7 @@ func (r *reader) survey(body []*block) {
 	if r.strong == 1 && paras > 3 && r.top {
 		r.strong = 0
 	}
-	r.prose = r.strong == 0 && r.lists == 0 && linked > 0 && !r.top
+	r.prose = r.strong == 0 && r.lists == 0 && linked > 0 && !r.top && !empty
 }
 
 func firstLine(runs []run) []run {
@@ -233,7 +247,7 @@ func (r *reader) para(b *block) {
 	}
 	if r.strong > 0 {
 		t := titleOf(b.runs)
-		isNew := beginsItem(t) || t.form == strong && allBold(firstLine(b.runs))
+		isNew := beginsItem(t) || t.form == strong && r.boldTitles && allBold(firstLine(b.runs))
 		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
 			isNew = false
 		}
@@ -324,12 +338,14 @@ func (p *issueReader) metaBody(heading string, body []*block) {
 	if r == noRole {
 		r, _ = roleOf(heading)
 	}
+	once := false // r was announced by a line, for the list below it
 	for _, b := range body {
 		switch b.kind {
 		case kindPara:
 			if own, _ := roleOf(plain(b.runs)); own != noRole {
-				_, announced := p.people(b.runs)
-				r = announced
+				if _, announced := p.people(b.runs); announced != noRole {
+					r, once = announced, true
+				}
 				continue
 			}
 			if r != noRole {
@@ -342,6 +358,9 @@ func (p *issueReader) metaBody(heading string, body []*block) {
 		case kindList:
 			if r != noRole {
 				p.add(r, listNames(b))
+			}
+			if once {
+				r, once = noRole, false
 			}
 		case kindQuote:
 			p.metaBody(heading, b.kids)

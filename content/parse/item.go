@@ -217,7 +217,7 @@ func (t *titled) head(runs []run) bool {
 			}
 			t.url = r.url
 			title.WriteString(r.text)
-		case r.url == "" && r.look&bold != 0:
+		case r.url == "" && r.look&bold != 0 && allBold:
 			title.WriteString(r.text)
 		case isGap(r) && n+1 < len(runs) && joins(runs[n-1], runs[n+1], t.url):
 			title.WriteString(r.text)
@@ -272,8 +272,17 @@ func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
 		return false
 	}
 	t.rest = trimSeparator(runs[n:])
-	t.form = strong
+	if t.form = strong; runsOn(follows) {
+		t.form = weak
+	}
 	return true
+}
+
+// runsOn reports whether text goes on in lower case, as in "[name](url) is a tool that …".
+func runsOn(follows string) bool {
+	word, _, _ := strings.Cut(strings.TrimLeft(follows, " "), " ")
+	first, _ := utf8.DecodeRuneInString(word)
+	return unicode.IsLower(first) && !strings.EqualFold(word, "by") && !strings.EqualFold(word, "via")
 }
 
 // small words that continue a phrase; a lower-case word of another kind begins a description.
@@ -437,12 +446,10 @@ func textRuns(s string) []run {
 func (t *titled) sentence(runs []run) {
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
-	t.title = trimTitle(withoutEmojiEnds(said[:end]))
-	rest := trimBlank(said[end:])
 	if t.form == noTitle {
 		t.form = sentence
 	}
-	at := 0
+	at, linkEnd := 0, 0
 	for _, r := range runs {
 		text := squeeze(r.text)
 		k := -1
@@ -456,13 +463,43 @@ func (t *titled) sentence(runs []run) {
 			continue
 		}
 		inside := k >= 0 && k < end
+		if inside {
+			linkEnd = at
+		}
 		bracket := k >= end && strings.Trim(said[end:k], " ([（【") == "" && k > end
-		if inside || bracket || isCall(text) || r.look&bare != 0 {
+		if t.url == "" && (inside || bracket || isCall(text) || r.look&bare != 0) {
 			t.url = r.url
-			break
 		}
 	}
-	t.rest = textRuns(rest)
+	if columns(said[:end]) > maxClause {
+		end = clauseEnd(said[:end], linkEnd)
+	}
+	t.title = trimTitle(withoutEmojiEnds(said[:end]))
+	t.rest = textRuns(strings.TrimLeft(said[end:], "，,；; "))
+}
+
+const (
+	// maxClause is how wide, in columns, a first sentence may be to be a title as a whole.
+	maxClause = 80
+	// minClause is how wide what is left of it must be.
+	minClause = 20
+)
+
+// clauseEnd is where the first clause of a long sentence ends that holds all of its links.
+func clauseEnd(s string, after int) int {
+	for k, r := range s {
+		if k < after || columns(s[:min(k, 4*minClause)]) < minClause {
+			continue
+		}
+		next, _ := utf8.DecodeRuneInString(s[k+utf8.RuneLen(r):])
+		switch {
+		case strings.ContainsRune("，；：", r), strings.ContainsRune(",;:", r) && isBlank(next):
+			return k
+		case (r == '(' || r == '（') && k > 0:
+			return k
+		}
+	}
+	return len(s)
 }
 
 var bylineRE = regexp.MustCompile(`(?i)^[（(]?\s*(?:by|作者|译者|译|文/|撰文|via)\s*[:：|]?\s*([^,，。;；()（）|｜\n]{2,40}?)(?:\s*[,，。;；)）|｜]|\.\s|\.?$|\s[-–—])`)
@@ -502,7 +539,7 @@ func (t titled) entry(first []run, line int) *entry {
 	if isWeb(t.url) {
 		e.item.URL = t.url
 	}
-	if e.item.URL == "" && t.form == strong {
+	if e.item.URL == "" && (t.form == strong || t.form == weak) {
 		e.item.URL = callURL(t.rest)
 	}
 	e.say(plain(t.rest))
@@ -571,15 +608,17 @@ func (e *entry) para(runs []run) {
 	}
 }
 
-// isAddress reports whether a paragraph is only a link, perhaps with a label: "<url>", "原文：url", "[link](url)".
+// isAddress reports whether a paragraph is only a link, perhaps with a label: "<url>", "原文：url", "[read more](url)".
 func isAddress(runs []run) bool {
-	around := 0
+	label := ""
 	for _, r := range runs {
 		if r.url == "" {
-			around += letters(r.text)
+			label += r.text
+		} else if r.look&bare == 0 && !isCall(r.text) {
+			return false
 		}
 	}
-	return around <= 8
+	return letters(label) == 0 || isCall(label)
 }
 
 func isBareOf(said, url string) bool { return url != "" && said == url }

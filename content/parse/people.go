@@ -93,7 +93,7 @@ func linkNames(runs []run) []string {
 }
 
 func asName(s string) string {
-	s = strings.TrimLeft(withoutEmoji(strings.Trim(squeeze(s), "*_()（）[]。.,，、;； ")), "@＠")
+	s = strings.TrimLeft(withoutEmoji(strings.Trim(squeeze(s), "*()（）[]。.,，、;； ")), "@＠")
 	if s == "" || utf8.RuneCountInString(s) > 40 || strings.Contains(s, "://") || strings.ContainsAny(s, "。！？!?:：") || letters(s) == 0 {
 		return ""
 	}

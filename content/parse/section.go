@@ -285,7 +285,7 @@ func (p *issueReader) sections(n *node, above []string) {
 		p.metaBody(heading, n.body)
 	} else {
 		parts = p.split(n)
-		s.Items = p.items(parts[0].blocks, n.head == nil)
+		s.Items = p.items(parts[0].blocks, n.head == nil || !n.isLeaf())
 	}
 	begin := len(p.issue.Sections)
 	p.issue.Sections = append(p.issue.Sections, s)
@@ -402,7 +402,7 @@ func pseudoHeading(body []*block, k int) string {
 
 func startsLikeName(text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
-	return !unicode.IsLower(first) && unicode.In(first, unicode.L, unicode.N)
+	return (!unicode.IsLower(first) || hanCount(text) > 0) && unicode.In(first, unicode.L, unicode.N)
 }
 
 func joinText(runs []run) string {

@@ -266,17 +266,31 @@ func isNumber(s string) bool {
 	return s != "" && len(s) < 3
 }
 
-// maxTitle is how long a title may be, in code points.
-const maxTitle = 160
+// maxTitle is how wide a title may be, in columns: a Han character takes two.
+const maxTitle = 240
+
+// columns measures s as a fixed-width screen shows it.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		if n++; isEast(r) {
+			n++
+		}
+	}
+	return n
+}
 
 // cutTitle cuts what is too long for a title at the last clause end in reach. What is cut off is returned as rest.
 func cutTitle(s string) (title, rest string) {
-	if utf8.RuneCountInString(s) <= maxTitle {
+	if len(s) <= maxTitle || columns(s) <= maxTitle {
 		return s, ""
 	}
 	count, at, word := 0, 0, 0
 	for k, r := range s {
-		if count++; count > maxTitle {
+		if count++; isEast(r) {
+			count++
+		}
+		if count > maxTitle {
 			if at == 0 {
 				at = word
 			}
