@@ -394,7 +394,7 @@ func (t *Twin) tokenFor(corp, secret string) *reply {
 	}
 	t.last++
 	text := fmt.Sprintf("twin-token-%d-%x", t.last, sha256.Sum256(fmt.Appendf(nil, "%d%s", t.last, secret)))
-	t.tokens[text] = &token{app: app, until: now.Add(tokenLife)}
+	t.tokens[text] = &grant{app: app, until: now.Add(tokenLife)}
 	return tokenReply(text, tokenLife)
 }
 

@@ -84,7 +84,7 @@ type Twin struct {
 	posts      []Post // with what members said (kind said)
 	refused    []Refusal
 	failures   []Failure
-	tokens     map[string]*token // by token
+	tokens     map[string]*grant // by token
 	rates      map[string][]time.Time
 	recent     map[string]recentPost // duplicate check
 	suppressed int
@@ -92,7 +92,7 @@ type Twin struct {
 	last       int // number of the last post, token and message
 }
 
-type token struct {
+type grant struct {
 	app     *App
 	until   time.Time
 	expired bool // by command
@@ -116,7 +116,7 @@ func New(opt Options) *Twin {
 	if opt.HTTP == nil {
 		opt.HTTP = &http.Client{Timeout: callbackWait, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	t := &Twin{opt: opt, mux: http.NewServeMux(), tokens: map[string]*token{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{}}
+	t := &Twin{opt: opt, mux: http.NewServeMux(), tokens: map[string]*grant{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{}}
 	t.mux.HandleFunc("GET /cgi-bin/gettoken", t.getToken)
 	t.mux.HandleFunc("POST /cgi-bin/webhook/send", t.posting(t.webhook))
 	t.mux.HandleFunc("POST /cgi-bin/message/send", t.posting(t.message))
