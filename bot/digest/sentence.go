@@ -23,35 +23,44 @@ func Sentences(s string, n int) string {
 	return oneLine(s[:end])
 }
 
-// sentenceEnd is the length of the first sentence of s with what closes it, in bytes.
+// sentenceEnd is the length of the first sentence of s with what closes it, in bytes. Its cost is linear in s.
 func sentenceEnd(s string) int {
-	begun := false // a sentence is more than its marks
+	begun, broken, last := false, false, ' ' // a sentence is more than its marks; a line ended; the last character that is no space
 	for at, r := range s {
-		after := at + utf8.RuneLen(r)
-		if r == utf8.RuneError {
-			_, size := utf8.DecodeRuneInString(s[at:])
-			after = at + size
-		}
-		begun = begun || unicode.IsLetter(r) || unicode.IsNumber(r)
-		if !begun {
+		if unicode.IsSpace(r) {
+			broken = broken || r == '\n'
 			continue
 		}
-		switch {
-		case r == '\n' && lineEnds(s[:at], s[after:]),
-			strings.ContainsRune("。！？", r),
-			strings.ContainsRune("!?…", r) && breaksAfter(s[after:]),
-			r == '.' && breaksAfter(s[after:]) && !isAbbreviation(s[:at], s[after:]):
-			return after + closers(s[after:])
+		if begun && broken && lineEnds(last, r) {
+			return at
+		}
+		begun = begun || unicode.IsLetter(r) || unicode.IsNumber(r)
+		broken, last = false, r
+		if begun && isMark(r) {
+			if after := at + utf8.RuneLen(r); ends(s, at, after) {
+				return after + closers(s[after:])
+			}
 		}
 	}
 	return len(s)
 }
 
-// lineEnds says whether a line break between before and after ends a sentence. Inside a sentence that goes on it does not.
-func lineEnds(before, after string) bool {
-	before, after = strings.TrimSpace(before), strings.TrimSpace(after)
-	last, _ := utf8.DecodeLastRuneInString(before)
-	next, _ := utf8.DecodeRuneInString(after)
+func isMark(r rune) bool { return strings.ContainsRune("。！？!?….", r) }
+
+// ends says whether the mark s[at:after] ends a sentence.
+func ends(s string, at, after int) bool {
+	switch s[at:after] {
+	case "。", "！", "？":
+		return true
+	case ".":
+		return breaksAfter(s[after:]) && !isAbbreviation(s[:at], s[after:])
+	default:
+		return breaksAfter(s[after:])
+	}
+}
+
+// lineEnds says whether a line break between two characters ends a sentence. Inside a sentence that goes on it does not.
+func lineEnds(last, next rune) bool {
 	return !strings.ContainsRune("，,、；;：:—-", last) && !unicode.IsLower(next)
 }
 
@@ -62,9 +71,18 @@ func breaksAfter(rest string) bool {
 	return rest == "" || unicode.IsSpace(next) || isWide(next)
 }
 
+// maxClosers is how many characters in a row can close one sentence.
+const maxClosers = 8
+
 // closers is the length of the quotes, brackets and further marks that belong to the sentence before them, in bytes.
 func closers(rest string) int {
-	return len(rest) - len(strings.TrimLeft(rest, `”’」』）】》)]"'.!?…。！？`))
+	n := 0
+	for at, r := range rest {
+		if n++; n > maxClosers || !strings.ContainsRune(`”’」』）】》)]"'.!?…。！？`, r) {
+			return at
+		}
+	}
+	return len(rest)
 }
 
 // abbreviations are words that keep their dot in the middle of a sentence, lower case, without it.
@@ -77,7 +95,7 @@ var abbreviations = map[string]bool{
 // isAbbreviation says whether the dot between before and after belongs to the word before it: "e.g.", "Dr.", "J.", or "1." that counts.
 func isAbbreviation(before, after string) bool {
 	word := before[strings.LastIndexFunc(before, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`(（["“'`, r) })+1:]
-	next, _ := utf8.DecodeRuneInString(strings.TrimSpace(after))
+	next, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(after, unicode.IsSpace))
 	switch {
 	case next == utf8.RuneError: // the end of the text
 		return false
@@ -90,7 +108,7 @@ func isAbbreviation(before, after string) bool {
 	case utf8.RuneCountInString(word) == 1 && unicode.IsUpper(rune(word[0])):
 		return unicode.IsUpper(next) // an initial
 	case strings.Trim(word, "0123456789") == "":
-		return strings.TrimSpace(before) == word // "1. First point"
+		return strings.TrimLeftFunc(before, unicode.IsSpace) == word // "1. First point"
 	default:
 		return unicode.IsLower(next) && word == "etc"
 	}
