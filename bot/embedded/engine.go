@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // ErrLocked means that another process, or another Engine of this one, uses the directory.
@@ -162,6 +163,8 @@ func (e *Engine) Client() *redis.Client {
 		ContextTimeoutEnabled: true,
 		PoolSize:              64,
 		PoolTimeout:           commandTimeout,
+		// Otherwise the client asks the network for the address of a host named "embedded".
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 }
 

@@ -13,7 +13,7 @@ func (e *Engine) exec(s *session, queue [][]string) {
 	if !e.begin(s) {
 		return
 	}
-	e.execLocked(s, queue)
+	e.step(s, queue, "")
 }
 
 // execQueued is EXEC: all of a transaction's commands, or none if a watched key has changed.
@@ -30,8 +30,7 @@ func (e *Engine) execQueued(s *session) {
 		s.wait = e.newest()
 		return
 	}
-	s.say(fmt.Sprintf("*%d", len(queue)))
-	e.execLocked(s, queue)
+	e.step(s, queue, fmt.Sprintf("*%d\r\n", len(queue)))
 }
 
 // begin sets the clock and removes what has expired; false if there is no data to work on.
@@ -54,8 +53,10 @@ func (e *Engine) tick() {
 	}
 }
 
-func (e *Engine) execLocked(s *session, queue [][]string) {
+// step runs commands after the start of their common reply, if they have one. Called with mu held.
+func (e *Engine) step(s *session, queue [][]string, head string) {
 	start := s.out.Len()
+	s.out.WriteString(head)
 	e.mem.refuse, e.mem.changed = e.fault, nil
 	for _, args := range queue {
 		e.mem.run(s.peer, args)
