@@ -70,6 +70,7 @@ type Config struct {
 	InFlight    int           // most posts of one adapter on the wire; 0 = 256
 	MaxAttempts int           // failed posts before a delivery is dead; 0 = 8
 	Drain       time.Duration // how long a stop waits for posts on the wire; 0 = 10 s
+	LookAgain   time.Duration // before a post that was not found is looked for again; 0 = 5 s
 	Beat        time.Duration // between two looks at what is due; 0 = 1 s
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer // nil: none are registered
@@ -85,6 +86,7 @@ func (c *Config) setDefaults() {
 	set(&c.Keep, 24*time.Hour)
 	set(&c.SendTimeout, 15*time.Second)
 	set(&c.Drain, 10*time.Second)
+	set(&c.LookAgain, 5*time.Second)
 	set(&c.Beat, time.Second)
 	if c.InFlight == 0 {
 		c.InFlight = 256

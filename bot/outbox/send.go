@@ -141,7 +141,7 @@ func (e *Engine) landed(d *delivery, res result) {
 	switch {
 	case res.looked && !res.found:
 		d.looks++
-		e.rest(d, bot.Uncertain, "", lookAgain)
+		e.rest(d, bot.Uncertain, "", e.cfg.LookAgain)
 	case res.err == nil:
 		e.count(d, "", "")
 		e.arrived(d, res.receipt)
@@ -150,9 +150,6 @@ func (e *Engine) landed(d *delivery, res result) {
 		e.failed(d, res.err)
 	}
 }
-
-// lookAgain is how long a platform may take to show a post that it has accepted.
-const lookAgain = 5 * time.Second
 
 // rest writes the delivery's state down and lets it wait.
 func (e *Engine) rest(d *delivery, state bot.DeliveryState, code string, after time.Duration) {

@@ -114,3 +114,6 @@ func none(err error) error {
 	}
 	return err
 }
+
+// Key is the full name of a shard's key, for people who look into Redis and for tests.
+func (s *Store) Key(shard int, name string) string { return s.keys.shard(shard, name) }
