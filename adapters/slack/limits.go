@@ -34,7 +34,7 @@ const (
 	// budgetSection is how long a section grows when several short items share one.
 	budgetSection = 2900
 	// budgetURL is the longest link written into text, escapes included; a longer one cannot share a section with a readable title.
-	budgetURL = 2000
+	budgetURL = 2600
 	// budgetSummary is the length of the top-level text, which screen readers read in place of the blocks.
 	budgetSummary = 1000
 )

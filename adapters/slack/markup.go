@@ -31,10 +31,18 @@ func lines(s string) string {
 	return strings.Join(all, "\n")
 }
 
+// webURL is url as a link target, "" unless it is http or https.
+func webURL(url string) string {
+	if url = apihttp.CleanURL(url, 0); strings.HasPrefix(url, "http") {
+		return url
+	}
+	return ""
+}
+
 // linked is title leading to url, or title alone when url cannot be a link.
 func linked(url, title string) string {
 	title = apihttp.CleanText(title)
-	target := escape(apihttp.CleanURL(url, 0))
+	target := escape(webURL(url))
 	switch {
 	case target == "" || runes(target) > budgetURL:
 		return escape(title)

@@ -56,7 +56,7 @@ func render(kind bot.Kind, p bot.Post) payload {
 // shorten makes a block fit that nothing can cut: one character of thousands of code points, or one endless label.
 func shorten(msg bot.Message) bot.Message {
 	b := msg.Blocks[0]
-	b.Title, b.Text = clip(b.Title, 100), clip(b.Text, 60)
+	b.Title, b.Text = clip(b.Title, 40), clip(b.Text, 20)
 	msg.Blocks = []bot.Block{b}
 	return msg
 }
@@ -68,6 +68,9 @@ func lay(kind bot.Kind, msg bot.Message, label string, joined bool) payload {
 	for k, b := range msg.Blocks {
 		nested := k+1 < len(msg.Blocks) && isNested(msg.Blocks[k+1])
 		s.block(b, nested)
+		if s.size > 2*budgetTotal {
+			break // refused anyway: Split tries many messages that are far too long
+		}
 	}
 	s.flush()
 	text := summary(msg, label)
@@ -85,8 +88,10 @@ type sheet struct {
 	kind   bot.Kind
 	joined bool
 	blocks []slack.Block
-	open   string
+	open   strings.Builder
 	rich   bool // the last thing in open is more than one line of a list
+	length int  // of open
+	size   int  // of all that was added, in code points
 }
 
 func (s *sheet) title(title, label string) {
@@ -113,8 +118,10 @@ func (s *sheet) block(b bot.Block, hasNested bool) {
 		s.blocks = append(s.blocks, slack.NewDividerBlock())
 	case bot.BlockLinks:
 		s.links(b.Links)
-	default:
+	case bot.BlockText:
 		s.paragraph(lines(b.Text))
+	default: // a kind that is newer than this adapter
+		s.paragraph(strings.Join(nonEmpty([]string{linked(b.URL, b.Title), lines(b.Text), strings.Join(inline(b.Links), "  ·  ")}), "\n"))
 	}
 }
 
@@ -160,8 +167,8 @@ func (s *sheet) links(links []bot.Link) {
 	var buttons []slack.BlockElement
 	var rest []bot.Link
 	for _, link := range links {
-		url := apihttp.CleanURL(link.URL, 0)
-		if !strings.HasPrefix(url, "http") || runes(url) > maxButtonURL {
+		url := webURL(link.URL)
+		if url == "" || runes(url) > maxButtonURL {
 			rest = append(rest, link)
 			continue
 		}
@@ -206,54 +213,72 @@ func (s *sheet) line(text string) {
 }
 
 func (s *sheet) add(text, gap string, rich bool) {
-	if s.open != "" && runes(s.open)+runes(gap)+runes(text) > budgetSection {
+	n := runes(text)
+	if s.length > 0 && s.length+runes(gap)+n > budgetSection {
 		s.flush()
 	}
-	if s.open == "" {
-		gap = ""
+	if s.length > 0 {
+		s.open.WriteString(gap)
+		n += runes(gap)
 	}
-	s.open += gap + text
+	s.open.WriteString(text)
+	s.length += n
+	s.size += n
 	s.rich = rich
 }
 
 func (s *sheet) flush() {
-	if s.open != "" {
-		s.blocks = append(s.blocks, slack.NewSectionBlock(mrkdwn(s.open), nil, nil, slack.SectionBlockOptionExpand(true)))
+	if s.length > 0 {
+		s.blocks = append(s.blocks, slack.NewSectionBlock(mrkdwn(s.open.String()), nil, nil, slack.SectionBlockOptionExpand(true)))
 	}
-	s.open, s.rich = "", false
+	s.open.Reset()
+	s.length, s.rich = 0, false
 }
 
-// summary is the top-level text: what a notification shows and a screen reader reads.
+// summary is the top-level text: what a notification shows and a screen reader reads. It begins with the title, unless the notice does.
 func summary(msg bot.Message, label string) string {
-	var b strings.Builder
-	b.WriteString(escape(strings.TrimSpace(clip(apihttp.CleanText(msg.Title), maxLabel) + " " + label)))
-	add := func(line string) bool {
-		if line = escape(clip(apihttp.CleanText(line), maxLabel)); line == "" {
-			return true
-		}
-		if runes(b.String())+1+runes(line) > budgetSummary {
-			b.WriteString("\n…")
-			return false
-		}
-		if b.Len() > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(line)
-		return true
+	title, notice := clip(apihttp.CleanText(msg.Title), maxLabel), clip(apihttp.CleanText(msg.Notice), maxLabel)
+	if strings.HasPrefix(notice, title) {
+		title, notice = notice, ""
 	}
-	more := add(msg.Notice)
+	b := brief{}
+	more := b.add(strings.TrimSpace(title+" "+label)) && b.add(notice)
 	for k := 0; more && k < len(msg.Blocks); k++ {
 		if block := msg.Blocks[k]; block.Title != "" {
-			more = add("• " + block.Title)
+			more = b.add("• " + block.Title)
 		} else {
-			more = add(block.Text)
+			more = b.add(block.Text)
 		}
 	}
-	if b.Len() > 0 {
-		return b.String()
+	if b.length > 0 {
+		return b.text.String()
 	}
 	if msg.Lang == "zh" {
 		return "这里没有内容。"
 	}
 	return "There is nothing to show."
+}
+
+// brief is text that ends when it is long enough.
+type brief struct {
+	text   strings.Builder
+	length int
+}
+
+// add is false once there is no room.
+func (b *brief) add(line string) bool {
+	line = escape(clip(apihttp.CleanText(line), maxLabel))
+	n := runes(line)
+	switch {
+	case n == 0:
+		return true
+	case b.length > 0 && b.length+1+n > budgetSummary:
+		b.text.WriteString("\n…")
+		return false
+	case b.length > 0:
+		b.text.WriteByte('\n')
+	}
+	b.text.WriteString(line)
+	b.length += 1 + n
+	return true
 }

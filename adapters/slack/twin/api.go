@@ -1,0 +1,339 @@
+package twin
+
+import (
+	"cmp"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// args are the arguments of a call, from a form, a JSON body or the query.
+type args map[string]string
+
+func (a args) bool(name string) bool { return a[name] == "true" || a[name] == "1" }
+
+func readArgs(r *http.Request, body []byte) (args, bool) {
+	all := args{}
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if media == "application/json" {
+		var object map[string]json.RawMessage
+		if json.Unmarshal(body, &object) != nil {
+			return nil, false
+		}
+		for name, raw := range object {
+			var text string
+			if json.Unmarshal(raw, &text) != nil {
+				text = string(raw)
+			}
+			all[name] = text
+		}
+		return all, true
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, false
+	}
+	for _, values := range []url.Values{r.URL.Query(), form} {
+		for name := range values {
+			all[name] = values.Get(name)
+		}
+	}
+	return all, true
+}
+
+// apiCall is one authorized call of the Web API.
+type apiCall struct {
+	args
+	raw []byte
+}
+
+// result is the answer of a method: fields beside ok, or a flaw.
+type result struct {
+	fields map[string]any
+	flaw   *flaw
+	wait   int // seconds; above 0 it is a 429
+}
+
+func refusal(code string) result { return result{flaw: &flaw{code: code}} }
+
+var methods = map[string]func(t *Twin, c apiCall) result{
+	"auth.test":             (*Twin).authTest,
+	"chat.postMessage":      (*Twin).postMessage,
+	"chat.update":           (*Twin).update,
+	"chat.delete":           (*Twin).remove,
+	"conversations.info":    (*Twin).info,
+	"conversations.history": (*Twin).history,
+	"conversations.replies": (*Twin).replies,
+}
+
+func (t *Twin) api(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	call, ok := readArgs(r, body)
+	name := r.PathValue("method")
+	if !ok {
+		t.answer(w, name, "", refusal("invalid_form_data"))
+		return
+	}
+	method, known := methods[name]
+	switch token := tokenOf(r, call); {
+	case !known:
+		t.answer(w, name, "", refusal("unknown_method"))
+	case token == "":
+		t.answer(w, name, "", refusal("not_authed"))
+	case t.opt.BotToken != "" && token != t.opt.BotToken:
+		t.answer(w, name, "", refusal("invalid_auth"))
+	case name == "chat.postMessage" && t.fails(w, func() { t.locked(method, apiCall{call, body}) }, false):
+	default:
+		t.answer(w, name, call["channel"], t.locked(method, apiCall{call, body}))
+	}
+}
+
+func (t *Twin) locked(method func(*Twin, apiCall) result, c apiCall) result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return method(t, c)
+}
+
+// tokenOf looks where Slack looks: the Authorization header, else the body.
+func tokenOf(r *http.Request, a args) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token
+	}
+	return a["token"]
+}
+
+// fails gives the next made-up answer, if there is one. accept is the call as it would have been.
+func (t *Twin) fails(w http.ResponseWriter, accept func(), text bool) bool {
+	f, ok := t.takeFailure()
+	if !ok {
+		return false
+	}
+	if f.Accept {
+		accept()
+	}
+	time.Sleep(f.Delay)
+	if f.Drop {
+		panic(http.ErrAbortHandler)
+	}
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	status := cmp.Or(f.Status, http.StatusOK)
+	if text {
+		writeText(w, status, f.Code)
+		return true
+	}
+	fields := map[string]any{"ok": false}
+	if f.Code != "" {
+		fields["error"] = f.Code
+	}
+	if len(f.Messages) > 0 {
+		fields["response_metadata"] = map[string]any{"messages": f.Messages}
+	}
+	writeJSON(w, status, fields)
+	return true
+}
+
+func (t *Twin) answer(w http.ResponseWriter, path, channel string, r result) {
+	fields := map[string]any{"ok": r.flaw == nil}
+	for name, v := range r.fields {
+		fields[name] = v
+	}
+	status := http.StatusOK
+	if r.flaw != nil {
+		t.mu.Lock()
+		t.refuse(path, channel, r.flaw.code, r.flaw.Error())
+		t.mu.Unlock()
+		fields["error"] = r.flaw.code
+		if len(r.flaw.messages) > 0 {
+			fields["errors"] = r.flaw.messages
+			fields["response_metadata"] = map[string]any{"messages": r.flaw.messages}
+		}
+	}
+	if r.wait > 0 {
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(r.wait))
+	}
+	writeJSON(w, status, fields)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
+
+func (t *Twin) authTest(apiCall) result {
+	return result{fields: map[string]any{
+		"url": "https://twin.slack.com/", "team": "Twin", "team_id": t.opt.TeamID, "user": "weeklybot", "user_id": botUser, "bot_id": botID,
+	}}
+}
+
+var channelID = regexp.MustCompile(`^[CGDU][A-Z0-9]+$`)
+
+// place finds the channel of a call, as far as the bot may act there.
+func (t *Twin) place(id string) (Channel, *flaw) {
+	c, ok := t.channels[id]
+	switch {
+	case !ok && !channelID.MatchString(id), c.Missing, c.NotMember && c.Private:
+		return c, &flaw{code: "channel_not_found"}
+	case c.Archived:
+		return c, &flaw{code: "is_archived"}
+	case c.NotMember:
+		return c, &flaw{code: "not_in_channel"}
+	}
+	return c, nil
+}
+
+func (t *Twin) postMessage(c apiCall) result {
+	if _, f := t.place(c.args["channel"]); f != nil {
+		return result{flaw: f}
+	}
+	msg, f := readMessage(c.args["text"], []byte(c.args["blocks"]), []byte(c.args["attachments"]), []byte(c.args["metadata"]))
+	if f != nil {
+		return result{flaw: f}
+	}
+	msg.UnfurlLinks, msg.UnfurlMedia, msg.Parse = c.bool("unfurl_links"), c.args["unfurl_media"] != "false", c.args["parse"]
+	if n := t.paced(c.args["channel"]); n > 0 {
+		return result{flaw: &flaw{code: "ratelimited"}, wait: n}
+	}
+	thread := c.args["thread_ts"]
+	if parent := t.find(c.args["channel"], thread); parent == nil || parent.ThreadTS != "" {
+		thread = "" // the parent was deleted: posted without a thread
+	}
+	p := t.keep(Post{Kind: "app", Channel: c.args["channel"], ThreadTS: thread, Message: msg, Raw: c.raw})
+	return result{fields: map[string]any{"channel": p.Channel, "ts": p.TS, "message": t.shown(p, true)}}
+}
+
+// find is the post with that ts. t.mu is held.
+func (t *Twin) find(channel, ts string) *Post {
+	k := slices.IndexFunc(t.posts, func(p *Post) bool { return p.TS == ts && p.Channel == channel && p.Kind == "app" })
+	if k < 0 {
+		return nil
+	}
+	return t.posts[k]
+}
+
+// shown is a post as the API returns it.
+func (t *Twin) shown(p *Post, metadata bool) map[string]any {
+	m := map[string]any{"type": "message", "ts": p.TS, "text": p.Message.Text, "user": botUser, "bot_id": botID, "app_id": appID, "team": t.opt.TeamID}
+	if len(p.Message.Blocks) > 0 {
+		m["blocks"] = p.Message.Blocks
+	}
+	if p.ThreadTS != "" {
+		m["thread_ts"] = p.ThreadTS
+	}
+	if meta := p.Message.Metadata; meta != nil && metadata {
+		m["metadata"] = meta
+	} else if meta != nil {
+		m["metadata"] = map[string]any{"event_type": meta.EventType}
+	}
+	return m
+}
+
+func (t *Twin) update(c apiCall) result {
+	p := t.find(c.args["channel"], c.args["ts"])
+	if p == nil {
+		return refusal("message_not_found")
+	}
+	if len([]rune(c.args["text"])) > maxUpdateText {
+		return refusal("msg_too_long")
+	}
+	msg, f := readMessage(c.args["text"], []byte(c.args["blocks"]), []byte(c.args["attachments"]), []byte(c.args["metadata"]))
+	if f != nil {
+		return result{flaw: f}
+	}
+	if msg.Metadata == nil {
+		msg.Metadata = p.Message.Metadata
+	}
+	p.Message = msg
+	return result{fields: map[string]any{"channel": p.Channel, "ts": p.TS, "text": msg.Text, "message": t.shown(p, true)}}
+}
+
+func (t *Twin) remove(c apiCall) result {
+	p := t.find(c.args["channel"], c.args["ts"])
+	if p == nil {
+		return refusal("message_not_found")
+	}
+	t.posts = slices.DeleteFunc(t.posts, func(q *Post) bool { return q == p })
+	return result{fields: map[string]any{"channel": p.Channel, "ts": p.TS}}
+}
+
+func (t *Twin) info(c apiCall) result {
+	ch, f := t.place(c.args["channel"])
+	if f != nil && f.code == "channel_not_found" {
+		return result{flaw: f}
+	}
+	return result{fields: map[string]any{"channel": map[string]any{
+		"id": c.args["channel"], "name": cmp.Or(ch.Name, strings.ToLower(c.args["channel"])), "is_channel": true,
+		"is_archived": ch.Archived, "is_private": ch.Private, "is_member": !ch.NotMember,
+	}}}
+}
+
+const (
+	historyDefault = 100
+	historyMax     = 999
+)
+
+func (t *Twin) history(c apiCall) result {
+	return t.list(c, true, func(p *Post) bool { return p.ThreadTS == "" })
+}
+
+func (t *Twin) replies(c apiCall) result {
+	parent := c.args["ts"]
+	if t.find(c.args["channel"], parent) == nil {
+		return refusal("thread_not_found")
+	}
+	return t.list(c, false, func(p *Post) bool { return p.ThreadTS == parent || p.TS == parent })
+}
+
+// list is one page of the posts of a channel, newest first or oldest first. The cursor is the number of posts before it.
+func (t *Twin) list(c apiCall, newestFirst bool, want func(*Post) bool) result {
+	if _, f := t.place(c.args["channel"]); f != nil && f.code != "is_archived" {
+		return result{flaw: f}
+	}
+	var messages []map[string]any
+	for _, p := range t.posts {
+		if p.Kind == "app" && p.Channel == c.args["channel"] && want(p) && p.TS > c.args["oldest"] && (c.args["latest"] == "" || p.TS < c.args["latest"]) {
+			messages = append(messages, t.shown(p, c.bool("include_all_metadata")))
+		}
+	}
+	if newestFirst {
+		slices.Reverse(messages)
+	}
+	limit, _ := strconv.Atoi(c.args["limit"])
+	if limit <= 0 {
+		limit = historyDefault
+	}
+	from, _ := strconv.Atoi(c.args["cursor"])
+	from = min(max(from, 0), len(messages))
+	to := min(from+min(limit, historyMax), len(messages))
+	next := ""
+	if to < len(messages) {
+		next = strconv.Itoa(to)
+	}
+	page := messages[from:to]
+	if page == nil {
+		page = []map[string]any{}
+	}
+	return result{fields: map[string]any{
+		"messages": page, "has_more": next != "", "response_metadata": map[string]any{"next_cursor": next},
+	}}
+}

@@ -1,0 +1,109 @@
+package twin
+
+import (
+	_ "embed"
+	"fmt"
+	"html"
+	"html/template"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"mrkdwn": mrkdwn, "plain": plain}).Parse(pageText))
+
+// shownPosts is how many posts the page holds.
+const shownPosts = 100
+
+type channelView struct {
+	Name    string
+	Posts   []Post
+	Refused []Refusal
+}
+
+// page shows what arrived, as Slack would: a person can look at it.
+func (t *Twin) page(w http.ResponseWriter, _ *http.Request) {
+	posts, refused := t.Posts(), t.Refused()
+	posts = posts[max(0, len(posts)-shownPosts):]
+	var channels []*channelView
+	view := func(name string) *channelView {
+		k := slices.IndexFunc(channels, func(c *channelView) bool { return c.Name == name })
+		if k < 0 {
+			channels = append(channels, &channelView{Name: name})
+			k = len(channels) - 1
+		}
+		return channels[k]
+	}
+	for _, p := range posts {
+		c := view(p.Channel)
+		c.Posts = append(c.Posts, p)
+	}
+	for _, r := range refused[max(0, len(refused)-shownPosts):] {
+		c := view(r.Channel)
+		c.Refused = append(c.Refused, r)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	if err := pageTemplate.Execute(w, channels); err != nil {
+		t.opt.Log.Error("page", "err", err)
+	}
+}
+
+// plain is the text of a text object.
+func plain(object any) string {
+	o, _ := object.(map[string]any)
+	text, _ := o["text"].(string)
+	return text
+}
+
+var (
+	angled = regexp.MustCompile(`<[^<>]*>`)
+	held   = regexp.MustCompile("\x00(\\d+)\x00")
+	// Slack styles only what stands between borders: a space, the ends, punctuation, a zero-width space.
+	boldMark   = regexp.MustCompile("(^|[\\s\u200b(])\\*([^*\\s\\n](?:[^*\\n]*[^*\\s\\n])?)\\*($|[\\s\u200b).,:;!?])")
+	italicMark = regexp.MustCompile("(^|[\\s\u200b(])_([^_\\s\\n](?:[^_\\n]*[^_\\s\\n])?)_($|[\\s\u200b).,:;!?])")
+	codeMark   = regexp.MustCompile("`([^`\\n]+)`")
+)
+
+// mrkdwn is a text object as HTML. All that is not markup of Slack's is text, and stays text.
+func mrkdwn(object any) template.HTML {
+	o, _ := object.(map[string]any)
+	text := plain(object)
+	if o["type"] != "mrkdwn" {
+		return template.HTML(html.EscapeString(text)) //nolint:gosec // escaped
+	}
+	var tokens []string
+	text = angled.ReplaceAllStringFunc(strings.ReplaceAll(text, "\x00", ""), func(token string) string {
+		tokens = append(tokens, tokenHTML(token[1:len(token)-1]))
+		return fmt.Sprintf("\x00%d\x00", len(tokens)-1)
+	})
+	text = html.EscapeString(html.UnescapeString(text))
+	text = codeMark.ReplaceAllString(text, "<code>$1</code>")
+	text = boldMark.ReplaceAllString(text, "$1<b>$2</b>$3")
+	text = italicMark.ReplaceAllString(text, "$1<i>$2</i>$3")
+	text = held.ReplaceAllStringFunc(text, func(mark string) string {
+		var k int
+		fmt.Sscanf(mark, "\x00%d\x00", &k)
+		return tokens[k]
+	})
+	return template.HTML(text) //nolint:gosec // every part was escaped above
+}
+
+// tokenHTML is what stands between < and >: a link, or a mention, which the page shows loudly.
+func tokenHTML(token string) string {
+	target, label, named := strings.Cut(html.UnescapeString(token), "|")
+	if !named {
+		label = target
+	}
+	label = html.EscapeString(label)
+	for _, scheme := range []string{"https://", "http://", "mailto:"} {
+		if strings.HasPrefix(target, scheme) {
+			return `<a rel="noreferrer" href="` + html.EscapeString(target) + `">` + label + `</a>`
+		}
+	}
+	return `<mark>` + label + `</mark>`
+}
