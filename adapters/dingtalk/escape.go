@@ -20,7 +20,7 @@ var (
 	// webAddress is what clients turn into a link by themselves. It keeps its characters, percent-encoded where they act as markup.
 	webAddress = regexp.MustCompile(`(?i)https?://[^\s<>"'，。；：、（）【】《》“”\p{Han}]+`)
 	// otherScheme is an address that acts when clicked: dtmd:// makes the reader send a message, dingtalk:// opens apps.
-	otherScheme = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*):(//|\\)`)
+	otherScheme = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*)://`)
 	entity      = regexp.MustCompile(`&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);`)
 	// marker is what makes a line a list, a rule or an underline of a heading, with its one acting character.
 	marker = regexp.MustCompile(`^(?:([-+])(?:[-+ ]|$)|[0-9]{1,9}([.)])(?: |$)|(=))`)
@@ -61,7 +61,7 @@ func neutral(line string) string {
 
 func neutralWords(s string) string {
 	s = entity.ReplaceAllString(s, "＆$1;")
-	s = otherScheme.ReplaceAllString(s, "$1：$2")
+	s = otherScheme.ReplaceAllString(s, "$1：//")
 	s = strings.Map(func(r rune) rune {
 		if twin, ok := twins[r]; ok {
 			return twin

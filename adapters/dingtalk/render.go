@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,16 +42,19 @@ func renderPart(msg bot.Message, k, n int) card {
 	if n > 1 {
 		label = fmt.Sprintf("(%d/%d)", k, n)
 	}
-	return render(msg, label)
+	return render(msg, label, math.MaxInt)
 }
 
-func render(msg bot.Message, label string) card {
+// render stops behind the block that makes the text longer than enough bytes: Split wants to know no more.
+func render(msg bot.Message, label string, enough int) card {
 	var r renderer
 	if title := labelled(shortened(plainLine(msg.Title), maxHeadingRunes), label); title != "" {
 		r.paragraph("### " + title)
 	}
 	for _, b := range trimDividers(msg.Blocks) {
-		r.block(b)
+		if r.block(b); r.text.Len() > enough {
+			break
+		}
 	}
 	notice := labelled(shortened(plainLine(noticeOf(msg)), maxNoticeRunes), label)
 	notice = cmp.Or(notice, fallback)
@@ -297,7 +301,7 @@ type (
 
 // Split cuts msg into parts that each fit one post. See bot.Adapter.
 func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
-	return bot.Split(msg, func(m bot.Message) bool { return size(kind, render(m, lastPart)) <= fillBytes })
+	return bot.Split(msg, func(m bot.Message) bool { return size(kind, render(m, lastPart, fillBytes)) <= fillBytes })
 }
 
 // size is what counts against the platform's limit, in bytes.
