@@ -13,78 +13,72 @@ const (
 	read     kind = iota // changes nothing
 	write                // is logged as it came
 	script               // is logged as the writes that it made
-	local                // answered without the data: conn.go
+	local                // answered without the data: session.go
 	internal             // appears in logs only
 )
 
-// command is a row of the table: what a client may send.
+// command is what the table says of one: arity is the number of words with the name, at least so many if negative, as COMMAND INFO of
+// Redis gives it.
 type command struct {
-	kind kind
-	// arity is the number of words with the name, at least so many if negative: as COMMAND INFO of Redis gives it.
+	kind  kind
 	arity int
-	// ttl marks commands that read or set when a key (always the first argument) expires.
-	ttl bool
-	// subs, if any, are the only first arguments allowed.
-	subs []string
 }
 
 // commands is the allow-list, for clients and scripts alike. What is not here is refused: because it is random and would replay
-// differently (SPOP), because it blocks, walks all keys, empties the store or makes much of little (SETRANGE), because miniredis does it otherwise than Redis (XCLAIM
-// ignores the idle time, SUNIONSTORE leaves an empty set behind), or because nobody needs it.
-var commands = map[string]command{
-	"PING": {local, -1, false, nil}, "ECHO": {local, 2, false, nil}, "HELLO": {local, -1, false, nil}, "SELECT": {local, 2, false, nil},
-	"QUIT": {local, -1, false, nil}, "INFO": {local, -1, false, nil}, "WAIT": {local, 3, false, nil},
-	"CLIENT": {local, -2, false, []string{"SETNAME", "GETNAME", "SETINFO"}},
-	"MULTI":  {local, 1, false, nil}, "EXEC": {local, 1, false, nil}, "DISCARD": {local, 1, false, nil},
-	"WATCH": {local, -2, false, nil}, "UNWATCH": {local, 1, false, nil},
+// differently (SPOP), because it blocks, walks all keys, empties the store or makes much of little (SETRANGE), because miniredis does it
+// otherwise than Redis (XCLAIM ignores the idle time, SUNIONSTORE leaves an empty set behind), or because nobody needs it.
+var commands = table(map[kind]string{
+	local: `PING -1, ECHO 2, HELLO -1, SELECT 2, QUIT -1, INFO -1, WAIT 3, CLIENT -2, MULTI 1, EXEC 1, DISCARD 1, WATCH -2, UNWATCH 1`,
+	read: `TIME 1, DBSIZE 1, EXISTS -2, TYPE 2, TOUCH -2, MEMORY -2, TTL 2, PTTL 2, EXPIRETIME 2, PEXPIRETIME 2,
+		GET 2, MGET -2, STRLEN 2, GETRANGE 4,
+		HGET 3, HMGET -3, HGETALL 2, HKEYS 2, HVALS 2, HLEN 2, HEXISTS 3, HSTRLEN 3, HSCAN -3,
+		SCARD 2, SISMEMBER 3, SMISMEMBER -3, SMEMBERS 2, SDIFF -2, SINTER -2, SUNION -2, SINTERCARD -3, SSCAN -3,
+		ZCARD 2, ZCOUNT 4, ZSCORE 3, ZMSCORE -3, ZRANK -3, ZREVRANK -3, ZRANGE -4, ZRANGEBYSCORE -4, ZREVRANGE -4, ZREVRANGEBYSCORE -4,
+		ZRANGEBYLEX -4, ZREVRANGEBYLEX -4, ZLEXCOUNT 4, ZSCAN -3,
+		LLEN 2, LINDEX 3, LRANGE 4, LPOS -3,
+		XLEN 2, XRANGE -4, XREVRANGE -4, XREAD -4, XPENDING -3, XINFO -2`,
+	write: `DEL -2, UNLINK -2, EXPIRE -3, PEXPIRE -3, EXPIREAT -3, PEXPIREAT -3, PERSIST 2,
+		SET -3, SETNX 3, SETEX 4, PSETEX 4, MSET -3, MSETNX -3, GETSET 3, GETDEL 2, GETEX -2, APPEND 3,
+		INCR 2, INCRBY 3, INCRBYFLOAT 3, DECR 2, DECRBY 3,
+		HSET -4, HSETNX 4, HMSET -4, HDEL -3, HINCRBY 4, HINCRBYFLOAT 4,
+		SADD -3, SREM -3, SMOVE 4,
+		ZADD -4, ZINCRBY 4, ZREM -3, ZPOPMIN -2, ZPOPMAX -2, ZREMRANGEBYSCORE 4, ZREMRANGEBYRANK 4, ZREMRANGEBYLEX 4,
+		LPUSH -3, RPUSH -3, LPUSHX -3, RPUSHX -3, LPOP -2, RPOP -2, LSET 4, LINSERT 5, LREM 4, LTRIM 4, LMOVE 5, RPOPLPUSH 3,
+		XADD -5, XDEL -3, XTRIM -4, XACK -4, XREADGROUP -7, XAUTOCLAIM -6, XGROUP -2`,
+	script:   `EVAL -3, EVALSHA -3, EVAL_RO -3, EVALSHA_RO -3, SCRIPT -2`,
+	internal: `XCLAIM -6`,
+})
 
-	"TIME": {read, 1, false, nil}, "DBSIZE": {read, 1, false, nil}, "EXISTS": {read, -2, false, nil}, "TYPE": {read, 2, false, nil},
-	"TOUCH": {read, -2, false, nil}, "MEMORY": {read, -2, false, []string{"USAGE"}},
-	"DEL": {write, -2, false, nil}, "UNLINK": {write, -2, false, nil},
-	"TTL": {read, 2, true, nil}, "PTTL": {read, 2, true, nil}, "EXPIRETIME": {read, 2, true, nil}, "PEXPIRETIME": {read, 2, true, nil},
-	"EXPIRE": {write, -3, true, nil}, "PEXPIRE": {write, -3, true, nil}, "EXPIREAT": {write, -3, true, nil},
-	"PEXPIREAT": {write, -3, true, nil}, "PERSIST": {write, 2, true, nil},
+// subcommands are the only ones allowed of commands that have any.
+var subcommands = map[string][]string{
+	"CLIENT": {"SETNAME", "GETNAME", "SETINFO"},
+	"MEMORY": {"USAGE"},
+	"SCRIPT": {"LOAD", "EXISTS"},
+	"XGROUP": {"CREATE", "DESTROY", "CREATECONSUMER", "DELCONSUMER"},
+	"XINFO":  {"STREAM", "GROUPS", "CONSUMERS"},
+}
 
-	"GET": {read, 2, false, nil}, "MGET": {read, -2, false, nil}, "STRLEN": {read, 2, false, nil}, "GETRANGE": {read, 4, false, nil},
-	"SET": {write, -3, true, nil}, "SETNX": {write, 3, false, nil}, "SETEX": {write, 4, true, nil}, "PSETEX": {write, 4, true, nil},
-	"MSET": {write, -3, false, nil}, "MSETNX": {write, -3, false, nil}, "GETSET": {write, 3, false, nil}, "GETDEL": {write, 2, false, nil},
-	"GETEX": {write, -2, true, nil}, "APPEND": {write, 3, false, nil},
-	"INCR": {write, 2, false, nil}, "INCRBY": {write, 3, false, nil}, "INCRBYFLOAT": {write, 3, false, nil},
-	"DECR": {write, 2, false, nil}, "DECRBY": {write, 3, false, nil},
+// timed are the commands that read or set when a key, their first argument, expires.
+var timed = []string{"TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "SET", "SETEX", "PSETEX", "GETEX"}
 
-	"HGET": {read, 3, false, nil}, "HMGET": {read, -3, false, nil}, "HGETALL": {read, 2, false, nil}, "HKEYS": {read, 2, false, nil},
-	"HVALS": {read, 2, false, nil}, "HLEN": {read, 2, false, nil}, "HEXISTS": {read, 3, false, nil}, "HSTRLEN": {read, 3, false, nil},
-	"HSCAN": {read, -3, false, nil},
-	"HSET":  {write, -4, false, nil}, "HSETNX": {write, 4, false, nil}, "HMSET": {write, -4, false, nil}, "HDEL": {write, -3, false, nil},
-	"HINCRBY": {write, 4, false, nil}, "HINCRBYFLOAT": {write, 4, false, nil},
+// isTimed says whether a command must see or may change when its key expires. A plain SET of three words only forgets it.
+func isTimed(name string, args []string) bool {
+	return slices.Contains(timed, name) && (name != "SET" || len(args) > 3)
+}
 
-	"SCARD": {read, 2, false, nil}, "SISMEMBER": {read, 3, false, nil}, "SMISMEMBER": {read, -3, false, nil},
-	"SMEMBERS": {read, 2, false, nil}, "SDIFF": {read, -2, false, nil}, "SINTER": {read, -2, false, nil}, "SUNION": {read, -2, false, nil},
-	"SINTERCARD": {read, -3, false, nil}, "SSCAN": {read, -3, false, nil},
-	"SADD": {write, -3, false, nil}, "SREM": {write, -3, false, nil}, "SMOVE": {write, 4, false, nil},
-
-	"ZCARD": {read, 2, false, nil}, "ZCOUNT": {read, 4, false, nil}, "ZSCORE": {read, 3, false, nil}, "ZMSCORE": {read, -3, false, nil},
-	"ZRANK": {read, -3, false, nil}, "ZREVRANK": {read, -3, false, nil}, "ZRANGE": {read, -4, false, nil},
-	"ZRANGEBYSCORE": {read, -4, false, nil}, "ZREVRANGE": {read, -4, false, nil}, "ZREVRANGEBYSCORE": {read, -4, false, nil},
-	"ZRANGEBYLEX": {read, -4, false, nil}, "ZREVRANGEBYLEX": {read, -4, false, nil}, "ZLEXCOUNT": {read, 4, false, nil},
-	"ZSCAN": {read, -3, false, nil},
-	"ZADD":  {write, -4, false, nil}, "ZINCRBY": {write, 4, false, nil}, "ZREM": {write, -3, false, nil},
-	"ZPOPMIN": {write, -2, false, nil}, "ZPOPMAX": {write, -2, false, nil}, "ZREMRANGEBYSCORE": {write, 4, false, nil},
-	"ZREMRANGEBYRANK": {write, 4, false, nil}, "ZREMRANGEBYLEX": {write, 4, false, nil},
-
-	"LLEN": {read, 2, false, nil}, "LINDEX": {read, 3, false, nil}, "LRANGE": {read, 4, false, nil}, "LPOS": {read, -3, false, nil},
-	"LPUSH": {write, -3, false, nil}, "RPUSH": {write, -3, false, nil}, "LPUSHX": {write, -3, false, nil}, "RPUSHX": {write, -3, false, nil},
-	"LPOP": {write, -2, false, nil}, "RPOP": {write, -2, false, nil}, "LSET": {write, 4, false, nil}, "LINSERT": {write, 5, false, nil},
-	"LREM": {write, 4, false, nil}, "LTRIM": {write, 4, false, nil}, "LMOVE": {write, 5, false, nil}, "RPOPLPUSH": {write, 3, false, nil},
-
-	"XLEN": {read, 2, false, nil}, "XRANGE": {read, -4, false, nil}, "XREVRANGE": {read, -4, false, nil}, "XREAD": {read, -4, false, nil},
-	"XPENDING": {read, -3, false, nil}, "XINFO": {read, -2, false, []string{"STREAM", "GROUPS", "CONSUMERS"}},
-	"XADD": {write, -5, false, nil}, "XDEL": {write, -3, false, nil}, "XTRIM": {write, -4, false, nil}, "XACK": {write, -4, false, nil},
-	"XREADGROUP": {write, -7, false, nil}, "XAUTOCLAIM": {write, -6, false, nil}, "XCLAIM": {internal, -6, false, nil},
-	"XGROUP": {write, -2, false, []string{"CREATE", "DESTROY", "CREATECONSUMER", "DELCONSUMER"}},
-
-	"EVAL": {script, -3, false, nil}, "EVALSHA": {script, -3, false, nil}, "EVAL_RO": {script, -3, false, nil},
-	"EVALSHA_RO": {script, -3, false, nil}, "SCRIPT": {script, -2, false, []string{"LOAD", "EXISTS"}},
+func table(lines map[kind]string) map[string]command {
+	t := map[string]command{}
+	for kind, line := range lines {
+		for row := range strings.SplitSeq(line, ",") {
+			var name string
+			var arity int
+			if _, err := fmt.Sscan(row, &name, &arity); err != nil {
+				panic(fmt.Sprintf("command table: %q: %v", row, err))
+			}
+			t[name] = command{kind, arity}
+		}
+	}
+	return t
 }
 
 // lookup finds a command by its name in upper case. fault is the reply to one that a client may not send, "" if it may.
@@ -95,7 +89,7 @@ func lookup(name string, args []string) (cmd command, fault string) {
 		return cmd, fmt.Sprintf("ERR '%.60s' is not available in the embedded store", strings.ToLower(name))
 	case len(args) < cmd.arity || cmd.arity > 0 && len(args) > cmd.arity || len(args) < -cmd.arity:
 		return cmd, fmt.Sprintf("ERR wrong number of arguments for '%s' command", strings.ToLower(name))
-	case cmd.subs != nil && !slices.Contains(cmd.subs, strings.ToUpper(args[1])):
+	case subcommands[name] != nil && !slices.Contains(subcommands[name], strings.ToUpper(args[1])):
 		return cmd, fmt.Sprintf("ERR '%s %.60s' is not available in the embedded store", strings.ToLower(name), args[1])
 	case (name == "XREAD" || name == "XREADGROUP") && blocks(args):
 		return cmd, "ERR BLOCK is not available in the embedded store: read without it, when something says that there is more"

@@ -187,6 +187,7 @@ func misconf(cause error) string {
 func (e *Engine) maintain() {
 	every := time.NewTicker(e.opt.every)
 	defer every.Stop()
+	var rested time.Time // no rewrite before it
 	for {
 		select {
 		case <-every.C:
@@ -199,8 +200,8 @@ func (e *Engine) maintain() {
 		}
 		e.expireIdle()
 		e.sync()
-		if e.grown() {
-			e.rewrite()
+		if e.grown() && time.Now().After(rested) && e.rewrite() != nil {
+			rested = time.Now().Add(time.Minute)
 		}
 	}
 }
@@ -253,6 +254,8 @@ func (e *Engine) Close() error {
 	e.fileMu.Lock()
 	defer e.fileMu.Unlock()
 	e.writeBatch() // of commands whose client did not wait
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	err := errors.Join(e.fault, e.file.Sync(), e.file.Close(), e.lock.Close())
 	if err != nil {
 		return fmt.Errorf("close the embedded store: %w", err)

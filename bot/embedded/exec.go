@@ -103,7 +103,7 @@ func (e *Engine) watch(s *session, args []string) {
 	if !s.watching {
 		s.watching, s.version = true, e.version
 	}
-	e.mem.call(s.peer, commands["WATCH"], args)
+	e.mem.call(s.peer, "WATCH", args)
 	s.peer.Flush()
 	s.wait = e.newest()
 }

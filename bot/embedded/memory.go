@@ -64,23 +64,23 @@ func (m *memory) run(p *server.Peer, args []string) {
 	name := strings.ToUpper(args[0])
 	cmd := commands[name]
 	if cmd.kind == write {
-		m.runWrite(p, cmd, args)
+		m.runWrite(p, name, args)
 		return
 	}
-	m.call(p, cmd, args)
+	m.call(p, name, args)
 	if cmd.kind == script && m.broken == nil {
 		m.rememberScript(p, name, args)
 	}
 }
 
 // runWrite notes a write before it runs, also if it will fail: a command that answers an error may have changed something.
-func (m *memory) runWrite(p *server.Peer, cmd command, args []string) {
+func (m *memory) runWrite(p *server.Peer, name string, args []string) {
 	if m.refuse != nil {
 		p.WriteError(misconf(m.refuse))
 		return
 	}
 	m.changed = append(m.changed, args)
-	m.call(p, cmd, args)
+	m.call(p, name, args)
 }
 
 // hook sees every command before miniredis runs it. Those that are not our own come from a script: the same rules apply to them.
@@ -97,9 +97,9 @@ func (m *memory) hook(p *server.Peer, name string, rest ...string) bool {
 	case fault != "":
 		p.WriteError(fault)
 	case cmd.kind == read:
-		m.call(p, cmd, args)
+		m.call(p, name, args)
 	case cmd.kind == write:
-		m.runWrite(p, cmd, args)
+		m.runWrite(p, name, args)
 	default:
 		p.WriteError(fmt.Sprintf("ERR '%s' is not allowed in a script", strings.ToLower(name)))
 	}
@@ -107,18 +107,19 @@ func (m *memory) hook(p *server.Peer, name string, rest ...string) bool {
 }
 
 // call runs one command in miniredis. A crash there may leave it locked or half changed: broken says so.
-func (m *memory) call(p *server.Peer, cmd command, args []string) {
+func (m *memory) call(p *server.Peer, name string, args []string) {
 	defer func() {
 		if r := recover(); r != nil {
 			m.broken = fmt.Errorf("'%.60s' crashed: %v", args[0], r)
 		}
 	}()
-	if cmd.ttl {
+	timed := isTimed(name, args)
+	if timed {
 		m.settle(p, args[1])
 	}
 	m.pass = true
 	m.srv.Dispatch(p, args)
-	if cmd.ttl {
+	if timed {
 		m.noteDeadline(p, args[1])
 	}
 }
@@ -223,7 +224,7 @@ func (m *memory) replayOne(args []string) error {
 	if cmd.kind != write && cmd.kind != internal && !isScript || blocks(args) {
 		return fmt.Errorf("%w: '%.60s'", errPayload, args[0])
 	}
-	m.call(m.own, cmd, args)
+	m.call(m.own, name, args)
 	if isScript && m.broken == nil {
 		m.rememberScript(m.own, name, args)
 	}

@@ -27,7 +27,7 @@ func (e *Engine) openLog() error {
 		return err
 	}
 	if fresh {
-		if err := e.begin0(); err != nil {
+		if err := e.createLog(); err != nil {
 			return err
 		}
 		size = int64(len(logHeader))
@@ -35,8 +35,8 @@ func (e *Engine) openLog() error {
 	return e.load(size)
 }
 
-// begin0 writes the header of an empty log.
-func (e *Engine) begin0() error {
+// createLog writes the header of an empty log.
+func (e *Engine) createLog() error {
 	if err := e.file.Truncate(0); err != nil {
 		return err
 	}
