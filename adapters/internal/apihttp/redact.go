@@ -36,13 +36,13 @@ func (e *cleanError) Unwrap() []error { return e.chain }
 
 // Redact returns an error whose text has every URL cut down to scheme and host, values of parameters such as access_token= left
 // out, and each of secrets (also as written in URLs and quotes) replaced. errors.Is still finds context.Canceled,
-// context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, ErrTooLarge and system call errors; nothing else of err is reachable.
+// context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, ErrTooLarge, ErrPrivate and system call errors; nothing else of err is reachable.
 func Redact(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
 	clean := &cleanError{text: redactText(err, secrets)}
-	for _, safe := range []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, ErrTooLarge} {
+	for _, safe := range []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, ErrTooLarge, ErrPrivate} {
 		if errors.Is(err, safe) {
 			clean.chain = append(clean.chain, safe)
 		}
@@ -127,18 +127,47 @@ func failed(ctx context.Context, req *http.Request, err error, left bool) error 
 
 // secretsOf are all parts of a request that may be secret: its URL, path and parameters, and what it authorizes itself with.
 func secretsOf(req *http.Request) []string {
-	u := req.URL
-	secrets := []string{u.String(), u.RequestURI(), u.Path, u.RawQuery}
-	for _, values := range u.Query() {
-		secrets = append(secrets, values...)
-	}
-	if password, ok := u.User.Password(); ok {
-		secrets = append(secrets, password)
-	}
+	secrets := SecretsIn(req.URL.String())
 	if _, credentials, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok {
 		secrets = append(secrets, credentials)
 	}
 	return secrets
+}
+
+// minSegment is the length in bytes from which a part of a path is taken for a secret: shorter ones are words such as "send".
+const minSegment = 8
+
+// SecretsIn are all parts of a webhook's URL that may be secret, for Redact: the whole, its path, parts of the path, values of
+// parameters, the password.
+func SecretsIn(raw string) []string {
+	secrets := []string{raw}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return secrets
+	}
+	secrets = append(secrets, u.RequestURI(), u.Path, u.RawQuery)
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if len(segment) >= minSegment {
+			secrets = append(secrets, segment)
+		}
+	}
+	for _, values := range u.Query() {
+		secrets = append(secrets, values...)
+	}
+	password, _ := u.User.Password()
+	return append(secrets, password)
+}
+
+// maxExcerpt is how much of a foreign text an error shows, in characters.
+const maxExcerpt = 200
+
+// Excerpt is the beginning of what a platform said, fit for an error or a log: one clean line, without secrets.
+func Excerpt(said []byte, secrets ...string) string {
+	text := []rune(CleanText(redactText(errors.New(string(said)), secrets)))
+	if len(text) > maxExcerpt {
+		return string(text[:maxExcerpt]) + "…"
+	}
+	return string(text)
 }
 
 const (
