@@ -17,7 +17,7 @@ const widestLabel = "(99/99)"
 func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message { return split(kind, msg) }
 
 func split(kind bot.Kind, msg bot.Message) []bot.Message {
-	return bot.Split(msg, func(m bot.Message) bool { return validate(lay(kind, m, widestLabel, true)) == nil })
+	return bot.Split(msg, func(m bot.Message) bool { return validate(lay(kind, m, widestLabel, joinAll)) == nil })
 }
 
 // Preview is the body of one post as JSON, without token and channel.
@@ -29,18 +29,29 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	return encode(pay)
 }
 
-// render is the payload of one part. Items have a section each while there is room for that many blocks; else they share sections.
+// joining says what may share a section: the more, the fewer blocks, and the less air between items.
+type joining int
+
+const (
+	joinNothing  joining = iota // each item has its section
+	joinSections                // all below one heading
+	joinAll
+)
+
+// render is the payload of one part, with as much air as Slack's number of blocks leaves.
 func render(kind bot.Kind, p bot.Post) payload {
 	label := ""
 	if p.Parts > 1 {
 		label = fmt.Sprintf("(%d/%d)", p.Part, p.Parts)
 	}
-	pay := lay(kind, p.Message, label, false)
-	if len(pay.Blocks) > budgetBlocks {
-		pay = lay(kind, p.Message, label, true)
+	var pay payload
+	for join := joinNothing; join <= joinAll; join++ {
+		if pay = lay(kind, p.Message, label, join); len(pay.Blocks) <= budgetBlocks {
+			break
+		}
 	}
 	if validate(pay) != nil && len(p.Message.Blocks) == 1 {
-		pay = lay(kind, shorten(p.Message), label, true)
+		pay = lay(kind, shorten(p.Message), label, joinAll)
 	}
 	if kind == KindApp {
 		if p.Key != "" {
@@ -61,9 +72,9 @@ func shorten(msg bot.Message) bot.Message {
 	return msg
 }
 
-// lay is msg as blocks, of any size: validate decides whether they fit. joined puts as much as possible into each section.
-func lay(kind bot.Kind, msg bot.Message, label string, joined bool) payload {
-	s := sheet{kind: kind, joined: joined}
+// lay is msg as blocks, of any size: validate decides whether they fit.
+func lay(kind bot.Kind, msg bot.Message, label string, join joining) payload {
+	s := sheet{kind: kind, join: join}
 	s.title(apihttp.CleanText(msg.Title), label)
 	for k, b := range msg.Blocks {
 		nested := k+1 < len(msg.Blocks) && isNested(msg.Blocks[k+1])
@@ -75,7 +86,7 @@ func lay(kind bot.Kind, msg bot.Message, label string, joined bool) payload {
 	s.flush()
 	text := summary(msg, label)
 	if len(s.blocks) == 0 {
-		s.paragraph(text)
+		s.put(aText, text)
 		s.flush()
 	}
 	return payload{Text: text, Blocks: s.blocks, Parse: parseNone}
@@ -86,12 +97,12 @@ func isNested(b bot.Block) bool { return b.Kind == bot.BlockItem && b.Level > 0 
 // sheet collects blocks; what may share a section waits in open.
 type sheet struct {
 	kind   bot.Kind
-	joined bool
+	join   joining
 	blocks []slack.Block
 	open   strings.Builder
-	rich   bool // the last thing in open is more than one line of a list
-	length int  // of open
-	size   int  // of all that was added, in code points
+	last   thing // in open
+	length int   // of open
+	size   int   // of all that was added, in code points
 }
 
 func (s *sheet) title(title, label string) {
@@ -101,41 +112,45 @@ func (s *sheet) title(title, label string) {
 	case runes(full) <= maxHeader:
 		s.blocks = append(s.blocks, slack.NewHeaderBlock(plain(full)))
 	default:
-		s.paragraph(bold(strings.TrimSpace(clip(title, maxLabel) + " " + label)))
+		s.put(aText, bold(strings.TrimSpace(clip(title, maxLabel)+" "+label)))
 	}
 }
 
 func (s *sheet) block(b bot.Block, hasNested bool) {
 	switch b.Kind {
 	case bot.BlockHeading:
-		s.paragraph(bold(apihttp.CleanText(b.Text)))
+		if s.join == joinSections {
+			s.line()
+		}
+		s.put(aHeading, bold(apihttp.CleanText(b.Text)))
 	case bot.BlockItem:
 		s.item(b, hasNested)
 	case bot.BlockNote:
 		s.note(b)
 	case bot.BlockDivider:
-		s.flush()
-		s.blocks = append(s.blocks, slack.NewDividerBlock())
+		s.line()
 	case bot.BlockLinks:
 		s.links(b.Links)
 	case bot.BlockText:
-		s.paragraph(lines(b.Text))
+		s.put(aText, lines(b.Text))
 	default: // a kind that is newer than this adapter
-		s.paragraph(strings.Join(nonEmpty([]string{linked(b.URL, b.Title), lines(b.Text), strings.Join(inline(b.Links), "  ·  ")}), "\n"))
+		s.put(aText, strings.Join(nonEmpty([]string{linked(b.URL, b.Title), lines(b.Text), strings.Join(inline(b.Links), "  ·  ")}), "\n"))
 	}
 }
 
 func (s *sheet) item(b bot.Block, hasNested bool) {
 	title, text := linked(b.URL, b.Title), lines(b.Text)
 	switch {
+	case title == "" && text == "":
 	case b.Level > 0:
-		s.add(nestedEntry(b), "\n", s.rich)
+		s.add("\n", nestedEntry(b))
+		s.last = max(s.last, aLine)
 	case title == "":
-		s.paragraph(text)
+		s.put(aText, text)
 	case text == "" && !hasNested:
-		s.line("• " + title)
+		s.put(aLine, "• "+title)
 	default:
-		s.paragraph(strings.TrimSpace(emphasized(title, b.Title) + "\n" + text))
+		s.put(aText, strings.TrimSpace(emphasized(title, b.Title)+"\n"+text))
 	}
 }
 
@@ -161,7 +176,7 @@ func (s *sheet) note(b bot.Block) {
 // beside a clicked button, so there they are text.
 func (s *sheet) links(links []bot.Link) {
 	if s.kind == KindWebhook {
-		s.paragraph(strings.Join(inline(links), "  ·  "))
+		s.put(aText, strings.Join(inline(links), "  ·  "))
 		return
 	}
 	var buttons []slack.BlockElement
@@ -180,7 +195,7 @@ func (s *sheet) links(links []bot.Link) {
 		button.URL = url
 		buttons = append(buttons, button)
 	}
-	s.paragraph(strings.Join(inline(rest), "  ·  "))
+	s.put(aText, strings.Join(inline(rest), "  ·  "))
 	s.flush()
 	for len(buttons) > 0 {
 		n := min(len(buttons), maxButtons)
@@ -189,42 +204,54 @@ func (s *sheet) links(links []bot.Link) {
 	}
 }
 
-// paragraph adds text with an empty line before it, in a section of its own unless all is joined.
-func (s *sheet) paragraph(text string) {
+// line draws a line across, but never two in a row and none at the top.
+func (s *sheet) line() {
+	s.flush()
+	if n := len(s.blocks); n > 0 && s.blocks[n-1].BlockType() != slack.MBTDivider && s.blocks[n-1].BlockType() != slack.MBTHeader {
+		s.blocks = append(s.blocks, slack.NewDividerBlock())
+	}
+}
+
+// thing is what stands in a section; it decides about empty lines.
+type thing int
+
+const (
+	nothing thing = iota
+	aHeading
+	aLine // of a list
+	aText
+)
+
+// put adds text to the open section, or to one of its own if nothing is joined; lines of a list stay together.
+func (s *sheet) put(what thing, text string) {
 	if text == "" {
 		return
 	}
-	if !s.joined {
+	list := what == aLine && s.last == aLine
+	if s.join == joinNothing && !list {
 		s.flush()
 	}
-	s.add(text, "\n\n", true)
+	gap := "\n\n"
+	if list || s.last == aHeading {
+		gap = "\n"
+	}
+	s.add(gap, text)
+	s.last = what
 }
 
-// line adds one line of a list.
-func (s *sheet) line(text string) {
-	if s.rich && !s.joined {
+// add puts text and the gap before it into the open section, or begins a new one.
+func (s *sheet) add(gap, text string) {
+	n := runes(gap) + runes(text)
+	if s.length > 0 && s.length+n > budgetSection {
 		s.flush()
 	}
-	gap := "\n"
-	if s.rich {
-		gap = "\n\n"
+	if s.length == 0 {
+		gap, n = "", runes(text)
 	}
-	s.add(text, gap, false)
-}
-
-func (s *sheet) add(text, gap string, rich bool) {
-	n := runes(text)
-	if s.length > 0 && s.length+runes(gap)+n > budgetSection {
-		s.flush()
-	}
-	if s.length > 0 {
-		s.open.WriteString(gap)
-		n += runes(gap)
-	}
+	s.open.WriteString(gap)
 	s.open.WriteString(text)
 	s.length += n
 	s.size += n
-	s.rich = rich
 }
 
 func (s *sheet) flush() {
@@ -232,7 +259,7 @@ func (s *sheet) flush() {
 		s.blocks = append(s.blocks, slack.NewSectionBlock(mrkdwn(s.open.String()), nil, nil, slack.SectionBlockOptionExpand(true)))
 	}
 	s.open.Reset()
-	s.length, s.rich = 0, false
+	s.length, s.last = 0, nothing
 }
 
 // summary is the top-level text: what a notification shows and a screen reader reads. It begins with the title, unless the notice does.

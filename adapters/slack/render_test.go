@@ -105,7 +105,7 @@ func TestMarkupIsVerbatim(t *testing.T) {
 
 func TestHugeIssueInFewParts(t *testing.T) {
 	msg := manyItems(270)
-	total := runes(strings.Join(texts(lay(KindApp, msg, "", true)), ""))
+	total := runes(strings.Join(texts(lay(KindApp, msg, "", joinAll)), ""))
 	least := (total + budgetTotal - 1) / budgetTotal
 	parts := split(KindApp, msg)
 	if len(parts) > least+1 {

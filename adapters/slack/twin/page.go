@@ -82,10 +82,13 @@ func mrkdwn(object any) template.HTML {
 		return fmt.Sprintf("\x00%d\x00", len(tokens)-1)
 	})
 	text = html.EscapeString(html.UnescapeString(text))
-	text = codeMark.ReplaceAllString(text, "<code>$1</code>")
-	text = boldMark.ReplaceAllString(text, "$1<b>$2</b>$3")
-	text = italicMark.ReplaceAllString(text, "$1<i>$2</i>$3")
-	text = held.ReplaceAllStringFunc(text, func(mark string) string {
+	var styled strings.Builder
+	for line := range strings.Lines(text) {
+		line = codeMark.ReplaceAllString(line, "<code>$1</code>")
+		line = boldMark.ReplaceAllString(line, "$1<b>$2</b>$3")
+		styled.WriteString(italicMark.ReplaceAllString(line, "$1<i>$2</i>$3"))
+	}
+	text = held.ReplaceAllStringFunc(styled.String(), func(mark string) string {
 		var k int
 		fmt.Sscanf(mark, "\x00%d\x00", &k)
 		return tokens[k]
