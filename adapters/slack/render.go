@@ -17,7 +17,7 @@ const widestLabel = "(99/99)"
 func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message { return split(kind, msg) }
 
 func split(kind bot.Kind, msg bot.Message) []bot.Message {
-	return bot.Split(msg, func(m bot.Message) bool { return validate(lay(kind, m, widestLabel, joinAll)) == nil })
+	return bot.Split(msg, func(m bot.Message) bool { return validateBlocks(lay(kind, m, widestLabel, joinAll)) == nil })
 }
 
 // Preview is the body of one post as JSON, without token and channel.
@@ -44,14 +44,17 @@ func render(kind bot.Kind, p bot.Post) payload {
 	if p.Parts > 1 {
 		label = fmt.Sprintf("(%d/%d)", p.Part, p.Parts)
 	}
-	var pay payload
+	pay := payload{Text: summary(p.Message, label), Parse: parseNone}
 	for join := joinNothing; join <= joinAll; join++ {
-		if pay = lay(kind, p.Message, label, join); len(pay.Blocks) <= budgetBlocks {
+		if pay.Blocks = lay(kind, p.Message, label, join); len(pay.Blocks) <= budgetBlocks {
 			break
 		}
 	}
-	if validate(pay) != nil && len(p.Message.Blocks) == 1 {
-		pay = lay(kind, shorten(p.Message), label, joinAll)
+	if len(p.Message.Blocks) == 1 && validateBlocks(pay.Blocks) != nil {
+		pay.Blocks = lay(kind, shorten(p.Message), label, joinAll)
+	}
+	if len(pay.Blocks) == 0 {
+		pay.Blocks = []slack.Block{section(pay.Text)}
 	}
 	if kind == KindApp {
 		if p.Key != "" {
@@ -73,7 +76,7 @@ func shorten(msg bot.Message) bot.Message {
 }
 
 // lay is msg as blocks, of any size: validate decides whether they fit.
-func lay(kind bot.Kind, msg bot.Message, label string, join joining) payload {
+func lay(kind bot.Kind, msg bot.Message, label string, join joining) []slack.Block {
 	s := sheet{kind: kind, join: join}
 	s.title(apihttp.CleanText(msg.Title), label)
 	for k, b := range msg.Blocks {
@@ -84,12 +87,7 @@ func lay(kind bot.Kind, msg bot.Message, label string, join joining) payload {
 		}
 	}
 	s.flush()
-	text := summary(msg, label)
-	if len(s.blocks) == 0 {
-		s.put(aText, text)
-		s.flush()
-	}
-	return payload{Text: text, Blocks: s.blocks, Parse: parseNone}
+	return s.blocks
 }
 
 func isNested(b bot.Block) bool { return b.Kind == bot.BlockItem && b.Level > 0 }
@@ -256,10 +254,15 @@ func (s *sheet) add(gap, text string) {
 
 func (s *sheet) flush() {
 	if s.length > 0 {
-		s.blocks = append(s.blocks, slack.NewSectionBlock(mrkdwn(s.open.String()), nil, nil, slack.SectionBlockOptionExpand(true)))
+		s.blocks = append(s.blocks, section(s.open.String()))
 	}
 	s.open.Reset()
 	s.length, s.last = 0, nothing
+}
+
+// section is a block of text that never hides behind "Show more".
+func section(text string) slack.Block {
+	return slack.NewSectionBlock(mrkdwn(text), nil, nil, slack.SectionBlockOptionExpand(true))
 }
 
 // summary is the top-level text: what a notification shows and a screen reader reads. It begins with the title, unless the notice does.
@@ -286,6 +289,9 @@ func summary(msg bot.Message, label string) string {
 	return "There is nothing to show."
 }
 
+// maxLineBytes is how much of a text is looked at for one line of the summary.
+const maxLineBytes = 8 * maxLabel
+
 // brief is text that ends when it is long enough.
 type brief struct {
 	text   strings.Builder
@@ -294,6 +300,9 @@ type brief struct {
 
 // add is false once there is no room.
 func (b *brief) add(line string) bool {
+	if len(line) > maxLineBytes {
+		line = strings.ToValidUTF8(line[:maxLineBytes], "")
+	}
 	line = escape(clip(apihttp.CleanText(line), maxLabel))
 	n := runes(line)
 	switch {

@@ -12,11 +12,20 @@ func validate(p payload) error {
 	if n := runes(p.Text); n == 0 || n > maxFallback {
 		return fmt.Errorf("text has %d characters: want 1 to %d", n, maxFallback)
 	}
-	if len(p.Blocks) > budgetBlocks {
-		return fmt.Errorf("%d blocks: want at most %d", len(p.Blocks), budgetBlocks)
+	if p.Metadata != nil {
+		if body, err := encode(p.Metadata); err != nil || len(body) > maxMetadataBytes {
+			return fmt.Errorf("metadata is %d bytes: want at most %d", len(body), maxMetadataBytes)
+		}
+	}
+	return validateBlocks(p.Blocks)
+}
+
+func validateBlocks(blocks []slack.Block) error {
+	if len(blocks) > budgetBlocks {
+		return fmt.Errorf("%d blocks: want at most %d", len(blocks), budgetBlocks)
 	}
 	total := 0
-	for k, block := range p.Blocks {
+	for k, block := range blocks {
 		n, err := checkBlock(block)
 		if err != nil {
 			return fmt.Errorf("block %d: %w", k, err)
@@ -25,11 +34,6 @@ func validate(p payload) error {
 	}
 	if total > budgetTotal {
 		return fmt.Errorf("blocks hold %d characters together: want at most %d", total, budgetTotal)
-	}
-	if p.Metadata != nil {
-		if body, err := encode(p.Metadata); err != nil || len(body) > maxMetadataBytes {
-			return fmt.Errorf("metadata is %d bytes: want at most %d", len(body), maxMetadataBytes)
-		}
 	}
 	return nil
 }
