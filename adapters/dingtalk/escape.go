@@ -12,9 +12,7 @@ import (
 
 // Backslash escapes are not promised by the platform, and HTML entities are shown as they are by some clients. So what could act as
 // markup becomes its full-width twin, which reads the same: brackets (links, and emoticons such as [OK]), angle brackets (HTML), @.
-var twins = map[rune]rune{
-	'[': '［', ']': '］', '<': '＜', '>': '＞', '@': '＠', '`': '｀', '~': '～', '|': '｜', '*': '＊', '\\': '＼',
-}
+var twins = strings.NewReplacer("[", "［", "]", "］", "<", "＜", ">", "＞", "@", "＠", "`", "｀", "~", "～", "|", "｜", "*", "＊", `\`, "＼")
 
 var (
 	// webAddress is what clients turn into a link by themselves. It keeps its characters, percent-encoded where they act as markup.
@@ -48,6 +46,9 @@ func plainLines(s string) []string {
 }
 
 func neutral(line string) string {
+	if !strings.Contains(line, "://") { // nearly always: the pattern costs more than all the rest
+		return neutralMarker(neutralWords(line))
+	}
 	var b strings.Builder
 	at := 0
 	for _, loc := range webAddress.FindAllStringIndex(line, -1) {
@@ -60,14 +61,13 @@ func neutral(line string) string {
 }
 
 func neutralWords(s string) string {
-	s = entity.ReplaceAllString(s, "＆$1;")
-	s = otherScheme.ReplaceAllString(s, "$1：//")
-	s = strings.Map(func(r rune) rune {
-		if twin, ok := twins[r]; ok {
-			return twin
-		}
-		return r
-	}, s)
+	if strings.Contains(s, "&") {
+		s = entity.ReplaceAllString(s, "＆$1;")
+	}
+	if strings.Contains(s, "://") {
+		s = otherScheme.ReplaceAllString(s, "$1：//")
+	}
+	s = twins.Replace(s)
 	return neutralHashes(neutralUnderscores(s, "＿"))
 }
 
@@ -115,6 +115,9 @@ func wordRune(r rune) bool {
 
 // neutralMarker takes away the meaning of a line's beginning.
 func neutralMarker(line string) string {
+	if line == "" || !strings.ContainsRune("-+=0123456789", rune(line[0])) {
+		return line
+	}
 	m := marker.FindStringSubmatchIndex(line)
 	if m == nil {
 		return line
@@ -141,8 +144,10 @@ func linkTarget(raw string) string {
 }
 
 // linked is text as a link to raw, or text alone when raw is no address to offer.
-func linked(text, raw string) string {
-	target := linkTarget(raw)
+func linked(text, raw string) string { return anchor(text, linkTarget(raw)) }
+
+// anchor is text as a link to target, which linkTarget has given.
+func anchor(text, target string) string {
 	switch {
 	case target == "":
 		return text

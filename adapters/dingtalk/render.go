@@ -140,9 +140,9 @@ func (r *renderer) item(b bot.Block) {
 	title := plainLine(b.Title)
 	switch target := linkTarget(b.URL); {
 	case title != "" || len(lines) == 0 && target != "":
-		lines = slices.Insert(lines, 0, linked(title, b.URL))
+		lines = slices.Insert(lines, 0, anchor(title, target))
 	case target != "":
-		lines = append(lines, linked("", b.URL))
+		lines = append(lines, anchor("", target))
 	}
 	if line := joinLinks(b.Links); line != "" {
 		lines = append(lines, line)
