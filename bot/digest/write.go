@@ -250,3 +250,9 @@ func (w words) items(n int) string {
 	}
 	return fmt.Sprintf(w.manyItems, n)
 }
+
+// Brief is one sentence about an item, as digests in the brief style show it; "" when its title says all.
+func Brief(it *content.Item, lang string) string {
+	w := writer{words: wordsOf(lang)}
+	return w.brief(it)
+}

@@ -1,0 +1,137 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"weeklybot/bot"
+	"weeklybot/content"
+)
+
+// shownTopics is how many topics /topics names.
+const shownTopics = 40
+
+// topics names the topics that have items, the most frequent first; with a word, those near to it.
+func (r *Router) topics(_ context.Context, c *call) (Answer, error) {
+	counts := r.counts.of(c.lib)
+	if len(counts) == 0 {
+		return r.empty(c), nil
+	}
+	title := fmt.Sprintf(c.say("主题（共 %d 个）", "Topics (%d)"), len(counts))
+	if c.rest != "" {
+		near := r.deps.Topics.Near(c.rest, shownTopics)
+		counts = slices.DeleteFunc(slices.Clone(counts), func(t topicCount) bool { return !slices.Contains(near, t.topic) })
+		slices.SortStableFunc(counts, func(a, b topicCount) int {
+			return cmp.Compare(slices.Index(near, a.topic), slices.Index(near, b.topic))
+		})
+		title = fmt.Sprintf(c.say("与“%s”相近的主题", "Topics near “%s”"), clip(c.rest, 40))
+	}
+	if len(counts) == 0 {
+		return r.nothing(c, clip(c.rest, 40), nil), nil
+	}
+	var names []string
+	for _, t := range counts[:min(shownTopics, len(counts))] {
+		names = append(names, fmt.Sprintf("%s (%d)", r.deps.Topics.Shown(t.topic, c.lang), t.items))
+	}
+	msg := bot.Message{Title: title, Blocks: []bot.Block{text(strings.Join(names, c.say("、", ", ")))}}
+	if left := len(counts) - shownTopics; left > 0 {
+		msg.Blocks = append(msg.Blocks, note(fmt.Sprintf(c.say("还有 %d 个，查找：/topics 词", "%d more; look for one: /topics WORD"), left)))
+	}
+	top := r.deps.Topics.Shown(counts[0].topic, c.lang)
+	msg.Blocks = append(msg.Blocks, note(fmt.Sprintf(c.say("看内容：/hot %s · 订阅：/subscribe %s 每周一 9:00", "See items: /hot %s · subscribe: /subscribe %s Mon 09:00"), top, top)))
+	return Answer{Message: msg}, nil
+}
+
+type topicCount struct {
+	topic string
+	items int
+}
+
+// countCache counts the items of each topic once for each Library.
+type countCache struct{ last atomic.Pointer[counted] }
+
+type counted struct {
+	lib    *content.Library
+	counts []topicCount
+}
+
+func (cc *countCache) of(lib *content.Library) []topicCount {
+	if last := cc.last.Load(); last != nil && last.lib == lib {
+		return last.counts
+	}
+	items := make(map[string]int)
+	for _, i := range lib.Issues() {
+		for s := range i.Sections {
+			for k := range i.Sections[s].Items {
+				for _, t := range i.Sections[s].Items[k].Topics {
+					items[t]++
+				}
+			}
+		}
+	}
+	counts := make([]topicCount, 0, len(items))
+	for t, n := range items {
+		counts = append(counts, topicCount{t, n})
+	}
+	slices.SortFunc(counts, func(a, b topicCount) int { return cmp.Or(cmp.Compare(b.items, a.items), cmp.Compare(a.topic, b.topic)) })
+	cc.last.Store(&counted{lib, counts})
+	return counts
+}
+
+// trendWeeks is how far back /trend looks.
+const trendWeeks = 26
+
+// trend shows how often a topic appears, week by week, as a line of bars.
+func (r *Router) trend(_ context.Context, c *call) (Answer, error) {
+	if c.rest == "" {
+		return Answer{}, c.fault("no_words", "要看哪个主题的走势？", "The trend of which topic?", "例如：/trend wasm；所有主题：/topics", "For example: /trend wasm; all topics: /topics")
+	}
+	topic, shown := c.rest, clip(c.rest, 40)
+	if canonical, ok := r.deps.Topics.Canonical(c.rest); ok {
+		topic, shown = canonical, r.deps.Topics.Shown(canonical, c.lang)
+	}
+	weeks := r.deps.Search.Trend(topic, trendWeeks)
+	total, peak := 0, 0
+	for _, n := range weeks {
+		total += n
+		peak = max(peak, n)
+	}
+	if total == 0 {
+		return r.nothing(c, shown, r.shownNear(c, c.rest)), nil
+	}
+	return Answer{Message: bot.Message{
+		Title: fmt.Sprintf(c.say("“%s”的走势", "Trend of “%s”"), shown),
+		Blocks: []bot.Block{
+			text(bars(weeks, peak)),
+			text(fmt.Sprintf(c.say("到最新一期为止的 %d 周，左旧右新：共 %d 条，最多一周 %d 条，最近一周 %d 条", "%d weeks up to the newest issue, the oldest left: %d items, at most %d a week, %d in the last"),
+				len(weeks), total, peak, weeks[len(weeks)-1])),
+			note(c.say("看内容：/hot ", "See the items: /hot ") + shown),
+		},
+	}}, nil
+}
+
+// bars draws numbers as blocks of eight heights; zero is a dot.
+func bars(numbers []int, peak int) string {
+	var b strings.Builder
+	for _, n := range numbers {
+		if n == 0 {
+			b.WriteRune('·')
+			continue
+		}
+		b.WriteRune([]rune("▁▂▃▄▅▆▇█")[(n*8-1)/peak])
+	}
+	return b.String()
+}
+
+// shownNear names the topics nearest to text, as members know them.
+func (r *Router) shownNear(c *call, text string) []string {
+	near := r.deps.Topics.Near(text, 4)
+	for k := range near {
+		near[k] = r.deps.Topics.Shown(near[k], c.lang)
+	}
+	return near
+}
