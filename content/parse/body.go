@@ -99,6 +99,7 @@ type reader struct {
 	lists      int // lists whose entries are items
 	strong     int // paragraphs that begin with a title
 	paraFirst  bool
+	numbered   bool // numbered lines are titles, also without a link
 	boldTitles bool // lines in bold are titles
 	listsAreIn bool // lists belong to the paragraph above them
 	prose      bool // paragraphs without titles are the items
@@ -108,7 +109,7 @@ type reader struct {
 
 // survey decides the form of the section.
 func (r *reader) survey(body []*block) {
-	linkLists, paras, linked, boldLines := 0, 0, 0, 0
+	linkLists, paras, linked, boldLines, numbered := 0, 0, 0, 0, 0
 	empty := false
 	for k, b := range body {
 		switch b.kind {
@@ -129,7 +130,11 @@ func (r *reader) survey(body []*block) {
 			}
 			paras++
 			empty = empty || isPlaceholder(b.runs)
-			switch t := titleOf(b.runs); {
+			t := titleOf(b.runs)
+			if t.lead.numbered {
+				numbered++
+			}
+			switch {
 			case isAsk(said):
 			case t.form == strong && t.url == "" && !t.lead.numbered && allBold(firstLine(b.runs)):
 				if boldLines++; boldLines == 1 && !(k+1 < len(body) && body[k+1].kind == kindPara && isAddress(body[k+1].runs)) {
@@ -148,6 +153,7 @@ func (r *reader) survey(body []*block) {
 			}
 		}
 	}
+	r.numbered = r.strong > 0 && numbered > 1
 	r.boldTitles = r.strong > 0 && boldLines > 0
 	r.listsAreIn = r.paraFirst && r.strong > 0 && (linkLists == 0 || r.strong >= 2)
 	if r.lists > 0 && !r.listsAreIn {
@@ -209,6 +215,9 @@ func (r *reader) list(b *block) {
 				continue
 			}
 		}
+		if runs := firstRuns(e); len(runs) > 0 && titleOf(runs).isSponsored() {
+			continue
+		}
 		if it, ok := listEntry(e); ok {
 			r.out = append(r.out, it)
 		}
@@ -247,13 +256,15 @@ func (r *reader) para(b *block) {
 	}
 	if r.strong > 0 {
 		t := titleOf(b.runs)
-		isNew := beginsItem(t) || t.form == strong && r.boldTitles && allBold(firstLine(b.runs))
+		isNew := beginsItem(t) || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && t.title != ""
 		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
 			isNew = false
 		}
 		if isNew && !isAsk(said) {
 			r.end()
-			r.open = t.entry(b.runs, b.line)
+			if r.open = nil; !t.isSponsored() {
+				r.open = t.entry(b.runs, b.line)
+			}
 			return
 		}
 		if r.open != nil {
@@ -266,7 +277,9 @@ func (r *reader) para(b *block) {
 	}
 	if len(webLinks(b.runs)) > 0 && !isAsk(said) {
 		r.end()
-		r.open = newEntry(b.runs, b.line)
+		if r.open = newEntry(b.runs, b.line); r.open.item.URL == "" {
+			r.open.item.URL = webLinks(b.runs)[0]
+		}
 	} else if r.open != nil && !isAsk(said) {
 		r.open.para(b.runs)
 	}
@@ -321,6 +334,9 @@ func (r *reader) table(b *block) {
 			if said := plain(cell.runs); k != column && said != "" {
 				e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
 				if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
+					if letters(plain(head[k].runs)) == 0 {
+						continue // the number of the row
+					}
 					said = plain(head[k].runs) + ": " + said
 				}
 				e.say(said)

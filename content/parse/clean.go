@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -249,30 +250,50 @@ func withoutComments(s string) string {
 var shortcodes = []struct{ open, close string }{{"{{<", ">}}"}, {"{{%", "%}}"}, {"{%", "%}"}, {"{{", "}}"}}
 
 func withoutShortcodes(s string) string {
-	if !strings.Contains(s, "{{") && !strings.Contains(s, "{%") {
+	if !strings.Contains(s, "{{") && !strings.Contains(s, "{%") && !strings.Contains(s, "{:") {
 		return s
 	}
 	var b strings.Builder
+	ticks, at, fails := 0, 0, 0
 	for {
-		k := strings.IndexByte(s, '{')
-		if k < 0 {
+		k := strings.IndexByte(s[at:], '{')
+		if k < 0 || fails > maxFails {
 			break
 		}
-		n := shortcodeLen(s[k:])
-		if n == 0 || insideCode(s[:k]) {
-			b.WriteString(s[:k+1])
-			s = s[k+1:]
+		b.WriteString(s[at : at+k])
+		ticks = openTicks(ticks, s[at:at+k])
+		at += k
+		n := shortcodeLen(s[at:])
+		if n == 0 || ticks%2 == 1 {
+			b.WriteByte('{')
+			at++
+			if n == 0 && strings.HasPrefix(s[at-1:], "{{") {
+				fails++
+			}
 			continue
 		}
-		b.WriteString(s[:k])
-		b.WriteString(strings.Repeat("\n", strings.Count(s[k:k+n], "\n")))
-		s = s[k+n:]
+		b.WriteString(strings.Repeat("\n", strings.Count(s[at:at+n], "\n")))
+		at += n
 	}
-	b.WriteString(s)
+	b.WriteString(s[at:])
 	return b.String()
 }
 
+// openTicks counts the back ticks of the line that s ends in, of which before are known.
+func openTicks(before int, s string) int {
+	if k := strings.LastIndexByte(s, '\n'); k >= 0 {
+		before, s = 0, s[k:]
+	}
+	return before + strings.Count(s, "`")
+}
+
+// attributesRE is a list of attributes behind a link or heading, as kramdown writes it.
+var attributesRE = regexp.MustCompile(`^\{:\s*(?:[.#][\w-]+|[\w-]+=(?:"[^"\n]*"|[^\s}"]+))(?:\s[^}\n]{0,200})?\}`)
+
 func shortcodeLen(s string) int {
+	if strings.HasPrefix(s, "{:") {
+		return len(attributesRE.FindString(s[:min(len(s), maxShortcode)]))
+	}
 	for _, tag := range shortcodes {
 		if !strings.HasPrefix(s, tag.open) {
 			continue
@@ -284,10 +305,4 @@ func shortcodeLen(s string) int {
 		return end + len(tag.close)
 	}
 	return 0
-}
-
-// insideCode reports whether the line that before ends with has an open code span.
-func insideCode(before string) bool {
-	line := before[strings.LastIndexByte(before, '\n')+1:]
-	return strings.Count(line, "`")%2 == 1
 }

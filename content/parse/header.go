@@ -287,8 +287,13 @@ func (h *header) salvage(lines []string, first int) {
 					break
 				}
 				f.list = true
-				f.values = append(f.values, unquote(entry[2:]))
-				k++
+				value := entry[2:]
+				if name, ok := strings.CutPrefix(value, "name:"); ok {
+					value = name
+				}
+				f.values = append(f.values, unquote(value))
+				for k++; k+1 < len(lines) && strings.HasPrefix(lines[k+1], "    "); k++ {
+				}
 			}
 		} else {
 			f.values, f.list = splitList(value)

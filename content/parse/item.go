@@ -285,11 +285,10 @@ func runsOn(follows string) bool {
 	return unicode.IsLower(first) && !strings.EqualFold(word, "by") && !strings.EqualFold(word, "via")
 }
 
-// small words that continue a phrase; a lower-case word of another kind begins a description.
-var continues = map[string]bool{
-	"in": true, "for": true, "of": true, "with": true, "to": true, "from": true, "on": true, "at": true, "as": true, "into": true, "and": true, "or": true,
-	"via": true, "has": true, "have": true, "are": true, "can": true, "will": true, "now": true, "was": true, "were": true, "should": true, "no": true,
-	"when": true, "after": true, "before": true, "during": true, "without": true, "under": true, "if": true, "that": true, "which": true, "by": true,
+// defines are words after a link that begin a description of what the link names; any other lower-case word continues its sentence.
+var defines = map[string]bool{
+	"is": true, "are": true, "a": true, "an": true, "the": true, "provides": true, "lets": true, "allows": true, "helps": true, "makes": true,
+	"brings": true, "gives": true, "shows": true, "explains": true, "describes": true, "covers": true, "discusses": true, "by": true, "via": true,
 }
 
 var verbRE = regexp.MustCompile(`^(?:正式|宣布|发布|推出|开源|收购|加入|支持|成为|完成|获得|迎来|更新|升级|已|将|与|和|的|在|对|被|从|为|新增|引入|移除|上线|登陆|进入|了)`)
@@ -302,6 +301,12 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 	}
 	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(title, " "))
 	if strings.ContainsRune("。！？：:；;…》」』”】", last) {
+		return true
+	}
+	if strings.HasSuffix(title, "'s") || strings.HasSuffix(title, "’s") {
+		return false
+	}
+	if next.look&bold != 0 && !allBold && width(title) > 2 {
 		return true
 	}
 	c, size := utf8.DecodeRuneInString(trimmed)
@@ -332,7 +337,7 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 	case strings.EqualFold(word, "by") || strings.HasPrefix(trimmed, "作者") || strings.HasPrefix(trimmed, "译"):
 		return true
 	case unicode.IsLower(c):
-		return !continues[strings.Trim(word, ",.;:")]
+		return defines[strings.ToLower(word)]
 	case unicode.IsDigit(c):
 		return width(title) > 2
 	case isHan(c):
@@ -346,7 +351,7 @@ func isHardWrapped(title, follows string) bool {
 	next := strings.TrimLeft(follows, " \n")
 	c, _ := utf8.DecodeRuneInString(next)
 	word, _, _ := strings.Cut(next, " ")
-	return strings.HasPrefix(follows, "\n") && len(title) < 60 && unicode.IsLower(c) && continues[word] && word != "by"
+	return strings.HasPrefix(follows, "\n") && len(title) < 60 && unicode.IsLower(c) && !defines[word] && !strings.HasPrefix(word, "http")
 }
 
 // trimSeparator takes the mark off that separates a title from its text.
@@ -374,9 +379,14 @@ func trimSeparator(runs []run) []run {
 // maxBeforeURL is how long, in code points, the text before a bare URL may be to be its title as a whole.
 const maxBeforeURL = 160
 
+// maxAside is how long, in code points, the text of a link may be that only explains a word of such a title.
+const maxAside = 16
+
 // beforeURL takes "title SEPARATOR bare-URL" apart.
 func (t *titled) beforeURL(runs []run) bool {
-	n := slices.IndexFunc(runs, func(r run) bool { return r.url != "" && r.look&image == 0 })
+	n := slices.IndexFunc(runs, func(r run) bool {
+		return r.look&bare != 0 || isWeb(r.url) && r.look&image == 0 && utf8.RuneCountInString(r.text) > maxAside
+	})
 	if n < 0 || runs[n].look&bare == 0 {
 		return false
 	}
@@ -415,7 +425,7 @@ func (t *titled) beforeURL(runs []run) bool {
 }
 
 var (
-	tailCallRE   = regexp.MustCompile(`(?i)[,，。；;:：（(\s](?:链接|地址|详情|详见|原文|传送门|项目地址|link|url|see|via)$`)
+	tailCallRE   = regexp.MustCompile(`(?i)[,，。；;:：（(\s](?:链接|地址|详情|详见|请见|参见|见|原文|传送门|项目地址|link|url|see|via)$`)
 	authorTailRE = regexp.MustCompile(`(?i)[,，；;\s]\s*(?:by|作者|译者?|文)\s*[:：]?\s*([^,，。；;]{2,30})$`)
 )
 
@@ -475,7 +485,7 @@ func (t *titled) sentence(runs []run) {
 		end = clauseEnd(said[:end], linkEnd)
 	}
 	t.title = trimTitle(withoutEmojiEnds(said[:end]))
-	t.rest = textRuns(strings.TrimLeft(said[end:], "，,；; "))
+	t.rest = textRuns(strings.TrimLeft(said[end:], "，,；;：: "))
 }
 
 const (
@@ -495,7 +505,7 @@ func clauseEnd(s string, after int) int {
 		switch {
 		case strings.ContainsRune("，；：", r), strings.ContainsRune(",;:", r) && isBlank(next):
 			return k
-		case (r == '(' || r == '（') && k > 0:
+		case r == '（' || r == '(' && k > 0 && s[k-1] == ' ':
 			return k
 		}
 	}
@@ -542,8 +552,56 @@ func (t titled) entry(first []run, line int) *entry {
 	if e.item.URL == "" && (t.form == strong || t.form == weak) {
 		e.item.URL = callURL(t.rest)
 	}
-	e.say(plain(t.rest))
+	e.say(plain(without(t.rest, e.item.URL)))
+	if e.item.By == "" {
+		e.item.By = signature(t.rest)
+	}
 	return e
+}
+
+// without leaves out a bare URL that the item has as its link already.
+func without(runs []run, url string) []run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.look&bare != 0 && r.url == url })
+}
+
+// signature reads a name in emphasis at the very end: "… text _Name_".
+func signature(runs []run) string {
+	for k := len(runs) - 1; k > 0; k-- {
+		name := strings.Trim(squeeze(runs[k].text), "—–- ")
+		if name == "" {
+			continue
+		}
+		if runs[k].look&em == 0 || width(name) > 4 || !endsSentence(runs[k-1].text) {
+			return ""
+		}
+		return asName(name)
+	}
+	return ""
+}
+
+func endsSentence(s string) bool {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(s, " \n\u00a0—–-("))
+	return strings.ContainsRune(".!?。！？…)）\"”", last)
+}
+
+var sponsorRE = regexp.MustCompile(`(?i)^(?:.{0,40}[,，·|/(（\s])?(?:sponsor(?:ed)?|advertisement|advert|ad|promoted|广告|赞助|推广)$`)
+
+// isSponsored reports whether a tag before the title, or a remark at its end, says that the item was paid for.
+func (t titled) isSponsored() bool {
+	for _, tag := range t.tags {
+		if sponsorRE.MatchString(tag) {
+			return true
+		}
+	}
+	if len(t.rest) == 0 {
+		return false
+	}
+	last := t.rest[len(t.rest)-1]
+	text := squeeze(last.text)
+	if k := strings.LastIndexAny(text, "(（[【"); k >= 0 && strings.HasSuffix(strings.TrimRight(text, ".。 "), map[bool]string{true: ")"}[strings.Contains(text[k:], ")")]) {
+		return sponsorRE.MatchString(strings.Trim(text[k:], "()（）[]【】.。 "))
+	}
+	return last.look&em != 0 && sponsorRE.MatchString(strings.Trim(text, "().（） "))
 }
 
 // callURL is where a link leads that only says "read it here".

@@ -69,7 +69,7 @@ func (p *issueReader) fillNumber(stem string) {
 		}
 		p.warn(line, fmt.Sprintf("number %q is not a number", clip(text, 40)))
 	}
-	for _, text := range []string{p.issue.Title, p.title} {
+	for _, text := range []string{p.issue.Title, p.title, p.dateline} {
 		if n, ok := findNumber(text); ok {
 			p.issue.Number = &n
 			return
@@ -121,6 +121,7 @@ func (p *issueReader) fillDate(stem string) {
 			p.warn(line, fmt.Sprintf("date %q is not a date", clip(text, 40)))
 		}
 	}
+	p.fixYear(stem)
 	for _, text := range []string{i.Title, p.title, stem, p.dateline} {
 		from, to, ok := findPeriod(text)
 		if !ok {
@@ -132,6 +133,16 @@ func (p *issueReader) fillDate(stem string) {
 		if i.Date == "" {
 			i.Date = to
 		}
+	}
+}
+
+// fixYear settles a title and a file name that name the same day of two years: files are named to be sorted, so theirs is right.
+func (p *issueReader) fixYear(stem string) {
+	title, ok := findDate(p.issue.Title)
+	file, ok2 := findDate(stem)
+	if ok && ok2 && p.issue.Date == "" && title.day != file.day && title.day[4:] == file.day[4:] {
+		p.issue.Date = file.day
+		p.warn(max(1, p.titleLine), fmt.Sprintf("the title says %s, the file name %s: the file name was taken", title.day, file.day))
 	}
 }
 

@@ -26,6 +26,7 @@ func Parse(source string, data []byte, opt Options) *content.Issue {
 
 	root := outline(p.blocks(body))
 	p.takeTitle(root)
+	p.titleParagraph(root)
 	p.preface(root)
 	decide(root)
 	p.sections(root, nil)
@@ -40,13 +41,14 @@ func Parse(source string, data []byte, opt Options) *content.Issue {
 
 // issueReader holds what is known of the issue being read.
 type issueReader struct {
-	issue    *content.Issue
-	head     *header
-	title    string // the heading that names the issue
-	abstract string // a paragraph that says it is the summary
-	dateline string // a short line before the news that holds a date
-	authors  []string
-	editors  []string
+	issue     *content.Issue
+	head      *header
+	title     string // the heading that names the issue
+	titleLine int
+	abstract  string // a paragraph that says it is the summary
+	dateline  string // a short line before the news that holds a date
+	authors   []string
+	editors   []string
 }
 
 var htmlRE = regexp.MustCompile(`(?i)^\s*(?:<!doctype html|<html[\s>]|<\?xml[^>]*>\s*<(?:!doctype html|html))`)
@@ -107,6 +109,23 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 		}
 	}
 	return false
+}
+
+// titleParagraph takes a first paragraph that carries number or date as the title of an issue that has no other.
+func (p *issueReader) titleParagraph(root *node) {
+	if h, _ := p.head.first(titleNames...); h != "" || p.title != "" || len(root.body) == 0 || root.body[0].kind != kindPara {
+		return
+	}
+	first := root.body[0]
+	said := headingText(first.runs)
+	if strings.Contains(joinText(first.runs), "\n") || len(webLinks(first.runs)) > 0 || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
+		return
+	}
+	if f, ok := findDate(said); ok && letters(said[:f.start]+said[f.end:]) == 0 {
+		return // only a date
+	}
+	p.title, p.titleLine = said, first.line
+	root.body = root.body[1:]
 }
 
 // isHotTopics tells a page that grows from an issue: no number, no date, and a list of links.

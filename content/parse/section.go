@@ -65,7 +65,7 @@ func (p *issueReader) takeTitle(root *node) {
 	if !p.isTitle(root, first, text) {
 		return
 	}
-	p.title = withoutEmojiEnds(plain(first.head.runs))
+	p.title, p.titleLine = withoutEmojiEnds(plain(first.head.runs)), first.head.line
 	if k := strings.LastIndex(p.title, "{#"); k > 0 {
 		p.title = strings.TrimSpace(p.title[:k])
 	}
@@ -136,7 +136,7 @@ func decide(parent *node) {
 		switch link := isLinkHeading(n.head.runs); {
 		case holdsLinkList(n.body) || holdsPlaceholder(n.body):
 			section++
-		case link && hasProse(n.body):
+		case link && (hasProse(n.body) || holdsNews(n.body)):
 			item++
 		case link && len(n.body) == 0:
 			bareItems++
@@ -153,7 +153,7 @@ func decide(parent *node) {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && (item > 1 || standsForOne(n)) && !isAsk(headingText(n.head.runs)):
+		case hasProse(n.body) && (item > 1 || bringsLink(n)) && !isAsk(headingText(n.head.runs)):
 			n.item = true
 		}
 	}
@@ -176,9 +176,11 @@ func standsForOne(n *node) bool {
 	if n.level < 2 || n.parent == nil || n.parent.head == nil && n.level < 3 && !trimLead(n.head.runs).numbered {
 		return false
 	}
-	if trimLead(n.head.runs).numbered {
-		return true
-	}
+	return trimLead(n.head.runs).numbered || bringsLink(n)
+}
+
+// bringsLink reports whether the text below a heading has a link on a line of its own, or a call to one.
+func bringsLink(n *node) bool {
 	for _, b := range n.body {
 		if b.kind != kindPara {
 			continue
@@ -305,12 +307,12 @@ func (p *issueReader) sections(n *node, above []string) {
 	}
 	last := len(p.issue.Sections) - 1
 	for _, kid := range n.kids {
-		if kid.item {
+		switch {
+		case !kid.item:
+			p.sections(kid, path)
+		case p.issue.Sections[last].Kind == content.SectionNews:
 			p.issue.Sections[last].Items = append(p.issue.Sections[last].Items, headingItem(kid))
-			continue
 		}
-		p.sections(kid, path)
-		// Items that follow a sub-section still belong to the heading above both; readers see them where they stand.
 	}
 	if n.head == nil && len(p.issue.Sections[begin].Items) == 0 {
 		p.issue.Sections = append(p.issue.Sections[:begin], p.issue.Sections[begin+1:]...)
@@ -389,9 +391,10 @@ func pseudoHeading(body []*block, k int) string {
 		if !marked && !startsLikeName(text) {
 			return ""
 		}
+	case next.kind == kindPara && bracketed && !isPlaceholder(next.runs):
 	case next.kind == kindPara && marked:
 		t := titleOf(next.runs)
-		if l := trimLead(next.runs); !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold && !bracketed {
+		if l := trimLead(next.runs); !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
 			return ""
 		}
 	default:

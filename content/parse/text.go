@@ -248,7 +248,7 @@ func endsEnglish(s string, k int) bool {
 		return true
 	}
 	word := s[strings.LastIndexAny(s[:k], " \n\t(")+1 : k]
-	return !shortForms[strings.ToLower(word)] && !(len(word) == 1 && word[0] >= 'A' && word[0] <= 'Z') && !isNumber(word)
+	return !strings.Contains(word, ".") && !shortForms[strings.ToLower(word)] && !(len(word) == 1 && word[0] >= 'A' && word[0] <= 'Z') && !isNumber(word)
 }
 
 var shortForms = map[string]bool{
