@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/goccy/go-yaml"
@@ -25,7 +26,7 @@ type topicEntry struct {
 	Name    string   `yaml:"name"`
 	Zh      string   `yaml:"zh"`
 	Also    []string `yaml:"also"`
-	Cased   bool     `yaml:"cased"`
+	Cased   []string `yaml:"cased"`
 	Word    bool     `yaml:"word"`
 	Related []string `yaml:"related"`
 
@@ -87,6 +88,7 @@ func mergeEntry(old, add topicEntry, taken func(string) bool) topicEntry {
 			also = append(also, old.Zh)
 		}
 	}
+	out.Cased = slices.Concat(add.Cased, slices.DeleteFunc(slices.Clone(old.Cased), taken))
 	out.Also = slices.Concat(add.Also, []string{add.Name}, also)
 	out.Related = slices.Concat(add.Related, old.Related)
 	out.Word = old.Word && add.Word
@@ -170,13 +172,19 @@ func (e *topicEntry) check() error {
 	return nil
 }
 
-// spellings are the name, zh and also, as written.
+// spellings are the name, zh, also and cased, as written, without repeats.
 func (e *topicEntry) spellings() []string {
 	out := []string{e.Name}
-	if e.Zh != "" {
+	if e.Zh != "" && e.Zh != e.Name {
 		out = append(out, e.Zh)
 	}
-	return append(out, e.Also...)
+	out = append(out, e.Also...)
+	for _, s := range e.Cased {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func checkClaims(entries []topicEntry) error {
@@ -202,7 +210,7 @@ func buildTopics(entries []topicEntry) *Topics {
 		e := &entries[k]
 		t.topics = append(t.topics, topic{canonical: canonical(e.Name), name: e.Name, zh: e.Zh, word: e.Word, spellings: e.spellings()})
 		for _, s := range e.spellings() {
-			t.claim(s, k, e.Cased && s == e.Name)
+			t.claim(s, k, slices.Contains(e.Cased, s))
 		}
 	}
 	for k := range entries { // spellings nobody wrote down come last: one that is written belongs to its entry
@@ -212,6 +220,7 @@ func buildTopics(entries []topicEntry) *Topics {
 			}
 		}
 	}
+	t.pairs = sync.OnceValue(t.spellingPairs)
 	return t
 }
 

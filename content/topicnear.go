@@ -22,11 +22,10 @@ func (t *Topics) Near(text string, n int) []string {
 		score float64
 	}
 	score := t.named(text)
-	folded := words.Fold(text)
-	grams := pairs(folded)
-	for k := range t.topics {
-		if !t.topics[k].word {
-			score[k] = max(score[k], t.topics[k].likeness(folded, grams))
+	grams := pairs(words.Fold(text))
+	for k, spellings := range t.pairs() {
+		for _, s := range spellings {
+			score[k] = max(score[k], dice(grams, s))
 		}
 	}
 	var best []near
@@ -44,7 +43,7 @@ func (t *Topics) Near(text string, n int) []string {
 }
 
 // minLikeness leaves out what shares only a few letters with the text.
-const minLikeness = 0.34
+const minLikeness = 0.45
 
 // named scores what text mentions (2) and what is related to it (1.5).
 func (t *Topics) named(text string) map[int]float64 {
@@ -61,27 +60,30 @@ func (t *Topics) named(text string) map[int]float64 {
 	return score
 }
 
-func (tp *topic) likeness(folded string, grams []string) float64 {
-	best := 0.0
-	for _, s := range tp.spellings {
-		best = max(best, dice(grams, pairs(words.Fold(s))))
+// spellingPairs are the pairs of each spelling of each topic; words have none.
+func (t *Topics) spellingPairs() [][][]uint64 {
+	out := make([][][]uint64, len(t.topics))
+	for k := range t.topics {
+		if t.topics[k].word {
+			continue
+		}
+		for _, s := range t.topics[k].spellings {
+			out[k] = append(out[k], pairs(words.Fold(s)))
+		}
 	}
-	return best
+	return out
 }
 
 // pairs are the sorted pairs of neighbouring letters of each word, its borders included; a Han character is a word's worth.
-func pairs(folded string) []string {
-	var out []string
-	for _, word := range strings.Fields(folded) {
-		runes := []rune("^" + word + "$")
-		if words.IsChar(runes[1]) {
-			runes = runes[1 : len(runes)-1]
-		}
-		for k := 0; k+1 < len(runes); k++ {
-			out = append(out, string(runes[k:k+2]))
-		}
-		if len(runes) == 1 {
-			out = append(out, word)
+func pairs(folded string) []uint64 {
+	var out []uint64
+	for word := range strings.FieldsSeq(folded) {
+		prev := rune('^')
+		for _, r := range word + "$" {
+			if !words.IsChar(prev) && !words.IsChar(r) || words.IsChar(prev) && words.IsChar(r) {
+				out = append(out, uint64(prev)<<32|uint64(r))
+			}
+			prev = r
 		}
 	}
 	slices.Sort(out)
@@ -89,7 +91,7 @@ func pairs(folded string) []string {
 }
 
 // dice is twice the shared part of two sorted lists over their lengths, 0 to 1.
-func dice(a, b []string) float64 {
+func dice(a, b []uint64) float64 {
 	if len(a)+len(b) == 0 {
 		return 0
 	}

@@ -16,6 +16,7 @@ type Topics struct {
 	topics  []topic      // ordered as entries
 	names   map[string]int
 	trie    trie
+	pairs   func() [][][]uint64 // for Near
 }
 
 type topic struct {

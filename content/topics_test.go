@@ -105,7 +105,7 @@ func TestParseTopicsErrors(t *testing.T) {
 }
 
 func TestExtend(t *testing.T) {
-	base, err := ParseTopics([]byte("- {name: Service mesh, zh: 服务网格, also: [mesh]}\n- {name: Go, cased: true}\n"))
+	base, err := ParseTopics([]byte("- {name: Service mesh, zh: 服务网格, also: [mesh]}\n- {name: Go, cased: [Go]}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func FuzzMentions(f *testing.F) {
 
 func FuzzParseTopics(f *testing.F) {
 	f.Add("- {name: a, zh: 甲, also: [b]}")
-	f.Add("- name: a\n  cased: true\n- &x {name: b}\n- *x")
+	f.Add("- name: a\n  cased: [a]\n- &x {name: b}\n- *x")
 	f.Fuzz(func(t *testing.T, s string) {
 		topics, err := ParseTopics([]byte(s))
 		if err != nil {

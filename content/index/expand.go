@@ -42,6 +42,19 @@ func (x *Index) wordAlts(w string) []alternative {
 	return alts
 }
 
+// slips is the topic's word that a rare word of the documents is most likely a slip of: someone else mistyped swift too.
+func (x *Index) slips(w string) []alternative {
+	n := x.has(w)
+	if n == 0 || n > slipSeldom || len(w) < minTypo || x.topics.Knows(w) {
+		return nil
+	}
+	near := x.nearestTopic(w)
+	if near == "" || x.has(near) < slipRatio*n {
+		return nil
+	}
+	return []alternative{{terms: []string{near}, weight: loosely}}
+}
+
 func isNumber(w string) bool {
 	return strings.Trim(w, "0123456789.") == "" && strings.Contains(w, ".")
 }
@@ -109,7 +122,7 @@ func (x *Index) guess(w string) (alts []alternative, means string) {
 		return nil, ""
 	}
 	if a, b := x.splitWord(w); a != "" {
-		return []alternative{{terms: []string{a, b}, phrase: a + " " + b, weight: joinedWords}}, a + " " + b
+		return []alternative{both(a, b)}, a + " " + b
 	}
 	if alts = x.prefixAlts(w, guessed); len(alts) > 0 {
 		return alts, w + "…"
@@ -117,28 +130,47 @@ func (x *Index) guess(w string) (alts []alternative, means string) {
 	return nil, ""
 }
 
-// splitWord finds the two words, both in use, that w is made of; the rarer of the two decides which cut is best.
+func both(a, b string) alternative {
+	return alternative{terms: []string{a, b}, phrase: a + " " + b, weight: joinedWords}
+}
+
+// splitWord finds the two words, used together somewhere, that w is made of; the rarer of the two decides which cut is best.
 func (x *Index) splitWord(w string) (a, b string) {
 	best := 0
 	for k := 3; k+3 <= len(w); k++ {
-		if n := min(x.has(w[:k]), x.has(w[k:])); n > best {
+		if n := min(x.has(w[:k]), x.has(w[k:])); n > best && x.matches(both(w[:k], w[k:])) {
 			best, a, b = n, w[:k], w[k:]
 		}
 	}
 	return a, b
 }
 
-// correct replaces each Latin word that neither the documents nor the topics know, and that is neither two words nor a
-// beginning, by the one word within one edit, if there is any.
+func (x *Index) matches(a alternative) bool {
+	for k := range x.parts {
+		if m := x.parts[k].seg.matcherOf(a); m != nil && m.next() != noDoc {
+			return true
+		}
+	}
+	return false
+}
+
+// correct replaces each Latin word that neither the documents nor the topics know by the one word within one edit, if there is
+// any: by the name of a topic, or, if it is not two words and no beginning either, by a word of the documents.
 func (x *Index) correct(ws []word) (out []word, fixed bool) {
+	tried := 0
 	for k, w := range ws {
+		if tried == maxGroups {
+			break
+		}
 		if w.kind != words.Word || w.star || len(w.text) < minTypo || x.topics.Knows(w.text) || len(x.wordAlts(w.text)) > 0 || x.neighbours(ws, k) {
 			continue
 		}
-		if alts, _ := x.guess(w.text); len(alts) > 0 {
-			continue
+		tried++
+		better := x.nearestTopic(w.text)
+		if alts, _ := x.guess(w.text); better == "" && len(alts) == 0 && len(w.text) >= minFreeTypo {
+			better = x.nearestWord(w.text)
 		}
-		if better := x.nearest(w.text); better != "" {
+		if better != "" {
 			if !fixed {
 				ws, fixed = slices.Clone(ws), true
 			}
@@ -160,35 +192,41 @@ func (x *Index) neighbours(ws []word, k int) bool {
 	return known(k-1, k) || known(k, k+1)
 }
 
-// nearest is the best word within one edit of w: the name of a topic before any other, then the more frequent.
-func (x *Index) nearest(w string) string {
-	best, bestScore := "", 0
-	try := func(cand string, score int) {
-		if score > bestScore || score == bestScore && cand < best {
-			best, bestScore = cand, score
-		}
-	}
+// nearestTopic is the word of a topic's name within one edit of w, the most frequent if there are several.
+func (x *Index) nearestTopic(w string) string {
+	var near closest
 	for sym := range x.topics.EachWord {
 		if len(sym) >= minTypo && sym[0] == w[0] && oneEdit(sym, w) {
-			try(sym, 1<<30+x.has(sym))
+			near.try(sym, x.has(sym))
 		}
 	}
-	if best != "" || len(w) < minFreeTypo {
-		return best
-	}
+	return near.word
+}
+
+// nearestWord is the most frequent word of the documents within one edit of w. Both begin with the same letter: that one is
+// seldom mistyped.
+func (x *Index) nearestWord(w string) string {
+	var near closest
 	for p := range x.parts {
 		v := &x.parts[p].seg.vocab
-		for k := v.from(w[:1]); k < v.len(); k++ {
-			t := v.term(k)
-			if t[0] != w[0] {
-				break
-			}
-			if oneEdit(t, w) {
-				try(t, x.has(t))
+		for k := v.from(w[:1]); k < v.len() && v.term(k)[0] == w[0]; k++ {
+			if t := v.term(k); oneEdit(t, w) {
+				near.try(t, x.has(t))
 			}
 		}
 	}
-	return best
+	return near.word
+}
+
+type closest struct {
+	word  string
+	count int
+}
+
+func (c *closest) try(word string, count int) {
+	if c.word == "" || count > c.count || count == c.count && word < c.word {
+		c.word, c.count = word, count
+	}
 }
 
 // oneEdit says whether a and b differ by one letter put in, left out, changed or swapped with its neighbour.

@@ -16,6 +16,8 @@ const (
 	maxExpansions = 48 // terms that one prefix stands for
 	minPrefix     = 4  // letters that must be typed before an unknown word is read as a beginning
 	minTypo       = 4  // letters a mistyped word must have
+	slipSeldom    = 3  // documents that may hold a word which is read as a slip of a topic's name too
+	slipRatio     = 50 // how many times as many hold the right one
 	minFreeTypo   = 6  // letters it must have to be read as something else than the name of a topic
 )
 
@@ -237,7 +239,7 @@ func (p *queryParser) wordGroup(k, stop int) {
 		p.groups = append(p.groups, g)
 		return
 	}
-	g.alts = p.x.wordAlts(w.text)
+	g.alts = append(p.x.wordAlts(w.text), p.x.slips(w.text)...)
 	if k > 0 && p.ws[k-1].kind == words.Word {
 		g.alts = p.x.appendTerm(g.alts, p.ws[k-1].text+w.text, joinedWords)
 	}

@@ -25,8 +25,11 @@ const (
 	undated       = 0.5
 )
 
-// saysJust is how much more an item counts whose title holds the whole query as it was typed.
-const saysJust = 1.3
+// How much more an item counts whose title, or text, holds a query of several words as it was typed.
+const (
+	titleSaysJust = 1.3
+	textSaysJust  = 1.15
+)
 
 // Search answers q. Every group of words must match an item, in its title, its section's heading or its text, nested entries
 // included; one group of several may be matched by the name of the issue instead.
@@ -257,11 +260,9 @@ func (c *collector) down(k int) {
 
 // hits turns what was found into the answer, best first.
 func (x *Index) hits(c *collector, a asked) []content.Hit {
-	if len(a.groups) > 1 || strings.ContainsRune(a.whole, ' ') {
+	if len(a.groups) > 1 {
 		for k := range c.best {
-			if phraseIn(words.Fold(x.item(c.best[k].ref).Title), a.whole) {
-				c.best[k].score *= saysJust
-			}
+			c.best[k].score *= saysJust(x.item(c.best[k].ref), a.whole)
 		}
 	}
 	slices.SortFunc(c.best, func(f, g found) int { return f.before(&g) })
@@ -275,6 +276,17 @@ func (x *Index) hits(c *collector, a asked) []content.Hit {
 		})
 	}
 	return out
+}
+
+func saysJust(it *content.Item, whole string) float32 {
+	han := !strings.Contains(whole, " ")
+	switch {
+	case han && strings.Contains(it.Title, whole), !han && phraseIn(words.Fold(it.Title), whole):
+		return titleSaysJust
+	case han && strings.Contains(it.Text, whole): // a Latin phrase would have to be looked for in folded text, which costs
+		return textSaysJust
+	}
+	return 1
 }
 
 func (x *Index) item(r ref) *content.Item { return x.parts[r.part].seg.docs[r.doc].item }
