@@ -379,6 +379,7 @@ func (t *Twin) getToken(w http.ResponseWriter, r *http.Request) {
 func (t *Twin) tokenFor(corp, secret string) *reply {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.tokenCalls++
 	if !slices.ContainsFunc(t.opt.Apps, func(a App) bool { return a.CorpID == corp }) {
 		return no(40013, "invalid corpid")
 	}

@@ -89,6 +89,7 @@ type Twin struct {
 	recent     map[string]recentPost // duplicate check
 	suppressed int
 	dropped    int
+	tokenCalls int
 	last       int // number of the last post, token and message
 }
 
@@ -185,6 +186,13 @@ func (t *Twin) Tokens() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.tokens)
+}
+
+// TokenCalls counts the calls that asked for a token.
+func (t *Twin) TokenCalls() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tokenCalls
 }
 
 func (t *Twin) nextFailure() Failure {
