@@ -70,14 +70,12 @@ func (g *grammar) names(lang string) []string {
 	return names
 }
 
-// shown is a command's name in the reader's language, with its slash.
-func (c *command) shown(lang string) string {
-	if lang == "zh" {
-		for _, a := range c.aliases {
-			if hasHan(a) {
-				return "/" + a
-			}
+// chinese is a command's Chinese name.
+func (c *command) chinese() string {
+	for _, a := range c.aliases {
+		if hasHan(a) {
+			return a
 		}
 	}
-	return "/" + c.name
+	return c.name
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"weeklybot/bot"
@@ -14,17 +13,17 @@ func (r *Router) help(_ context.Context, c *call) (Answer, error) {
 	if len(c.words) > 0 {
 		cmd, typed, _ := r.grammar.named(c.words[0])
 		if cmd == nil {
-			return Answer{}, r.grammar.unknown(typed, c.lang)
+			return Answer{}, r.grammar.unknown(typed, c.rest, c.lang)
 		}
 		return Answer{Message: r.explain(c, cmd)}, nil
 	}
 	msg := bot.Message{Title: c.say("我读技术周刊，并按时把它们带到这里", "I read newsletters and bring them here on time")}
 	var lines []string
 	for _, cmd := range r.grammar.list {
-		lines = append(lines, c.usage(cmd)+" — "+c.say(cmd.zh, cmd.en))
+		lines = append(lines, c.usage(cmd)+c.say("（"+cmd.chinese()+"）", "")+" — "+c.say(cmd.zh, cmd.en))
 	}
 	msg.Blocks = append(msg.Blocks, text(strings.Join(lines, "\n")),
-		note(c.say("例如：/热点 ebpf · /搜索 双栈 istio · /订阅 ebpf,wasm 每周一 9:00。命令写中文或英文都可以；详细说明：/help subscribe",
+		note(c.say("例如：/hot ebpf · /search 双栈 istio · /subscribe ebpf,wasm 每周一 9:00。命令也可以写中文：热点 ebpf。详细说明：/help subscribe",
 			"For example: /hot ebpf · /search dual-stack istio · /subscribe ebpf,wasm Mon 09:00. More about one command: /help subscribe")))
 	return Answer{Message: msg}, nil
 }
@@ -34,23 +33,21 @@ func (c *call) usage(cmd *command) string {
 	if c.lang == "en" {
 		return cmd.usage
 	}
-	_, form, _ := strings.Cut(cmd.usage, " ")
-	form = strings.NewReplacer("TOPICS", "主题", "TOPIC", "主题", "SERIES", "期刊", "SCHEDULE", "时间", "ZONE", "时区", "NUMBER", "期数",
-		"DATE", "日期", "WORDS", "词", "WORD", "词", "COMMAND", "命令").Replace(form)
-	return strings.TrimSpace(cmd.shown("zh") + " " + form)
+	return strings.NewReplacer("from", "来自", "headlines|brief|full", "标题|简要|全文", "zh|en", "中文|英文", "max N", "最多 N", "|all", "|全部",
+		"TOPICS", "主题", "TOPIC", "主题", "SERIES", "期刊", "SCHEDULE", "时间", "ZONE", "时区", "NUMBER", "期数",
+		"DATE", "日期", "WORDS", "词", "WORD", "词", "COMMAND", "命令").Replace(cmd.usage)
 }
 
 func (r *Router) explain(c *call, cmd *command) bot.Message {
-	msg := bot.Message{Title: cmd.shown(c.lang), Blocks: []bot.Block{text(c.say(cmd.zh, cmd.en)), text(c.usage(cmd))}}
+	msg := bot.Message{Title: "/" + cmd.name, Blocks: []bot.Block{text(c.say(cmd.zh, cmd.en)), text(c.usage(cmd))}}
 	if cmd.name == "subscribe" {
 		msg.Blocks = append(msg.Blocks, text(schedule.Examples(c.lang)), text(subscribeExamples(c)))
 	}
-	names := append([]string{cmd.name}, cmd.aliases...)
-	msg.Blocks = append(msg.Blocks, note(fmt.Sprintf(c.say("也可以写：/%s", "Also: /%s"), strings.Join(names, " /"))))
+	msg.Blocks = append(msg.Blocks, note(c.say("也可以写：/", "Also: /")+strings.Join(cmd.aliases, " /")))
 	return msg
 }
 
 func subscribeExamples(c *call) string {
-	return c.say("/订阅 全部 每周一 9:00\n/订阅 ebpf,wasm 工作日 8:30 纽约 标题 最多 20\n/订阅 all from cloud-native-weekly 发布时 全文",
+	return c.say("/subscribe 全部 每周一 9:00\n/subscribe ebpf,wasm 工作日 8:30 纽约 标题 最多 20\n/subscribe 全部 来自 cloud-native-weekly 发布时 全文",
 		"/subscribe all Mon 09:00\n/subscribe ebpf,wasm weekdays 8:30 America/New_York headlines max 20\n/subscribe all from cloud-native-weekly on publish full")
 }

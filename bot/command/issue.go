@@ -45,9 +45,9 @@ func (r *Router) latest(_ context.Context, c *call) (Answer, error) {
 func (r *Router) otherSeries(c *call, i *content.Issue) string {
 	others := slices.DeleteFunc(c.lib.Series(), func(s string) bool { return s == i.Series })
 	if len(others) > recentIssues {
-		others = append(others[:recentIssues], "…")
+		others = others[:recentIssues]
 	}
-	return strings.Join(others, " | ")
+	return strings.Join(others, " · /latest ")
 }
 
 // issue shows one issue as a whole, or names the recent ones.
@@ -64,6 +64,9 @@ func (r *Router) issue(_ context.Context, c *call) (Answer, error) {
 		series, err := r.series(c, strings.Join(words, " "))
 		if err != nil {
 			return Answer{}, err
+		}
+		if only := c.only(series); only != nil {
+			return show(c, only, style, 0), nil
 		}
 		return r.issueList(c, series), nil
 	}
@@ -89,9 +92,24 @@ func (r *Router) issue(_ context.Context, c *call) (Answer, error) {
 	return show(c, found[0], style, 0), nil
 }
 
+// only is the one issue of a series that has just one, such as a growing page; else nil.
+func (c *call) only(series string) *content.Issue {
+	var only *content.Issue
+	for _, i := range c.lib.Issues() {
+		switch {
+		case i.Series != series:
+		case only != nil:
+			return nil
+		default:
+			only = i
+		}
+	}
+	return only
+}
+
 // whichIssue tells issues by what names one: a number ("12", "#12", "第12期"), a day, or "latest"; nil when word is none of these.
 func whichIssue(word string) func(*content.Issue) bool {
-	if language := strings.ToLower(word); language == "latest" || language == "最新" {
+	if strings.EqualFold(word, "latest") || word == "最新" {
 		return func(i *content.Issue) bool { return i.ItemCount() > 0 }
 	}
 	if day, err := time.Parse("2006-1-2", strings.NewReplacer("/", "-", ".", "-").Replace(word)); err == nil {

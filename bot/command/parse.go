@@ -49,7 +49,7 @@ func (g *grammar) parse(text, lang string) (request, error) {
 	}
 	cmd, typed, glued := g.named(tokens[0].text)
 	if cmd == nil {
-		return request{typed: typed}, g.unknown(typed, lang)
+		return request{typed: typed}, g.unknown(typed, strings.Join(rawTexts(tokens), " "), lang)
 	}
 	tokens = tokens[1:]
 	if glued != "" {
@@ -67,6 +67,14 @@ func isOwnName(word string) bool {
 
 // token is one word: its text, and how it was typed.
 type token struct{ text, raw string }
+
+func rawTexts(tokens []token) []string {
+	var texts []string
+	for _, t := range tokens {
+		texts = append(texts, t.raw)
+	}
+	return texts
+}
 
 // closing quotes by what opens them. An apostrophe inside a word opens nothing.
 var closing = map[rune]rune{'"': '"', '\'': '\'', '“': '”', '‘': '’', '「': '」', '『': '』'}
@@ -128,14 +136,15 @@ func mayGlue(name, rest string) bool {
 	return unicode.Is(unicode.Han, first) && (size < len(name) || !unicode.Is(unicode.Han, next))
 }
 
-func (g *grammar) unknown(typed, lang string) error {
+// unknown is the fault of a text whose first word is no command: what it may have meant, else how to search for it.
+func (g *grammar) unknown(typed, text, lang string) error {
 	say := chooser(lang)
 	shown := clip(typed, 30)
 	err := &bot.UserError{Code: "unknown_command", Text: say("没有“"+shown+"”这个命令。", "There is no command “"+shown+"”.")}
 	if near := nearest.Of(typed, g.names(lang), 2); len(near) > 0 {
 		err.Hint = say("您是不是要找：/", "Did you mean /") + strings.Join(near, say(" 或 /", " or /")) + say("？全部命令：/help", "? All commands: /help")
 	} else {
-		err.Hint = say("要搜索请输入 /search "+shown+"；全部命令：/help", "To search, type /search "+shown+"; all commands: /help")
+		err.Hint = say("要搜索请输入 /search ", "To search, type /search ") + clip(strings.TrimLeft(text, "/"), 60) + say("；全部命令：/help", "; all commands: /help")
 	}
 	return err
 }

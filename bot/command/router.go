@@ -139,13 +139,17 @@ func (r *Router) Answer(ctx context.Context, cmd bot.Command) (Answer, error) {
 			return r.failed(cmd, ctx.Err())
 		}
 	}
+	defer close(g.done)
+	g.err = errUnfinished
 	g.answer, g.err = r.run(ctx, cmd)
 	if _, ok := errors.AsType[*bot.UserError](g.err); g.err != nil && !ok {
 		r.answers.drop(key) // it may work the next time
 	}
-	close(g.done)
 	return g.answer, g.err
 }
+
+// errUnfinished is what waiters see of a command that panicked.
+var errUnfinished = errors.New("the command did not finish")
 
 // given is an answer that other deliveries of the same command wait for.
 type given struct {

@@ -252,10 +252,13 @@ func (r *Router) zone(c *call, words []string) (string, error) {
 // noSchedule is the fault of a command that does not say when, or says it in words nobody understands.
 func (c *call) noSchedule(words []string) error {
 	err := &bot.UserError{Code: "bad_schedule", Hint: schedule.Examples(c.lang)}
-	if shown := clip(strings.Join(words, " "), 60); len(words) > 1 {
-		err.Text = fmt.Sprintf(c.say("“%s”里没有看得懂的时间。", "There is no time that I understand in “%s”."), shown)
-	} else {
+	switch shown := clip(strings.Join(words, " "), 60); len(words) {
+	case 0:
 		err.Text = c.say("什么时候发？", "When should it come?")
+	case 1:
+		err.Text = c.say("什么时候发？例如：/subscribe "+shown+" 每周一 9:00", "When should it come? For example: /subscribe "+shown+" Mon 09:00")
+	default:
+		err.Text = fmt.Sprintf(c.say("“%s”里没有看得懂的时间。", "There is no time that I understand in “%s”."), shown)
 	}
 	return err
 }

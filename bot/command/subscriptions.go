@@ -87,8 +87,12 @@ func (c *call) numbers(subs []bot.Subscription) string {
 	for _, s := range subs {
 		words = append(words, fmt.Sprintf("#%d", s.ID.Ordinal))
 	}
-	return fmt.Sprintf(c.say("可选：%s 或 all，例如：/%s %d；全部订阅：/subscriptions", "Choose %s or all, for example: /%s %d; what they are: /subscriptions"),
-		strings.Join(words, c.say("、", ", ")), c.request.cmd.name, subs[0].ID.Ordinal)
+	all := c.say(" 或 all", " or all")
+	if c.request.cmd.name == "preview" {
+		all = ""
+	}
+	return fmt.Sprintf(c.say("可选：%s%s，例如：/%s %d；全部订阅：/subscriptions", "Choose %s%s, for example: /%s %d; what they are: /subscriptions"),
+		strings.Join(words, c.say("、", ", ")), all, c.request.cmd.name, subs[0].ID.Ordinal)
 }
 
 // each runs change over the chosen subscriptions and shows what became of them.
@@ -111,11 +115,11 @@ func (r *Router) each(ctx context.Context, c *call, title string, change func(bo
 			return Answer{}, fmt.Errorf("subscription %s: %w", s.ID, err)
 		}
 		names = append(names, fmt.Sprintf("#%d", s.ID.Ordinal))
-		block := text(fmt.Sprintf("#%d %s", s.ID.Ordinal, r.describe(c, s)))
+		said := r.describe(c, s)
 		if after.State != "" {
-			block.Text += "\n" + r.nextRun(c, after)
+			said = r.describe(c, after) + "\n" + r.nextRun(c, after)
 		}
-		msg.Blocks = append(msg.Blocks, block)
+		msg.Blocks = append(msg.Blocks, text(fmt.Sprintf("#%d %s", s.ID.Ordinal, said)))
 	}
 	r.langs.drop(c.cmd.Channel.ID())
 	msg.Title = fmt.Sprintf(title, strings.Join(names, c.say("、", ", ")))
@@ -168,6 +172,9 @@ func (r *Router) preview(ctx context.Context, c *call) (Answer, error) {
 	subs, err := r.chosen(ctx, c, true)
 	if err != nil {
 		return Answer{}, err
+	}
+	if len(subs) > 1 {
+		return Answer{}, c.fault("which_subscription", "一次预览一个订阅。", "One at a time, please.", c.numbers(subs), c.numbers(subs))
 	}
 	s := subs[0]
 	recipe, entries, err := r.deps.Subs.Next(ctx, s.ID)

@@ -87,15 +87,19 @@ func spokenWeekdays(days []int, lang string) string {
 	return "每" + strings.Join(names, "、")
 }
 
+// shortestMonth is the last day that every month has.
+const shortestMonth = 28
+
 func spokenMonthDays(days []int, lang string) string {
 	var names []string
 	for _, d := range days {
 		names = append(names, fmt.Sprintf(say(lang, "%d日", "%d"), d))
 	}
-	if lang == "en" {
-		return "Monthly on day " + strings.Join(names, ", ")
+	spoken := say(lang, "每月"+strings.Join(names, "、"), "Monthly on day "+strings.Join(names, ", "))
+	if days[len(days)-1] > shortestMonth {
+		spoken += say(lang, "（没有这一天的月份不发）", " (not in months without it)")
 	}
-	return "每月" + strings.Join(names, "、")
+	return spoken
 }
 
 func (f fields) spokenTimes() (string, bool) {

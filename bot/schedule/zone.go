@@ -83,7 +83,7 @@ const maxZoneBytes = 64
 // error is a *bot.UserError in lang with the nearest names, code "unknown_zone".
 func Zone(text, lang string) (string, error) {
 	if len(text) > maxZoneBytes {
-		return "", unknownZone("…", lang)
+		return "", unknownZone("", "…", lang)
 	}
 	key := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(norm.NFKC.String(text))), " ", "_")
 	if offset, ok := offsetZone(key); ok {
@@ -92,7 +92,7 @@ func Zone(text, lang string) (string, error) {
 	if name, ok := zones()[key]; ok && ambiguous[key] == nil {
 		return name, nil
 	}
-	return "", unknownZone(key, lang)
+	return "", unknownZone(key, strings.TrimSpace(text), lang)
 }
 
 // offsetZone reads whole hours from UTC, "utc+8", "gmt-5", "+08:00". The names in the database count the other way round.
@@ -114,7 +114,7 @@ func offsetZone(key string) (string, bool) {
 	}
 }
 
-func unknownZone(key, lang string) error {
+func unknownZone(key, typed, lang string) error {
 	near := ambiguous[key]
 	if near == nil {
 		near = nearZones(key)
@@ -123,14 +123,13 @@ func unknownZone(key, lang string) error {
 	if hint == "" {
 		hint = "Asia/Shanghai, Europe/Berlin, America/New_York, UTC"
 	}
-	shown := strings.ReplaceAll(key, "_", " ")
 	if ambiguous[key] != nil {
 		return &bot.UserError{Code: "unknown_zone",
-			Text: fmt.Sprintf(say(lang, "时区“%s”可以指不同的地方。", "The time zone “%s” is not clear enough."), strings.ToUpper(shown)),
+			Text: fmt.Sprintf(say(lang, "时区“%s”可以指不同的地方。", "The time zone “%s” is not clear enough."), typed),
 			Hint: fmt.Sprintf(say(lang, "请写全名：%s", "Write its full name: %s"), hint)}
 	}
 	return &bot.UserError{Code: "unknown_zone",
-		Text: fmt.Sprintf(say(lang, "没有名为“%s”的时区。", "There is no time zone “%s”."), shown),
+		Text: fmt.Sprintf(say(lang, "没有名为“%s”的时区。", "There is no time zone “%s”."), typed),
 		Hint: fmt.Sprintf(say(lang, "试试：%s", "Try: %s"), hint)}
 }
 

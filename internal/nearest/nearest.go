@@ -12,7 +12,7 @@ import (
 const maxRunes = 64
 
 // Of returns at most limit of known that word may have meant, best first: those it begins, then those within an edit distance
-// of a third of its length. Case does not count. It is empty when nothing is near.
+// of a third of its length, as far as they are about as near as the best. Case does not count. It is empty when nothing is near.
 func Of(word string, known []string, limit int) []string {
 	type near struct {
 		word     string
@@ -40,7 +40,9 @@ func Of(word string, known []string, limit int) []string {
 	slices.SortStableFunc(found, func(a, b near) int { return cmp.Compare(a.distance, b.distance) })
 	var words []string
 	for _, f := range found[:min(limit, len(found))] {
-		words = append(words, f.word)
+		if f.distance <= found[0].distance+1 {
+			words = append(words, f.word)
+		}
 	}
 	return words
 }
