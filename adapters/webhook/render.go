@@ -87,7 +87,7 @@ var markdown = dialect{
 	heading: "## ",
 	item:    "- ",
 	nested:  "  - ",
-	breaks:  "\\\n",
+	breaks:  "  \n", // not a backslash: behind an escaped one some readers miss it
 	divider: "---",
 }
 
