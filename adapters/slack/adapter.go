@@ -1,5 +1,5 @@
 // Package slack brings digests to Slack and commands from it: posts as an app (chat.postMessage) or into incoming webhooks, and
-// hears slash commands and events over HTTP.
+// hears slash commands and events, over HTTP or over a socket that it opens itself (Socket Mode).
 //
 // It owns Block Kit, Slack's limits, escaping, signatures and error codes. It refuses to retry, to pace, to schedule and to remember:
 // a post goes out once, and what happened is said once. The only thing kept is the bot's own id. An Adapter is safe for concurrent use.
@@ -51,6 +51,7 @@ type Adapter struct {
 var (
 	_ bot.Adapter   = (*Adapter)(nil)
 	_ bot.Hook      = (*Adapter)(nil)
+	_ bot.Listener  = (*Adapter)(nil)
 	_ bot.Previewer = (*Adapter)(nil)
 	_ bot.Checker   = (*Adapter)(nil)
 	_ bot.Finder    = (*Adapter)(nil)

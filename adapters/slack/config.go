@@ -46,7 +46,8 @@ func (c Config) Validate() []error {
 	fault(c.Enabled() && c.SigningSecret == "" && !c.SocketMode, "signing_secret", "is missing: copy it from Basic Information of the Slack app")
 	fault(!c.Enabled() && (c.SigningSecret != "" || c.AppToken != "" || c.SocketMode), "bot_token",
 		"is missing: copy the Bot User OAuth Token from OAuth & Permissions of the Slack app")
-	fault(c.SocketMode, "socket_mode", "is not in this version yet: use HTTP, with signing_secret and a public_url")
+	fault(c.SocketMode && !strings.HasPrefix(c.AppToken.Reveal(), "xapp-"), "app_token",
+		"socket_mode needs an app-level token with connections:write, from Basic Information of the Slack app; it begins with xapp-")
 	fault((c.ClientID == "") != (c.ClientSecret == ""), "client_id", "and client_secret belong together: set both or none")
 	if err := checkEndpoint(c.APIURL); err != nil {
 		fault(true, "api_url", err.Error())

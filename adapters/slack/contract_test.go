@@ -49,10 +49,15 @@ func TestContract(t *testing.T) {
 		New: func(t *testing.T, baseURL string) bot.Adapter {
 			return newAdapter(t, testConfig(baseURL), Deps{Now: func() time.Time { return signedAt }})
 		},
-		Channel: testChannel,
-		Accept:  accept,
-		Faults:  faults,
-		Secrets: []string{testToken, testSecret, hookPath, "keySECRETkeySECRET"},
+		Channel:  testChannel,
+		Accept:   accept,
+		Faults:   faults,
+		Secrets:  []string{testToken, testSecret, testAppToken, hookPath, "keySECRETkeySECRET"},
+		Listener: func(t *testing.T, baseURL string) bot.Listener { return newAdapter(t, socketConfig(baseURL), Deps{}) },
+		Dial: func(t *testing.T) string {
+			_, base := newTwin(t, twin.Options{AppToken: testAppToken})
+			return base
+		},
 		Inspect: inspect,
 		Scrub:   scrub,
 		Golden:  "testdata",

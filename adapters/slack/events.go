@@ -60,19 +60,27 @@ func (a *Adapter) event(w http.ResponseWriter, r *http.Request, body []byte, in 
 		_, _ = w.Write([]byte(env.Challenge))
 		return
 	}
+	if a.record(r.Context(), env, in) != nil {
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+	}
+}
+
+// record tells the core of an event, if it is one that it must know.
+func (a *Adapter) record(ctx context.Context, env envelope, in bot.Inbox) error {
 	ev, ok := env.toEvent()
 	if !ok {
-		return
+		return nil
 	}
 	if env.EventTime == 0 {
 		ev.At = a.now()
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), eventLife)
+	ctx, cancel := context.WithTimeout(ctx, eventLife)
 	defer cancel()
-	if err := in.Event(ctx, ev); err != nil {
+	err := in.Event(ctx, ev)
+	if err != nil {
 		a.log.ErrorContext(ctx, "event not recorded", "adapter", Name, "workspace", env.TeamID, "code", env.Event.Type, "err", err)
-		http.Error(w, "try again", http.StatusServiceUnavailable)
 	}
+	return err
 }
 
 // toEvent is false for an event that the core need not know.

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -56,7 +57,7 @@ func (a *Adapter) command(w http.ResponseWriter, r *http.Request, body []byte, i
 	case check: // Slack tries our certificate
 		w.WriteHeader(http.StatusOK)
 	default:
-		a.answer(w, r, in, cmd, responseURL)
+		a.answer(context.WithoutCancel(r.Context()), in, cmd, responseURL, httpReply(w))
 	}
 }
 
@@ -70,12 +71,18 @@ func (a *Adapter) parseCommand(r *http.Request, body []byte) (cmd bot.Command, r
 	if r.PostForm.Get("ssl_check") == "1" {
 		return cmd, "", true, nil
 	}
-	if slash.Command == "" || slash.TeamID == "" || slash.ChannelID == "" || slash.UserID == "" {
-		return cmd, "", false, errors.New("want command, team_id, channel_id and user_id")
-	}
 	id := slash.TriggerID
 	if id == "" {
 		id = r.Header.Get(headerSignature)
+	}
+	cmd, err = a.toCommand(slash, id)
+	return cmd, bot.Secret(slash.ResponseURL), false, err
+}
+
+// toCommand is a slash command as the core knows it, however it came.
+func (a *Adapter) toCommand(slash slack.SlashCommand, id string) (bot.Command, error) {
+	if slash.Command == "" || slash.TeamID == "" || slash.ChannelID == "" || slash.UserID == "" {
+		return bot.Command{}, errors.New("want command, team_id, channel_id and user_id")
 	}
 	return bot.Command{
 		ID:      id,
@@ -83,7 +90,7 @@ func (a *Adapter) parseCommand(r *http.Request, body []byte) (cmd bot.Command, r
 		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: slash.TeamID, Address: slash.ChannelID, Name: slash.ChannelName},
 		Member:  bot.Member{ID: slash.UserID, Name: slash.UserName},
 		At:      a.now(),
-	}, bot.Secret(slash.ResponseURL), false, nil
+	}, nil
 }
 
 // commandText is what the member meant: all our commands also stand behind /weeklybot, since short names may clash with other apps'.

@@ -284,6 +284,12 @@ func waitFor(t *testing.T, tw *twin.Twin, kind string, n int) (posts []twin.Post
 	return nil
 }
 
+func serve(a *Adapter, in bot.Inbox, r *http.Request) (status int) {
+	w := httptest.NewRecorder()
+	a.Hook(in).ServeHTTP(w, r)
+	return w.Code
+}
+
 func TestSSLCheck(t *testing.T) {
 	in := &room{}
 	a := newAdapter(t, testConfig("http://127.0.0.1:1"), Deps{Now: func() time.Time { return signedAt }})

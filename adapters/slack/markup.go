@@ -13,19 +13,21 @@ import (
 // maxLabel is the longest text of a link, and the longest line of the summary; titles of items are longer only when they have no link.
 const maxLabel = 300
 
-// escape is the one rule that makes foreign text harmless: & < > are escaped exactly once, so that no mention, broadcast or link
-// remains. A fence (three backticks) would swallow the links after it; zero-width spaces take it apart.
+// escape is the one rule that makes a line of foreign text harmless: & < > are escaped exactly once, so that no mention, broadcast or
+// link remains. Zero-width spaces take apart a fence (three backticks), which would swallow the links after it, and keep a > at the
+// begin from quoting the line, or with >>> all that follows.
 func escape(s string) string {
-	return slackutilsx.EscapeMessage(strings.ReplaceAll(s, "```", "`\u200b`\u200b`"))
+	s = slackutilsx.EscapeMessage(strings.ReplaceAll(s, "```", "`\u200b`\u200b`"))
+	if strings.HasPrefix(s, "&gt;") {
+		s = "\u200b" + s
+	}
+	return s
 }
 
-// lines is foreign text of several lines. A > at the begin of a line would quote it, >>> all that follows.
+// lines is foreign text of several lines.
 func lines(s string) string {
 	all := strings.Split(apihttp.CleanLines(s), "\n")
 	for k, line := range all {
-		if strings.HasPrefix(line, ">") {
-			line = "\u200b" + line
-		}
 		all[k] = escape(line)
 	}
 	return strings.Join(all, "\n")

@@ -218,6 +218,7 @@ func TestEncodeLeavesAngles(t *testing.T) {
 func FuzzRender(f *testing.F) {
 	f.Add("标题 <!channel>", "https://example.org/a|b?c=d&e=<f>", "text with ``` fence and <https://evil.example|bank>\n>>> quote", uint16(3), false)
 	f.Add("*b* _i_ ~s~ `c`", "javascript:alert(1)", strings.Repeat("长文 & ", 300), uint16(1), true)
+	f.Add("plain", "0", "> quote", uint16(3), false)
 	f.Add("👩‍💻", "https://例子.example/路径", "<@U1> @here #general", uint16(300), false)
 	f.Add(strings.Repeat("very long ", 100), "https://example.org/"+strings.Repeat("x", 2500), "", uint16(60), true)
 	f.Fuzz(func(t *testing.T, title, url, body string, n uint16, webhook bool) {

@@ -215,6 +215,8 @@ func TestConfig(t *testing.T) {
 		{"no token", Config{SigningSecret: testSecret}, []string{"adapters.slack.bot_token"}},
 		{"wrong token", Config{BotToken: "xapp-1", SigningSecret: testSecret}, []string{"adapters.slack.bot_token"}},
 		{"half an OAuth client", Config{BotToken: testToken, SigningSecret: testSecret, ClientID: "1"}, []string{"adapters.slack.client_id"}},
+		{"socket without its token", Config{BotToken: testToken, SocketMode: true}, []string{"adapters.slack.app_token"}},
+		{"socket", Config{BotToken: testToken, SocketMode: true, AppToken: testAppToken}, nil},
 		{"API over http", Config{BotToken: testToken, SigningSecret: testSecret, APIURL: "http://slack.example/api/"}, []string{"adapters.slack.api_url"}},
 		{"all at once", Config{BotToken: testToken, APIURL: "slack", AuthorizeURL: "::"},
 			[]string{"adapters.slack.signing_secret", "adapters.slack.api_url", "adapters.slack.authorize_url"}},

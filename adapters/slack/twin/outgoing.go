@@ -46,7 +46,7 @@ func (t *Twin) CommandForm(c Command) []byte {
 	defer t.mu.Unlock()
 	t.nextTS(t.opt.Now())
 	id := strconv.FormatInt(t.lastID, 10)
-	channel := cmp.Or(c.Channel, "C0GENERAL")
+	channel := cmp.Or(c.Channel, channelDefault)
 	form := url.Values{
 		"token": {"deprecated"}, "team_id": {cmp.Or(c.Team, t.opt.TeamID)}, "team_domain": {"twin"}, "channel_id": {channel},
 		"channel_name": {cmp.Or(t.channels[channel].Name, "general")}, "user_id": {cmp.Or(c.User, "U0MEMBER")}, "user_name": {"member"},
@@ -85,13 +85,17 @@ func (t *Twin) SlashCommand(ctx context.Context, target string, c Command) (Answ
 	if err != nil {
 		return Answer{Timeout: ctx.Err() == nil}, err
 	}
+	return t.answered(cmp.Or(c.Channel, channelDefault), status, raw), nil
+}
+
+// answered reads the answer to a command the way Slack does, and keeps it.
+func (t *Twin) answered(channel string, status int, raw []byte) Answer {
 	a := Answer{Status: status, Raw: raw}
 	if status != http.StatusOK {
 		a.Refused = fmt.Sprintf("failed with status %d", status)
-		return a, nil
 	}
-	if len(raw) == 0 {
-		return a, nil
+	if status != http.StatusOK || len(raw) == 0 || string(raw) == "null" {
+		return a
 	}
 	var in struct {
 		Text         string          `json:"text"`
@@ -109,8 +113,8 @@ func (t *Twin) SlashCommand(ctx context.Context, target string, c Command) (Answ
 	a.Message = msg
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keep(Post{Kind: "answer", Channel: cmp.Or(c.Channel, "C0GENERAL"), Message: msg, Raw: raw})
-	return a, nil
+	t.keep(Post{Kind: "answer", Channel: channel, Message: msg, Raw: raw})
+	return a
 }
 
 // Event is one event, as Slack would deliver it.
@@ -122,14 +126,7 @@ type Event struct {
 
 // SendEvent sends e to target (the app's /slack/events) once, and returns the HTTP status.
 func (t *Twin) SendEvent(ctx context.Context, target string, e Event) (status int, body []byte, err error) {
-	t.mu.Lock()
-	now := t.opt.Now()
-	id := cmp.Or(e.ID, "Ev"+strings.ReplaceAll(t.nextTS(now), ".", ""))
-	t.mu.Unlock()
-	raw, err := json.Marshal(map[string]any{
-		"type": "event_callback", "team_id": t.opt.TeamID, "api_app_id": appID, "event_id": id, "event_time": now.Unix(), "event": e.Inner,
-		"authorizations": []any{map[string]any{"team_id": t.opt.TeamID, "user_id": botUser, "is_bot": true}},
-	})
+	raw, err := t.eventBody(e)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -138,6 +135,17 @@ func (t *Twin) SendEvent(ctx context.Context, target string, e Event) (status in
 		more = []string{"X-Slack-Retry-Num", strconv.Itoa(e.Retry), "X-Slack-Retry-Reason", "http_error"}
 	}
 	return t.send(ctx, target, "application/json", raw, more...)
+}
+
+func (t *Twin) eventBody(e Event) ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.opt.Now()
+	id := cmp.Or(e.ID, "Ev"+strings.ReplaceAll(t.nextTS(now), ".", ""))
+	return json.Marshal(map[string]any{
+		"type": "event_callback", "team_id": t.opt.TeamID, "api_app_id": appID, "event_id": id, "event_time": now.Unix(), "event": e.Inner,
+		"authorizations": []any{map[string]any{"team_id": t.opt.TeamID, "user_id": botUser, "is_bot": true}},
+	})
 }
 
 func (t *Twin) send(ctx context.Context, target, contentType string, body []byte, header ...string) (int, []byte, error) {

@@ -18,6 +18,7 @@ import (
 // Options are the workspace and its rules; zero values get defaults.
 type Options struct {
 	BotToken      string // "" = any token is taken
+	AppToken      string // Socket Mode; "" = any is taken
 	SigningSecret string // signs what SlashCommand and SendEvent send
 	TeamID        string // T0TWIN
 	URL           string // where this Twin is reachable, for response URLs; set it once the listener is known, see SetURL
@@ -80,18 +81,22 @@ type Twin struct {
 	dead      map[string]bool // webhook paths that were removed
 	buckets   map[string]*bucket
 	responses map[string]*response
+	tickets   map[string]bool
+	sockets   []*socket
+	opened    int
 	lastID    int64
 }
 
 const (
-	teamDefault  = "T0TWIN"
-	botID        = "B0TWIN"
-	botUser      = "U0TWIN"
-	appID        = "A0TWIN"
-	windowReal   = time.Minute
-	burstDefault = 5
-	keepDefault  = 10_000
-	maxBody      = 4 << 20
+	teamDefault    = "T0TWIN"
+	channelDefault = "C0GENERAL"
+	botID          = "B0TWIN"
+	botUser        = "U0TWIN"
+	appID          = "A0TWIN"
+	windowReal     = time.Minute
+	burstDefault   = 5
+	keepDefault    = 10_000
+	maxBody        = 4 << 20
 )
 
 // New returns an empty workspace.
@@ -109,6 +114,7 @@ func New(opt Options) *Twin {
 	t := &Twin{
 		opt: opt, url: opt.URL, mux: http.NewServeMux(),
 		channels: map[string]Channel{}, dead: map[string]bool{}, buckets: map[string]*bucket{}, responses: map[string]*response{},
+		tickets: map[string]bool{},
 	}
 	t.routes()
 	return t
@@ -123,6 +129,8 @@ func setDefault[T comparable](v *T, def T) {
 
 func (t *Twin) routes() {
 	t.mux.HandleFunc("/api/{method}", t.api)
+	t.mux.HandleFunc("POST /api/apps.connections.open", t.connectionsOpen)
+	t.mux.HandleFunc("GET /link", t.link)
 	t.mux.HandleFunc("POST /services/{team}/{hook}/{key}", t.webhook)
 	t.mux.HandleFunc("POST /response/{id}", t.respond)
 	t.mux.HandleFunc("GET /{$}", t.page)

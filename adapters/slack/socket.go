@@ -1,0 +1,146 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+const (
+	// maxFrame bounds what one frame of the socket may hold, in bytes; the same as for a request over HTTP.
+	maxFrame      = apihttp.MaxInbound
+	socketTimeout = 10 * time.Second
+	keepAlive     = 15 * time.Second
+	// redialAfter and redialMost are the waits after the library gave up: a token that is wrong stays so until someone mends it.
+	redialAfter = 5 * time.Second
+	redialMost  = 5 * time.Minute
+	// maxAtOnce bounds what is worked on from one socket; more waits in the socket.
+	maxAtOnce = 64
+)
+
+// Listen hears over Socket Mode until ctx ends, and opens the socket again whenever it is lost. Without socket_mode it only waits.
+func (a *Adapter) Listen(ctx context.Context, in bot.Inbox) error {
+	if !a.cfg.SocketMode {
+		<-ctx.Done()
+		return nil
+	}
+	for wait := redialAfter; ctx.Err() == nil; wait = min(2*wait, redialMost) {
+		err := a.listenOnce(ctx, in)
+		if ctx.Err() != nil {
+			break
+		}
+		a.log.ErrorContext(ctx, "Slack refuses the socket", "adapter", Name, "err", a.redact(err))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// listenOnce returns when the library gives up: it reconnects by itself, but not with a token that Slack refuses.
+func (a *Adapter) listenOnce(ctx context.Context, in bot.Inbox) error {
+	c := &call{http: a.http, max: apihttp.MaxAnswer}
+	api := slack.New(a.cfg.BotToken.Reveal(), slack.OptionAPIURL(a.cfg.apiURL()), slack.OptionHTTPClient(c), slack.OptionAppLevelToken(a.cfg.AppToken.Reveal()))
+	client := socketmode.New(api, socketmode.OptionReadLimit(maxFrame), socketmode.OptionDialer(&websocket.Dialer{
+		Proxy:            http.ProxyFromEnvironment,
+		HandshakeTimeout: socketTimeout,
+		WriteBufferSize:  32 << 10, // an acknowledgement must leave in one frame
+		NetDialContext:   (&net.Dialer{Timeout: socketTimeout, KeepAlive: keepAlive}).DialContext,
+	}))
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer cancel()
+	work.Go(func() { a.drain(ctx, client, in) })
+	return client.RunContext(ctx)
+}
+
+// drain takes what the socket brings. The work is done elsewhere: the library has room for 50, and stops reading then.
+func (a *Adapter) drain(ctx context.Context, client *socketmode.Client, in bot.Inbox) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	room := make(chan struct{}, maxAtOnce)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-client.Events:
+			if event.Request == nil {
+				a.notice(ctx, client, event)
+				continue
+			}
+			room <- struct{}{}
+			work.Go(func() {
+				defer func() { <-room }()
+				a.hear(ctx, client, event, in)
+			})
+		}
+	}
+}
+
+// notice is for what the library itself has to say. An event that it cannot parse is one that we need not know, and is acknowledged,
+// or Slack would send it three times more.
+func (a *Adapter) notice(ctx context.Context, client *socketmode.Client, event socketmode.Event) {
+	switch about := event.Data.(type) {
+	case *slack.ConnectionErrorEvent:
+		a.log.WarnContext(ctx, "Slack's socket cannot be opened, trying again", "adapter", Name, "err", a.redact(about.ErrorObj))
+	case *socketmode.ErrorBadMessage:
+		var request socketmode.Request
+		if json.Unmarshal(about.Message, &request) == nil && request.EnvelopeID != "" {
+			_ = client.AckCtx(ctx, request.EnvelopeID, nil)
+		}
+	}
+}
+
+func (a *Adapter) redact(err error) error {
+	return apihttp.Redact(err, a.cfg.BotToken.Reveal(), a.cfg.AppToken.Reveal())
+}
+
+// hear handles one envelope. It is acknowledged once it is taken care of; one that is not Slack delivers again.
+func (a *Adapter) hear(ctx context.Context, client *socketmode.Client, event socketmode.Event, in bot.Inbox) {
+	id := event.Request.EnvelopeID
+	switch event.Type {
+	case socketmode.EventTypeSlashCommand:
+		a.socketCommand(ctx, client, event, in)
+	case socketmode.EventTypeEventsAPI:
+		var env envelope
+		if json.Unmarshal(event.Request.Payload, &env) == nil && a.record(ctx, env, in) != nil {
+			return
+		}
+		_ = client.AckCtx(ctx, id, nil)
+	case socketmode.EventTypeInteractive:
+		_ = client.AckCtx(ctx, id, nil)
+	}
+}
+
+func (a *Adapter) socketCommand(ctx context.Context, client *socketmode.Client, event socketmode.Event, in bot.Inbox) {
+	slash, _ := event.Data.(slack.SlashCommand)
+	id := slash.TriggerID
+	if id == "" {
+		id = event.Request.EnvelopeID
+	}
+	cmd, err := a.toCommand(slash, id)
+	if err != nil {
+		a.log.WarnContext(ctx, "malformed command", "adapter", Name, "err", err)
+		_ = client.AckCtx(ctx, event.Request.EnvelopeID, nil)
+		return
+	}
+	a.answer(ctx, in, cmd, bot.Secret(slash.ResponseURL), func(pay payload, _ bool) bool {
+		if client.AckCtx(ctx, event.Request.EnvelopeID, pay) == nil {
+			return true
+		}
+		_ = client.AckCtx(ctx, event.Request.EnvelopeID, nil) // the library refuses 20 KiB and more, which Slack would drop: the response URL takes it
+		return false
+	})
+}
