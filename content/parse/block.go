@@ -36,6 +36,26 @@ type block struct {
 	runs    []run
 	kids    []*block
 	text    string // of kindHTML
+
+	said  string  // what plain gives, once asked for
+	parts *titled // what titled gives, once asked for
+}
+
+// plain is the text of the block on one line.
+func (b *block) plain() string {
+	if b.said == "" && len(b.runs) > 0 {
+		b.said = plain(b.runs)
+	}
+	return b.said
+}
+
+// titled takes the block apart into title and rest.
+func (b *block) titled() titled {
+	if b.parts == nil {
+		t := titleOf(b.runs)
+		b.parts = &t
+	}
+	return *b.parts
 }
 
 // run is a piece of text of one look.
@@ -63,6 +83,7 @@ func markdownBlocks(s *source) []*block {
 }
 
 type converter struct {
+	buf   []byte // text of the last run, while it grows
 	src   *source
 	url   string // of an <a> written as inline HTML
 	looks look   // of <b>, <strong>, <em>, <i> written as inline HTML
@@ -183,6 +204,7 @@ func (c *converter) inline(n ast.Node) []run {
 	c.url, c.looks = "", 0
 	var runs []run
 	c.flatten(n, run{}, &runs)
+	c.flush(runs)
 	return linkify(runs)
 }
 
@@ -212,10 +234,12 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 			before := len(*out)
 			c.flatten(n, as, out)
 			if len(*out) == before && as.url != "" && n.HasChildren() {
+				c.flush(*out)
 				*out = append(*out, run{url: as.url, look: image})
 			}
 		case *ast.AutoLink:
 			if url := string(n.URL(c.src.text)); n.AutoLinkType == ast.AutoLinkURL {
+				c.flush(*out)
 				*out = append(*out, run{text: url, url: url, look: as.look | bare})
 			} else {
 				c.add(out, as, url)
@@ -249,11 +273,23 @@ func (c *converter) add(out *[]run, as run, text string) {
 	}
 	as.look |= c.looks
 	if last := len(*out) - 1; last >= 0 && (*out)[last].url == as.url && (*out)[last].look == as.look {
-		(*out)[last].text += text
+		if len(c.buf) == 0 {
+			c.buf = append(c.buf, (*out)[last].text...)
+		}
+		c.buf = append(c.buf, text...)
 		return
 	}
+	c.flush(*out)
 	as.text = text
 	*out = append(*out, as)
+}
+
+// flush ends the run that grows.
+func (c *converter) flush(out []run) {
+	if len(c.buf) > 0 {
+		out[len(out)-1].text = string(c.buf)
+		c.buf = c.buf[:0]
+	}
 }
 
 // tag applies the few inline HTML tags that mean something here.
@@ -334,6 +370,6 @@ func belongs(above, list *block) bool {
 	if len(entry.kids) == 0 || entry.kids[len(entry.kids)-1].kind != kindPara || list.ordered {
 		return false
 	}
-	said := strings.TrimSpace(plain(entry.kids[len(entry.kids)-1].runs))
+	said := strings.TrimSpace(entry.kids[len(entry.kids)-1].plain())
 	return strings.HasSuffix(said, "：") || strings.HasSuffix(said, ":")
 }

@@ -33,13 +33,13 @@ func (p *issueReader) news(body []*block) []*block {
 		}
 		announced = noRole
 		if b.kind == kindPara {
-			if r, _ := roleOf(strings.Trim(plain(b.runs), "*_ ")); r != noRole {
+			if r, _ := roleOf(strings.Trim(b.plain(), "*_ ")); r != noRole {
 				var all bool
 				if all, announced = p.people(b.runs); all {
 					continue
 				}
 			}
-			if isAround(plain(b.runs)) {
+			if isAround(b.plain()) {
 				continue
 			}
 		}
@@ -124,13 +124,13 @@ func (r *reader) survey(body []*block) {
 				linkLists++
 			}
 		case kindPara:
-			said := plain(b.runs)
+			said := b.plain()
 			if said == "" {
 				continue
 			}
 			paras++
-			empty = empty || isPlaceholder(b.runs)
-			t := titleOf(b.runs)
+			empty = empty || isPlaceholder(b)
+			t := b.titled()
 			if t.lead.numbered {
 				numbered++
 			}
@@ -204,18 +204,7 @@ func (r *reader) list(b *block) {
 		return
 	}
 	for _, e := range b.kids {
-		if runs := firstRuns(e); len(e.kids) == 1 && len(runs) > 0 {
-			said := plain(runs)
-			if role, _ := roleOf(said); role != noRole {
-				if all, _ := r.p.people(runs); all {
-					continue
-				}
-			}
-			if isAround(said) && trimLead(runs).rest != nil && firstURL(runs) == "" {
-				continue
-			}
-		}
-		if runs := firstRuns(e); len(runs) > 0 && titleOf(runs).isSponsored() {
+		if first := firstPara(e); first != nil && (len(e.kids) == 1 && r.surrounds(first) || first.titled().isSponsored()) {
 			continue
 		}
 		if it, ok := listEntry(e); ok {
@@ -224,12 +213,15 @@ func (r *reader) list(b *block) {
 	}
 }
 
-// firstURL is where the link leads that the runs begin with.
-func firstURL(runs []run) string {
-	if l := trimLead(runs); len(l.rest) > 0 && l.rest[0].look&bare == 0 {
-		return l.rest[0].url
+// surrounds reports whether an entry is no news: names of people, or a line around the news that does not begin with a link.
+func (r *reader) surrounds(b *block) bool {
+	if role, _ := roleOf(b.plain()); role != noRole {
+		if all, _ := r.p.people(b.runs); all {
+			return true
+		}
 	}
-	return ""
+	rest := b.titled().lead.rest
+	return isAround(b.plain()) && len(rest) > 0 && (rest[0].url == "" || rest[0].look&bare != 0)
 }
 
 // isContents reports whether all links of a list lead inside the page.
@@ -250,12 +242,12 @@ func isContents(list *block) bool {
 }
 
 func (r *reader) para(b *block) {
-	said := plain(b.runs)
-	if said == "" || isPlaceholder(b.runs) {
+	said := b.plain()
+	if said == "" || isPlaceholder(b) {
 		return
 	}
 	if r.strong > 0 {
-		t := titleOf(b.runs)
+		t := b.titled()
 		isNew := beginsItem(t) || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && t.title != ""
 		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
 			isNew = false
@@ -277,7 +269,7 @@ func (r *reader) para(b *block) {
 	}
 	if len(webLinks(b.runs)) > 0 && !isAsk(said) {
 		r.end()
-		if r.open = newEntry(b.runs, b.line); r.open.item.URL == "" {
+		if r.open = b.titled().entry(b.runs, b.line); r.open.item.URL == "" {
 			r.open.item.URL = webLinks(b.runs)[0]
 		}
 	} else if r.open != nil && !isAsk(said) {
@@ -331,7 +323,7 @@ func (r *reader) table(b *block) {
 		}
 		e := newEntry(row.kids[column].runs, row.line)
 		for k, cell := range row.kids {
-			if said := plain(cell.runs); k != column && said != "" {
+			if said := cell.plain(); k != column && said != "" {
 				e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
 				if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
 					if letters(plain(head[k].runs)) == 0 {
@@ -358,7 +350,7 @@ func (p *issueReader) metaBody(heading string, body []*block) {
 	for _, b := range body {
 		switch b.kind {
 		case kindPara:
-			if own, _ := roleOf(plain(b.runs)); own != noRole {
+			if own, _ := roleOf(b.plain()); own != noRole {
 				if _, announced := p.people(b.runs); announced != noRole {
 					r, once = announced, true
 				}
@@ -367,7 +359,7 @@ func (p *issueReader) metaBody(heading string, body []*block) {
 			if r != noRole {
 				names := linkNames(b.runs)
 				if len(names) == 0 {
-					names = splitNames(plain(b.runs))
+					names = splitNames(b.plain())
 				}
 				p.add(r, names)
 			}

@@ -38,7 +38,7 @@ func trimLead(runs []run) lead {
 			if trimmed := trimEmoji(text); trimmed != "" || r.url == "" {
 				text = trimmed
 			}
-			if trimmed := bulletRE.ReplaceAllString(text, ""); trimmed != "" {
+			if trimmed := text[len(bullet(text)):]; trimmed != "" {
 				text = trimmed
 			}
 			if text == "" && r.url == "" {
@@ -50,13 +50,13 @@ func trimLead(runs []run) lead {
 		}
 		before := text
 		text = trimEmoji(text)
-		if m := bulletRE.FindString(text); m != "" {
+		if m := bullet(text); m != "" {
 			text, l.numbered = text[len(m):], true
 		}
 		if n := numberLen(text); n > 0 && !l.numbered && (len(text) > n || len(l.rest) > 1) {
 			text, l.numbered = text[n:], true
 		}
-		if m := tagRE.FindStringSubmatch(text); m != nil && (trimBlank(text[len(m[0]):]) != "" || len(l.rest) > 1) {
+		if m := tagOf(text); m != nil && (trimBlank(text[len(m[0]):]) != "" || len(l.rest) > 1) {
 			if tag := strings.TrimSpace(m[1] + m[2]); tag != "" && tag != "x" && tag != "X" {
 				l.tags = append(l.tags, tag)
 			}
@@ -75,9 +75,27 @@ func trimLead(runs []run) lead {
 	return l
 }
 
+// bullet is the mark of a list that s begins with, written as text.
+func bullet(s string) string {
+	if c, _ := utf8.DecodeRuneInString(s); c != '-' && c < 0xb7 || isEast(c) && c != '—' {
+		return ""
+	}
+	return bulletRE.FindString(s)
+}
+
+func tagOf(s string) []string {
+	if !strings.HasPrefix(s, "[") && !strings.HasPrefix(s, "【") {
+		return nil
+	}
+	return tagRE.FindStringSubmatch(s)
+}
+
 // numberLen is the length of the number that s begins with; "1.4" and "2023 年" are none.
 func numberLen(s string) int {
-	m := numberRE.FindString(s)
+	if c, _ := utf8.DecodeRuneInString(s); c > '9' && c < 0x2460 || c < '(' {
+		return 0
+	}
+	m := numberRE.FindString(s[:min(len(s), 60)])
 	if m == "" {
 		return 0
 	}
@@ -142,6 +160,39 @@ type titled struct {
 
 // titleOf takes a paragraph apart into title and rest.
 func titleOf(runs []run) titled {
+	runs, tail := cutRuns(runs)
+	t := takeApart(runs)
+	if len(tail) > 0 {
+		t.rest = append(slices.Clip(t.rest), tail...)
+	}
+	return t
+}
+
+// maxHead is how much of a paragraph is searched for its title, in bytes and in pieces.
+const maxHead, maxPieces = 4000, 300
+
+// cutRuns cuts what is too long to be searched for a title.
+func cutRuns(runs []run) (head, tail []run) {
+	size := 0
+	for k, r := range runs {
+		if size += len(r.text); size <= maxHead && k < maxPieces {
+			continue
+		}
+		at := max(0, len(r.text)-(size-maxHead))
+		if r.url != "" || k >= maxPieces {
+			at = 0
+		}
+		for at > 0 && !utf8.RuneStart(r.text[at]) {
+			at--
+		}
+		first, rest := r, r
+		first.text, rest.text = r.text[:at], r.text[at:]
+		return append(slices.Clone(runs[:k]), first), append([]run{rest}, runs[k+1:]...)
+	}
+	return runs, nil
+}
+
+func takeApart(runs []run) titled {
 	l := trimLead(runs)
 	t := titled{tags: l.tags, lead: l}
 	if len(l.rest) == 0 {
@@ -174,7 +225,7 @@ func (t titled) finish() titled {
 	if t.title = title; rest != "" {
 		t.rest = append([]run{{text: rest + " "}}, t.rest...)
 	}
-	t.by = byline(plain(t.rest))
+	t.by = byline(t.rest)
 	return t
 }
 
@@ -249,11 +300,14 @@ func joins(before, after run, url string) bool {
 	return after.url != "" && after.url == before.url || before.look&bold != 0 && after.look&bold != 0
 }
 
+// maxFollows is how much of what follows a title is looked at, in bytes.
+const maxFollows = 200
+
 // headEnd decides what follows the first n runs: the end of the title, or the rest of a sentence.
 func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
 	follows := ""
-	for _, r := range runs[n:] {
-		follows += r.text
+	for k := n; k < len(runs) && len(follows) < maxFollows; k++ {
+		follows += runs[k].text
 	}
 	next := run{}
 	if n < len(runs) {
@@ -515,8 +569,12 @@ func clauseEnd(s string, after int) int {
 var bylineRE = regexp.MustCompile(`(?i)^[（(]?\s*(?:by|作者|译者|译|文/|撰文|via)\s*[:：|]?\s*([^,，。;；()（）|｜\n]{2,40}?)(?:\s*[,，。;；)）|｜]|\.\s|\.?$|\s[-–—])`)
 
 // byline reads an author named at the start of what follows a title.
-func byline(rest string) string {
-	if m := bylineRE.FindStringSubmatch(rest); m != nil && width(m[1]) <= 5 {
+func byline(runs []run) string {
+	rest := ""
+	for k := 0; k < len(runs) && len(rest) < maxFollows; k++ {
+		rest += runs[k].text
+	}
+	if m := bylineRE.FindStringSubmatch(squeeze(rest)); m != nil && width(m[1]) <= 5 {
 		return strings.TrimSpace(m[1])
 	}
 	return ""
@@ -702,10 +760,10 @@ func listEntry(b *block) (content.Item, bool) {
 		return content.Item{}, false
 	}
 	if first := kids[0]; first.kind == kindPara || first.kind == kindHeading {
-		if isPlaceholder(first.runs) && len(kids) == 1 {
+		if isPlaceholder(first) && len(kids) == 1 {
 			return content.Item{}, false
 		}
-		e := newEntry(first.runs, b.line)
+		e := first.titled().entry(first.runs, b.line)
 		e.grow(kids[1:])
 		it := e.finish()
 		return named(it)

@@ -31,19 +31,23 @@ func isMetaHeading(heading string) bool {
 var placeholderRE = regexp.MustCompile(`(?i)^(?:(?:no|there (?:are|is|were|was) no) .{0,120}?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*|none(?: (?:this|so far).{0,20})?|nothing(?: (?:new|this (?:week|month|time)|to (?:report|see|show)|yet|here|today|was .{0,30}))*|n/?a|tbd|tba|todo|to be (?:announced|determined)|coming soon|empty|[-–—.…\s]*|(?:本(?:周|期|月))?(?:暂无|暂时没有|没有|无)(?:内容|更新|新闻|动态|活动|消息|相关内容)?|待(?:补充|定|更新|添加)|敬请期待|空)[.。!！]*$`)
 
 // isPlaceholder reports whether an entry says that there is none. Entries that lead somewhere by their first words never do.
-func isPlaceholder(runs []run) bool {
-	said := strings.Trim(plain(runs), "*_()（）[] ")
+func isPlaceholder(b *block) bool {
+	runs := b.runs
+	if len(runs) == 1 && runs[0].url == "" && len(runs[0].text) > 1200 {
+		return false
+	}
+	rest := b.titled().lead.rest
+	if len(rest) > 0 && rest[0].url != "" && letters(rest[0].text) > 0 {
+		return false
+	}
+	said := strings.Trim(b.plain(), "*_()（）[] ")
 	if letters(said) == 0 && len(webLinks(runs)) == 0 {
 		return true
 	}
 	if strings.HasPrefix(said, "- ") && letters(said) == 0 {
 		return true
 	}
-	lead := trimLead(runs)
-	if len(lead.rest) > 0 && lead.rest[0].url != "" {
-		return false
-	}
-	if utf8.RuneCountInString(said) > 400 {
+	if len(rest) > 0 && rest[0].url != "" || len(said) > 1200 || utf8.RuneCountInString(said) > 400 {
 		return false
 	}
 	if placeholderRE.MatchString(said) {
@@ -76,17 +80,20 @@ var askRE = regexp.MustCompile(`(?i)\b(?:subscribe|unsubscribe|submit (?:your|a|
 
 // isAround reports whether a line surrounds the news.
 func isAround(said string) bool {
-	return utf8.RuneCountInString(said) <= 300 && aroundRE.MatchString(strings.TrimLeft(strings.Trim(withoutEmoji(said), "*_>-–—• "), "[(（【"))
+	return len(said) <= 900 && utf8.RuneCountInString(said) <= 300 && aroundRE.MatchString(strings.TrimLeft(strings.Trim(withoutEmoji(said), "*_>-–—• "), "[(（【"))
 }
 
 func isAsk(said string) bool {
-	return utf8.RuneCountInString(said) <= 400 && (askRE.MatchString(said) || isAround(said))
+	return len(said) <= 1200 && utf8.RuneCountInString(said) <= 400 && (askRE.MatchString(said) || isAround(said))
 }
 
 // callRE is link text that only says "here it is".
 var callRE = regexp.MustCompile(`(?i)^(?:请?(?:点击)?(?:此处|这里|此|查看|阅读|下载|访问|戳)*(?:查看|阅读|下载|访问|在线)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|译文|博客|幻灯片|资料|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?|(?:read|learn|see|find out|watch|view|get|view)(?: (?:the|full|it|more|on|all|article|post|story|video|report|announcement|here))*|here|link|links?|more|source|details?|full (?:story|post|article|report|text)(?: here)?|article|post|video|slides|code|repo(?:sitory)?|github|website|pdf|download|docs|announcement|release notes|changelog|continue reading|→|»|>>+)\s*[.。→»>!！]*$`)
 
 func isCall(text string) bool {
+	if len(text) > 120 {
+		return false
+	}
 	text = strings.Trim(squeeze(text), "[]()（）「」《》<>：: ")
 	return text != "" && utf8.RuneCountInString(text) <= 30 && callRE.MatchString(text)
 }

@@ -92,7 +92,7 @@ func (p *issueReader) quote(b *block) bool {
 }
 
 func (p *issueReader) frontLine(b *block, announced *role) bool {
-	said := strings.Trim(plain(b.runs), "*_ ")
+	said := strings.Trim(b.plain(), "*_ ")
 	if m := abstractRE.FindString(said); m != "" && p.abstract == "" {
 		p.abstract = strings.Trim(said[len(m):], "*_ ")
 		return true

@@ -26,6 +26,10 @@ var (
 
 // roleOf tells whose names a line gives, and where they begin.
 func roleOf(line string) (role, int) {
+	head := line[:min(len(line), 120)]
+	if !strings.ContainsAny(head, ":：|｜是") && !strings.Contains(head, " by") && !strings.Contains(head, " is ") && !strings.Contains(head, " are ") {
+		return noRole, 0
+	}
 	for _, try := range []struct {
 		re   *regexp.Regexp
 		role role

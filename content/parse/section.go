@@ -29,7 +29,7 @@ func outline(blocks []*block) *node {
 			at.body = append(at.body, b)
 			continue
 		}
-		if withoutEmoji(plain(b.runs)) == "" {
+		if withoutEmoji(b.plain()) == "" {
 			continue
 		}
 		for at.level >= b.level {
@@ -133,7 +133,7 @@ func decide(parent *node) {
 		if n.meta || !n.isLeaf() {
 			continue
 		}
-		switch link := isLinkHeading(n.head.runs); {
+		switch link := isLinkHeading(n.head); {
 		case holdsLinkList(n.body) || holdsPlaceholder(n.body):
 			section++
 		case link && (hasProse(n.body) || holdsNews(n.body)):
@@ -148,7 +148,7 @@ func decide(parent *node) {
 		return
 	}
 	for _, n := range parent.kids {
-		link := isLinkHeading(n.head.runs)
+		link := isLinkHeading(n.head)
 		switch {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
@@ -161,7 +161,7 @@ func decide(parent *node) {
 
 func anyItems(n *node) bool {
 	for _, k := range n.kids {
-		if k.item || isLinkHeading(k.head.runs) || holdsLinkList(k.body) {
+		if k.item || isLinkHeading(k.head) || holdsLinkList(k.body) {
 			return true
 		}
 	}
@@ -173,10 +173,10 @@ func (n *node) isLeaf() bool { return len(n.kids) == 0 }
 // standsForOne reports whether a heading without link and the text below it are one piece: the text brings one link of its own line, or
 // ends with a call to it, or the heading carries a number and its text is prose.
 func standsForOne(n *node) bool {
-	if n.level < 2 || n.parent == nil || n.parent.head == nil && n.level < 3 && !trimLead(n.head.runs).numbered {
+	if n.level < 2 || n.parent == nil || n.parent.head == nil && n.level < 3 && !n.head.titled().lead.numbered {
 		return false
 	}
-	return trimLead(n.head.runs).numbered || bringsLink(n)
+	return n.head.titled().lead.numbered || bringsLink(n)
 }
 
 // bringsLink reports whether the text below a heading has a link on a line of its own, or a call to one.
@@ -196,8 +196,8 @@ func bringsLink(n *node) bool {
 }
 
 // isLinkHeading reports whether a heading is a link, but for pictographs, numbers, tags and an author's name around it.
-func isLinkHeading(runs []run) bool {
-	l := trimLead(runs)
+func isLinkHeading(head *block) bool {
+	l := head.titled().lead
 	if len(l.rest) == 0 {
 		return false
 	}
@@ -225,8 +225,8 @@ func holdsLinkList(body []*block) bool {
 func isLinkList(list *block) bool {
 	led := 0
 	for _, e := range list.kids {
-		if runs := firstRuns(e); len(runs) > 0 {
-			if l := trimLead(runs); len(l.rest) > 0 && isWeb(l.rest[0].url) {
+		if b := firstPara(e); b != nil {
+			if l := b.titled().lead; len(l.rest) > 0 && isWeb(l.rest[0].url) {
 				led++
 			}
 		}
@@ -235,9 +235,16 @@ func isLinkList(list *block) bool {
 }
 
 func firstRuns(e *block) []run {
+	if b := firstPara(e); b != nil {
+		return b.runs
+	}
+	return nil
+}
+
+func firstPara(e *block) *block {
 	for _, b := range e.kids {
 		if b.kind == kindPara || b.kind == kindHeading {
-			return b.runs
+			return b
 		}
 	}
 	return nil
@@ -245,10 +252,10 @@ func firstRuns(e *block) []run {
 
 func holdsPlaceholder(body []*block) bool {
 	for _, b := range body {
-		if b.kind == kindPara && letters(plain(b.runs)) > 0 && isPlaceholder(b.runs) {
+		if b.kind == kindPara && letters(b.plain()) > 0 && isPlaceholder(b) {
 			return true
 		}
-		if b.kind == kindList && len(b.kids) == 1 && isPlaceholder(firstRuns(b.kids[0])) {
+		if b.kind == kindList && len(b.kids) == 1 && firstPara(b.kids[0]) != nil && isPlaceholder(firstPara(b.kids[0])) {
 			return true
 		}
 	}
@@ -260,7 +267,7 @@ func hasProse(body []*block) bool {
 	for _, b := range body {
 		switch b.kind {
 		case kindPara:
-			if plain(b.runs) != "" {
+			if b.plain() != "" {
 				return true
 			}
 		case kindList, kindTable:
@@ -321,9 +328,9 @@ func (p *issueReader) sections(n *node, above []string) {
 
 // headingItem reads a heading and what stands below it as one item.
 func headingItem(n *node) content.Item {
-	t := titleOf(n.head.runs)
-	if !strings.Contains(plain(n.head.runs), "://") && t.form == sentence {
-		l := trimLead(n.head.runs)
+	t := n.head.titled()
+	if !strings.Contains(n.head.plain(), "://") && t.form == sentence {
+		l := n.head.titled().lead
 		t.title, t.rest = trimTitle(plain(l.rest)), nil
 	}
 	if t.title == "" {
@@ -368,12 +375,12 @@ func pseudoHeading(body []*block, k int) string {
 	if b.kind != kindPara || k+1 == len(body) {
 		return ""
 	}
-	said := plain(b.runs)
+	said := b.plain()
 	text := headingText(b.runs)
 	if text == "" || strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || len(webLinks(b.runs)) > 0 || isAround(said) {
 		return ""
 	}
-	if r, _ := roleOf(said); r != noRole || isPlaceholder(b.runs) {
+	if r, _ := roleOf(said); r != noRole || isPlaceholder(b) {
 		return ""
 	}
 	isBold, bracketed := allBold(b.runs), strings.HasPrefix(withoutEmoji(said), "【") && strings.HasSuffix(said, "】")
@@ -391,10 +398,10 @@ func pseudoHeading(body []*block, k int) string {
 		if !marked && !startsLikeName(text) {
 			return ""
 		}
-	case next.kind == kindPara && bracketed && !isPlaceholder(next.runs):
+	case next.kind == kindPara && bracketed && !isPlaceholder(next):
 	case next.kind == kindPara && marked:
-		t := titleOf(next.runs)
-		if l := trimLead(next.runs); !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
+		t := next.titled()
+		if l := next.titled().lead; !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
 			return ""
 		}
 	default:
