@@ -64,7 +64,7 @@ func RecipeFor(r Record, run Run) Recipe {
 	if run.Series != "" {
 		recipe.Series = []string{run.Series}
 	} else if !sub.Schedule.OnPublish {
-		recipe.First = run.Last.Before(sub.SinceAt)
+		recipe.First = sub.SinceAt.UnixMilli() > 0 && run.Last.Before(sub.SinceAt)
 	}
 	if r.Owed != nil {
 		recipe.From = min(recipe.From, r.Owed.From)

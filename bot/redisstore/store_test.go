@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -339,3 +340,60 @@ func take(t *testing.T, s *Store, node string) bot.Lease {
 }
 
 func TestMain(m *testing.M) { os.Exit(m.Run()) }
+
+func TestExportImportKeepsWhatIsStillToCome(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		if _, err := s.Publish(ctx, "folder", []bot.Sighting{{Key: "a/#1", Series: "a"}}); err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := s.Add(ctx, channel(1), bot.Subscription{Topics: []string{"ebpf"}, Schedule: minutely, Style: bot.StyleFull, Lang: "zh", MaxItems: 3, By: "fake:W1/U1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Add(ctx, channel(2), bot.Subscription{Schedule: bot.Schedule{OnPublish: true}, Lang: "en", Style: bot.StyleBrief}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Publish(ctx, "folder", []bot.Sighting{{Key: "a/#2", Series: "a"}}); err != nil {
+			t.Fatal(err)
+		}
+		var file strings.Builder
+		if n, err := s.Export(ctx, &file); err != nil || n != 2 {
+			t.Fatalf("Export = %d, %v", n, err)
+		}
+		if _, err := s.Import(ctx, strings.NewReader(file.String())); err == nil {
+			t.Error("imported into a store that holds something")
+		}
+		other := open(t, s.rdb, Options{Prefix: s.opt.Prefix + "x", Shards: 4})
+		if n, err := other.Import(ctx, strings.NewReader(file.String())); err != nil || n != 2 {
+			t.Fatalf("Import = %d, %v", n, err)
+		}
+		var again strings.Builder
+		if _, err := other.Export(ctx, &again); err != nil {
+			t.Fatal(err)
+		}
+		if a, b := sortedLines(file.String()), sortedLines(again.String()); cmp.Diff(a, b) != "" {
+			t.Errorf("export after import (-want +got):\n%s", cmp.Diff(a, b))
+		}
+		want, _, err := s.Next(ctx, fresh.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, entries, err := other.Next(ctx, fresh.ID)
+		if err != nil || cmp.Diff(want, got) != "" || !got.First || len(entries) != 1 || entries[0].Key != "a/#2" {
+			t.Errorf("the next digest changed (%v, %v):\n%s", err, entries, cmp.Diff(want, got))
+		}
+		for _, bad := range []string{"", "{}", "[", `{"type":"weeklybot-state","version":1}` + "\n" + `{"type":"channel"}`, `{"type":"weeklybot-state","version":9}`} {
+			if _, err := open(t, s.rdb, Options{Prefix: s.opt.Prefix + "y"}).Import(ctx, strings.NewReader(bad)); err == nil {
+				t.Errorf("Import(%q) found no fault", bad)
+			}
+		}
+	})
+}
+
+// sortedLines leaves out the first line, which holds the time.
+func sortedLines(s string) []string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")[1:]
+	slices.Sort(lines)
+	return lines
+}

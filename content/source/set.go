@@ -133,6 +133,18 @@ func open(cfg Config) (reader, error) {
 // Library is what is known now. It never changes; a later call may give a newer one.
 func (s *Set) Library() *content.Library { return s.lib.Load() }
 
+// Issues are the issues of one source's last good load; nil when there is no source of that name. The slice is shared: do not change it.
+func (s *Set) Issues(source string) []*content.Issue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.states {
+		if st.cfg.Name == source {
+			return st.issues
+		}
+	}
+	return nil
+}
+
 // Status is how each source is doing, in the order of the configuration.
 func (s *Set) Status() []SourceStatus {
 	s.mu.Lock()
