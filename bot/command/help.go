@@ -33,10 +33,13 @@ func (c *call) usage(cmd *command) string {
 	if c.lang == "en" {
 		return cmd.usage
 	}
-	return strings.NewReplacer("from", "来自", "headlines|brief|full", "标题|简要|全文", "zh|en", "中文|英文", "max N", "最多 N", "|all", "|全部",
-		"TOPICS", "主题", "TOPIC", "主题", "SERIES", "期刊", "SCHEDULE", "时间", "ZONE", "时区", "NUMBER", "期数",
-		"DATE", "日期", "WORDS", "词", "WORD", "词", "COMMAND", "命令").Replace(cmd.usage)
+	return chineseForm.Replace(cmd.usage)
 }
+
+// chineseForm puts the forms of commands into Chinese words that the grammar reads as well.
+var chineseForm = strings.NewReplacer("from", "来自", "headlines|brief|full", "标题|简要|全文", "zh|en", "中文|英文", "max N", "最多 N", "|all", "|全部",
+	"TOPICS", "主题", "TOPIC", "主题", "SERIES", "期刊", "SCHEDULE", "时间", "ZONE", "时区", "NUMBER", "期数",
+	"DATE", "日期", "WORDS", "词", "WORD", "词", "COMMAND", "命令")
 
 func (r *Router) explain(c *call, cmd *command) bot.Message {
 	msg := bot.Message{Title: "/" + cmd.name, Blocks: []bot.Block{text(c.say(cmd.zh, cmd.en)), text(c.usage(cmd))}}

@@ -17,6 +17,8 @@ const (
 	maxTopics = 20  // of one subscription
 	maxSeries = 20  // of one subscription
 	maxItems  = 500 // that "max N" may name
+	// maxScheduleWords is how many words a schedule is looked for in: "monthly on the 1st of every month at 9:00 am" has ten.
+	maxScheduleWords = 12
 )
 
 // wish is what a /subscribe command says.
@@ -219,7 +221,7 @@ func limitAtEnd(words []string) (n, used int) {
 func (r *Router) takeSchedule(c *call, sub *bot.Subscription, words []string, from int) (at int, err error) {
 	var never error
 	for at = max(0, from); at < len(words); at++ {
-		for end := len(words); end > at; end-- {
+		for end := min(len(words), at+maxScheduleWords); end > at; end-- {
 			s, err := schedule.Parse(strings.Join(words[at:end], " "), "UTC", c.lang)
 			if user, ok := errors.AsType[*bot.UserError](err); ok && user.Code == "never_fires" && never == nil {
 				never = err

@@ -249,6 +249,7 @@ func TestSentences(t *testing.T) {
 		{"他说：“好的。”然后走了。", 1, "他说：“好的。”"},
 		{"She said \"yes.\" Then left.", 1, "She said \"yes.\""},
 		{"Really?! Yes.", 1, "Really?!"},
+		{`这是一个错误。"YYYY" 是年份。`, 1, `这是一个错误。`}, {`他说"好的。"然后走了。`, 1, `他说"好的。"`}, {`"Go." "No."`, 1, `"Go."`},
 		{"What... no end", 1, "What..."},
 		{"校验时间缩短了一半，\n复杂程序受益最大。升级前请看说明。", 1, "校验时间缩短了一半，复杂程序受益最大。"},
 		{"a line that\ngoes on here. And more", 1, "a line that goes on here."},

@@ -25,7 +25,7 @@ func Sentences(s string, n int) string {
 
 // sentenceEnd is the length of the first sentence of s with what closes it, in bytes. Its cost is linear in s.
 func sentenceEnd(s string) int {
-	begun, broken, last := false, false, ' ' // a sentence is more than its marks; a line ended; the last character that is no space
+	begun, broken, quoted, last := false, false, false, ' ' // past the first word; a line ended; inside "…"; the last character that is no space
 	for at, r := range s {
 		if unicode.IsSpace(r) {
 			broken = broken || r == '\n'
@@ -35,10 +35,10 @@ func sentenceEnd(s string) int {
 			return at
 		}
 		begun = begun || unicode.IsLetter(r) || unicode.IsNumber(r)
-		broken, last = false, r
+		broken, quoted, last = false, quoted != (r == '"'), r
 		if begun && isMark(r) {
-			if after := at + utf8.RuneLen(r); ends(s, at, after) {
-				return after + closers(s[after:])
+			if after := at + utf8.RuneLen(r); ends(s, at, after, quoted) {
+				return after + closers(s[after:], quoted)
 			}
 		}
 	}
@@ -48,14 +48,14 @@ func sentenceEnd(s string) int {
 func isMark(r rune) bool { return strings.ContainsRune("。！？!?….", r) }
 
 // ends says whether the mark s[at:after] ends a sentence.
-func ends(s string, at, after int) bool {
+func ends(s string, at, after int, quoted bool) bool {
 	switch s[at:after] {
 	case "。", "！", "？":
 		return true
 	case ".":
-		return breaksAfter(s[after:]) && !isAbbreviation(s[:at], s[after:])
+		return breaksAfter(s[after:], quoted) && !isAbbreviation(s[:at], s[after:])
 	default:
-		return breaksAfter(s[after:])
+		return breaksAfter(s[after:], quoted)
 	}
 }
 
@@ -65,8 +65,8 @@ func lineEnds(last, next rune) bool {
 }
 
 // breaksAfter says whether a mark that is followed by rest can end a sentence.
-func breaksAfter(rest string) bool {
-	rest = rest[closers(rest):]
+func breaksAfter(rest string, quoted bool) bool {
+	rest = rest[closers(rest, quoted):]
 	next, _ := utf8.DecodeRuneInString(rest)
 	return rest == "" || unicode.IsSpace(next) || isWide(next)
 }
@@ -74,13 +74,15 @@ func breaksAfter(rest string) bool {
 // maxClosers is how many characters in a row can close one sentence.
 const maxClosers = 8
 
-// closers is the length of the quotes, brackets and further marks that belong to the sentence before them, in bytes.
-func closers(rest string) int {
+// closers is the length of the quotes, brackets and further marks that belong to the sentence before them, in bytes. A straight quote
+// closes only what is quoted.
+func closers(rest string, quoted bool) int {
 	n := 0
 	for at, r := range rest {
-		if n++; n > maxClosers || !strings.ContainsRune(`”’」』）】》)]"'.!?…。！？`, r) {
+		if n++; n > maxClosers || !strings.ContainsRune(`”’」』）】》)]".!?…。！？`, r) || r == '"' && !quoted {
 			return at
 		}
+		quoted = quoted && r != '"'
 	}
 	return len(rest)
 }
