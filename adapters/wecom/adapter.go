@@ -78,6 +78,7 @@ type Adapter struct {
 	deps   Deps
 	forms  map[bot.Kind]form
 	tokens []*tokens // one per cfg.Apps
+	memo   *memo
 }
 
 var (
@@ -103,7 +104,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if cfg.WebhookMarkdown == "v1" {
 		webhook = markdownV1
 	}
-	a := &Adapter{cfg: cfg, deps: deps.withDefaults(), forms: forms(webhook)}
+	a := &Adapter{cfg: cfg, deps: deps.withDefaults(), forms: forms(webhook), memo: newMemo()}
 	for _, app := range cfg.Apps {
 		a.tokens = append(a.tokens, newTokens(a, app))
 	}
@@ -212,7 +213,7 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 		return "", overBefore(ctx)
 	}
 	f := a.form(dst.Kind)
-	text := render(f, p.Message, p.Part, p.Parts)
+	text := a.memo.text(dst.Kind, p, func() string { return render(f, p.Message, p.Part, p.Parts) })
 	if len(text) > f.caps.MaxBytes {
 		return "", refuse(bot.ScopeMessage, "too_long", fmt.Sprintf("%d bytes, WeCom takes %d: the message was not split", len(text), f.caps.MaxBytes))
 	}
