@@ -46,7 +46,8 @@ type Adapter struct {
 	tokens *tokens
 	cipher *eventCipher // nil: no event push
 
-	answerWithin time.Duration
+	answerWithin time.Duration // tests change these two
+	streamGrace  time.Duration
 }
 
 var (
@@ -64,7 +65,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	a := &Adapter{
 		cfg: cfg, http: deps.HTTP, log: deps.Log, now: deps.Now,
 		api: origin(cfg.APIURL, officialAPI), oapi: origin(cfg.OAPIURL, officialOAPI),
-		answerWithin: answerWithin,
+		answerWithin: answerWithin, streamGrace: streamGrace,
 	}
 	if a.http == nil {
 		a.http = apihttp.NewClient(0)

@@ -145,6 +145,8 @@ type answer struct {
 
 	AccessToken     string   `json:"accessToken"`
 	ExpireIn        int64    `json:"expireIn"`
+	Endpoint        string   `json:"endpoint"`
+	Ticket          string   `json:"ticket"`
 	ProcessQueryKey string   `json:"processQueryKey"`
 	InvalidStaff    []string `json:"invalidStaffIdList"`
 	FlowControlled  []string `json:"flowControlledStaffIdList"`

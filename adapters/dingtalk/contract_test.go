@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/text"
 
+	"weeklybot/adapters/dingtalk/twin"
 	"weeklybot/bot"
 	"weeklybot/bot/adaptertest"
 )
@@ -127,6 +129,20 @@ func TestContract(t *testing.T) {
 			return bytes.Replace(body, []byte(`"cidTest=="`), []byte(`""`), 1)
 		},
 		Hook: testHook(),
+		Listener: func(t *testing.T, baseURL string) bot.Listener {
+			cfg := testConfig(baseURL)
+			cfg.Mode = ModeStream
+			a, err := New(cfg, Deps{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		},
+		Dial: func(t *testing.T) string {
+			server := httptest.NewServer(twin.New(twin.Options{ClientID: "dingclient", ClientSecret: testAppSecret}))
+			t.Cleanup(server.Close)
+			return server.URL
+		},
 	})
 }
 

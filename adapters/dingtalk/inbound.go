@@ -181,21 +181,25 @@ func (a *Adapter) answerCommand(ctx context.Context, in bot.Inbox, m inbound, te
 	defer cancel()
 	late := time.AfterFunc(a.answerWithin, func() { answer.say(emptyAnswer) })
 	defer late.Stop()
+	a.runCommand(ctx, in, m, text, answer.say)
+}
 
+// runCommand runs a member's command and brings back what it says: the first part by say, if say takes it, the rest by reply.
+func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, m inbound, text string, say func(body []byte) bool) {
 	cmd := m.command(text, a.now())
 	msg, err := in.Command(ctx, cmd)
 	if err != nil {
 		a.log.Error("command failed", "adapter", Name, "workspace", cmd.Channel.Workspace, "channel", cmd.Channel.Address, "err", err)
 	}
 	if isEmpty(msg) {
-		answer.say(emptyAnswer)
+		say(emptyAnswer)
 		return
 	}
 	parts := a.Split(KindWebhook, msg)
 	for k, part := range parts {
 		post := bot.Post{Key: "reply/" + m.MsgID, Part: k + 1, Parts: len(parts), Message: part}
 		body := encode(renderPart(part, post.Part, post.Parts).webhook(""))
-		if k == 0 && answer.say(body) {
+		if k == 0 && say(body) {
 			continue
 		}
 		if err := a.reply(ctx, m, cmd.Channel, post, body); err != nil {

@@ -74,6 +74,7 @@ func newStage(t testing.TB, opt twin.Options, change func(*Config)) *stage {
 	t.Helper()
 	opt.ClientID, opt.ClientSecret, opt.RobotCode, opt.CorpID = "dingclient", testAppSecret, "dingrobot", "dingcorp"
 	opt.EventToken, opt.EventKey = testEventToken, testEventKey
+	opt.HookTimeout = time.Minute // a busy machine is no fault of the bot's
 	s := &stage{twin: twin.New(opt), in: &inbox{answer: hello()}, log: &lockedLog{}}
 	platform := httptest.NewServer(s.twin)
 	t.Cleanup(platform.Close)
@@ -86,6 +87,7 @@ func newStage(t testing.TB, opt twin.Options, change func(*Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.answerWithin, a.streamGrace = time.Minute, time.Minute
 	server := httptest.NewServer(a.Hook(s.in))
 	t.Cleanup(server.Close)
 	s.a, s.hook = a, server.URL

@@ -174,7 +174,7 @@ func (t *Twin) checkReceipt(answer []byte) error {
 
 // call posts to the bot as the platform does.
 func (t *Twin) call(ctx context.Context, hook string, header http.Header, body any) (int, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.opt.HookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(t.opt.HookTimeout, hookTimeout))
 	defer cancel()
 	raw, err := json.Marshal(body)
 	if err != nil {

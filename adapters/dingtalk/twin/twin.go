@@ -36,7 +36,7 @@ type Options struct {
 	MonthlyCalls int           // calls of the app's API until the quota is used up; 0 = 5000, negative = no limit
 	Window       time.Duration // length of the platform's minute; 0 = 1 minute. Seconds and the ten minutes' block scale with it
 	TokenLife    time.Duration // 0 = 7200 s
-	HookTimeout  time.Duration // how long the bot's answer to a callback is awaited; 0 = 2.5 s
+	HookTimeout  time.Duration // how long the bot's answer is awaited; 0 = 2.5 s over HTTP, 3 s over a stream
 
 	BaseURL string // where the twin is reached, for sessionWebhooks; "" = learned from requests
 	Keep    int    // posts and refusals kept; 0 = 10000
@@ -117,6 +117,8 @@ type Twin struct {
 	names    map[string]string // conversation → title
 	baseURL  string
 	serial   int
+
+	stream streams
 }
 
 // New returns a twin.
@@ -126,7 +128,6 @@ func New(opt Options) *Twin {
 	opt.MonthlyCalls = cmp.Or(opt.MonthlyCalls, monthlyCalls)
 	opt.Window = cmp.Or(opt.Window, time.Minute)
 	opt.TokenLife = cmp.Or(opt.TokenLife, tokenLife)
-	opt.HookTimeout = cmp.Or(opt.HookTimeout, hookTimeout)
 	opt.Keep = cmp.Or(opt.Keep, 10000)
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -138,6 +139,7 @@ func New(opt Options) *Twin {
 		opt: opt, mux: http.NewServeMux(), robots: map[string]*robotState{}, calls: map[string]*window{},
 		sessions: map[string]session{}, names: map[string]string{}, baseURL: opt.BaseURL,
 	}
+	t.stream.tickets = map[string]time.Time{}
 	for _, r := range opt.Robots {
 		t.robots[r.Token] = &robotState{Robot: r}
 		t.names["robot:"+r.Token] = r.Name
@@ -147,6 +149,8 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /v1.0/robot/groupMessages/send", t.posting(openAPI, t.groupSend))
 	t.mux.HandleFunc("POST /v1.0/robot/oToMessages/batchSend", t.posting(openAPI, t.batchSend))
 	t.mux.HandleFunc("POST /v1.0/oauth2/accessToken", t.accessToken)
+	t.mux.HandleFunc("POST /v1.0/gateway/connections/open", t.openGateway)
+	t.mux.HandleFunc("GET /connect", t.connect)
 	t.mux.HandleFunc("GET /{$}", t.page)
 	return t
 }
