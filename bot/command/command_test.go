@@ -145,6 +145,8 @@ func TestSubscribeForms(t *testing.T) {
 		"/订阅 ebpf、wasm 来自 cloud-weekly 每周一 9:00 纽约 全文 英文 最多 20 条",
 		"订阅ebpf，WebAssembly 来自 cloud-weekly 周一上午9点 美东时间 详细 最多20条 en",
 		"／订阅 ebpf,wasm from cloud-weekly “0 9 * * 1” 纽约 full en max 20",
+		"/subscribe eBPF, WebAssembly from cloud-weekly Mondays 09:00 (America/New_York) full English max 20",
+		"/subscribe ebpf, wasm from cloud-weekly mon 9:00 in New York full English max 20",
 	} {
 		f := newFixture(t, nil)
 		if _, code := f.ask(text); code != "" {

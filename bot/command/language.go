@@ -33,8 +33,8 @@ func (r *Router) language(ctx context.Context, cmd bot.Command) string {
 	return chooser(r.deps.Lang)("zh", "en")
 }
 
-// answerLang is the language of the answer: --lang comes before everything.
-func (r *Router) answerLang(req request, cmd bot.Command, lang string) string {
+// answerIn is the language of the answer: --lang comes before everything.
+func (req request) answerIn(lang string) string {
 	if req.lang != "" {
 		return req.lang
 	}

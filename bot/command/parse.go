@@ -192,10 +192,14 @@ func (r *request) set(option, value string) bool {
 
 // language reads the name of a language; "" when it is none that the bot speaks.
 func language(word string) string {
-	switch strings.ToLower(word) {
-	case "zh", "zh-cn", "zh_cn", "zh-hans", "cn", "chinese", "中文", "汉语", "简体中文":
+	word = strings.ToLower(word)
+	if k := strings.IndexAny(word, "-_"); k == 2 { // "zh-CN", "en_US"
+		word = word[:k]
+	}
+	switch word {
+	case "zh", "cn", "chinese", "中文", "汉语", "简体中文":
 		return "zh"
-	case "en", "en-us", "en_us", "en-gb", "english", "英文", "英语":
+	case "en", "english", "英文", "英语":
 		return "en"
 	}
 	return ""

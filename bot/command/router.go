@@ -170,13 +170,15 @@ func (r *Router) run(ctx context.Context, cmd bot.Command) (Answer, error) {
 	if err == nil {
 		answer, err = r.do(ctx, cmd, req, lang)
 	} else {
-		err = r.inLanguage(cmd, req, lang, err)
+		if better := req.answerIn(lang); better != lang { // the faulty command itself asks for another language
+			_, err = r.grammar.parse(cmd.Text, better)
+		}
 	}
 	if r.deps.Observe != nil {
 		r.deps.Observe(name, r.deps.Now().Sub(began))
 	}
 	if user, ok := errors.AsType[*bot.UserError](err); ok {
-		answer.Message = userMessage(user, r.answerLang(req, cmd, lang))
+		answer.Message = userMessage(user, req.answerIn(lang))
 		return answer, user
 	}
 	if err != nil {
@@ -187,16 +189,8 @@ func (r *Router) run(ctx context.Context, cmd bot.Command) (Answer, error) {
 	return answer, nil
 }
 
-// inLanguage says a fault of grammar again when the faulty command itself tells another language.
-func (r *Router) inLanguage(cmd bot.Command, req request, lang string, err error) error {
-	if better := r.answerLang(req, cmd, lang); better != lang {
-		_, err = r.grammar.parse(cmd.Text, better)
-	}
-	return err
-}
-
 func (r *Router) do(ctx context.Context, cmd bot.Command, req request, lang string) (Answer, error) {
-	c := &call{cmd: cmd, request: req, lib: r.deps.Library(), lang: r.answerLang(req, cmd, lang)}
+	c := &call{cmd: cmd, request: req, lib: r.deps.Library(), lang: req.answerIn(lang)}
 	c.say = chooser(c.lang)
 	answer, err := req.cmd.run(r, ctx, c)
 	answer.Command = req.cmd.name

@@ -248,6 +248,9 @@ func (r *Router) zone(c *call, words []string) (string, error) {
 	if len(words) == 0 {
 		return r.deps.Zone, nil
 	}
+	if len(words) > 1 && (words[0] == "in" || words[0] == "时区") {
+		words = words[1:]
+	}
 	return schedule.Zone(strings.Join(words, " "), c.lang)
 }
 

@@ -108,7 +108,7 @@ type plan struct {
 	weekly   bool
 	monthly  bool
 	clocks   []clock
-	repeat   string // "hourly", "minutely"
+	repeat   string // the whole cron text of "hourly" and "every minute"
 }
 
 // clock is a time of day.
@@ -182,7 +182,7 @@ const (
 var rules = []rule{
 	{regexp.MustCompile(`^(?:every )?(?:weekdays?|workdays?|business days?|working days?)\b|^(?:每个?)?工作日`), addDays(1, 2, 3, 4, 5)},
 	{regexp.MustCompile(`^(?:every )?weekends?\b|^(?:每个?)?周末`), addDays(6, 0)},
-	{regexp.MustCompile(`^(?:every hour|hourly)\b|^每个?小时`), func(p *plan, _ []string) bool { p.repeat = "0 * * * *"; return true }},
+	{regexp.MustCompile(`^(?:every hour|hourly)\b(?: at minute (\d{1,2})\b)?|^每个?小时(?:第 ?(\d{1,2}) ?分)?`), addHourly},
 	{regexp.MustCompile(`^(?:every minute|minutely)\b|^每分钟`), func(p *plan, _ []string) bool { p.repeat = "* * * * *"; return true }},
 	{regexp.MustCompile(`^(?:every day|everyday|daily|each day)\b|^每[天日]`), func(p *plan, _ []string) bool { p.daily = true; return true }},
 	{regexp.MustCompile(`^` + weekdayForm + ` ?(?:-|–|—|~|to|through|until) ?` + weekdayForm), addSpan(englishDay)},
@@ -225,6 +225,12 @@ func readOne(p *plan, text string) int {
 		}
 	}
 	return 0
+}
+
+func addHourly(p *plan, m []string) bool {
+	minute, err := strconv.Atoi(m[1] + m[2])
+	p.repeat = fmt.Sprintf("%d * * * *", minute)
+	return err == nil && minute < 60 || m[1]+m[2] == ""
 }
 
 func addDays(days ...int) func(*plan, []string) bool {

@@ -67,6 +67,11 @@ func TestParse(t *testing.T) {
 		if want := (bot.Schedule{Cron: c.cron, Zone: "Asia/Shanghai"}); s != want {
 			t.Errorf("Parse(%q) = %+v, want %+v", c.text, s, want)
 		}
+		for _, spoken := range []string{c.zh, c.en} { // what the bot says can be typed
+			if again, err := Parse(spoken, "(Asia/Shanghai)", "en"); err != nil || again != s {
+				t.Errorf("Parse(%q) = %+v, %v, want %+v", spoken, again, err, s)
+			}
+		}
 		if got, want := Describe(s, "zh"), c.zh+" (Asia/Shanghai)"; got != want {
 			t.Errorf("Describe(%q, zh) = %q, want %q", c.text, got, want)
 		}

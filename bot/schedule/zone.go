@@ -79,13 +79,13 @@ var ambiguous = map[string][]string{
 // maxZoneBytes is more than any name of a zone has, in bytes.
 const maxZoneBytes = 64
 
-// Zone finds the IANA name of what a person wrote: "Asia/Shanghai", "asia/shanghai", "Berlin", "New York", "北京时间", "UTC+8". The
+// Zone finds the IANA name of what a person wrote: "Asia/Shanghai", "asia/shanghai", "Berlin", "New York", "北京时间", "UTC+8", in brackets or not. The
 // error is a *bot.UserError in lang with the nearest names, code "unknown_zone".
 func Zone(text, lang string) (string, error) {
 	if len(text) > maxZoneBytes {
 		return "", unknownZone("", "…", lang)
 	}
-	key := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(norm.NFKC.String(text))), " ", "_")
+	key := strings.ReplaceAll(strings.ToLower(strings.Trim(norm.NFKC.String(text), " ()")), " ", "_")
 	if offset, ok := offsetZone(key); ok {
 		return offset, nil
 	}
