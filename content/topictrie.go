@@ -80,6 +80,7 @@ type Matcher struct {
 	scan     words.Scanner
 	tokens   []matchToken
 	mentions []Mention
+	any      bool // some token is part of some spelling
 }
 
 type matchToken struct {
@@ -91,11 +92,49 @@ type matchToken struct {
 // Mentions finds every mention in text, leftmost first; the slice is valid until the next call. Of two that overlap the
 // first stays, unless one lies inside the other: then both do.
 func (m *Matcher) Mentions(t *Topics, text string) []Mention {
-	m.mentions = m.mentions[:0]
 	if t == nil {
 		return nil
 	}
-	m.read(&t.trie, text)
+	m.Reset()
+	m.scan.Reset(text)
+	for tok, ok := m.scan.Next(); ok; tok, ok = m.scan.Next() {
+		m.Add(tok, t.Symbol(tok.Text, tok.Kind))
+	}
+	return m.Found(t, text)
+}
+
+// Symbol is how the topics know a word or character: as written, and without a plural ending or a number glued to it
+// (swift5). 0 means not at all. It never changes, so who reads many texts can keep it.
+type Symbol struct{ as, like int32 }
+
+// Symbol looks a folded token up.
+func (t *Topics) Symbol(token []byte, kind words.Kind) (s Symbol) {
+	if t == nil {
+		return s
+	}
+	s.as = t.trie.symbols[string(token)]
+	if kind == words.Word {
+		s.like = t.trie.alternative(token)
+	}
+	return s
+}
+
+// Reset, Add and Found are Mentions in steps, for who reads the tokens of a text for other ends too: Add takes each token in
+// order, Found searches.
+func (m *Matcher) Reset() { m.tokens, m.any = m.tokens[:0], false }
+
+// Add takes the next token.
+func (m *Matcher) Add(tok words.Token, s Symbol) {
+	m.tokens = append(m.tokens, matchToken{sym: s.as, alt: s.like, broken: tok.Broken, start: int32(tok.Start), end: int32(tok.End)})
+	m.any = m.any || s.as|s.like != 0
+}
+
+// Found is what Mentions gives.
+func (m *Matcher) Found(t *Topics, text string) []Mention {
+	m.mentions = m.mentions[:0]
+	if t == nil || !m.any {
+		return nil
+	}
 	reach := -1 // last token of the longest mention so far
 	for k := range m.tokens {
 		from := len(m.mentions)
@@ -109,26 +148,13 @@ func (m *Matcher) Mentions(t *Topics, text string) []Mention {
 		}
 		m.mentions = kept
 		if len(kept) > from {
-			last := &kept[len(kept)-1]
 			for j := from; j < len(kept)-1; j++ {
 				kept[j].Nested = true
 			}
-			reach = max(reach, last.Last)
+			reach = max(reach, kept[len(kept)-1].Last)
 		}
 	}
 	return m.mentions
-}
-
-func (m *Matcher) read(tr *trie, text string) {
-	m.tokens = m.tokens[:0]
-	m.scan.Reset(text)
-	for tok, ok := m.scan.Next(); ok; tok, ok = m.scan.Next() {
-		mt := matchToken{sym: tr.symbols[string(tok.Text)], broken: tok.Broken, start: int32(tok.Start), end: int32(tok.End)}
-		if tok.Kind == words.Word {
-			mt.alt = tr.alternative(tok.Text)
-		}
-		m.tokens = append(m.tokens, mt)
-	}
 }
 
 // alternative is the symbol of a word without its plural ending, or without the number glued to it: swift5.

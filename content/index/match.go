@@ -247,16 +247,11 @@ func (m *issueDocsMatcher) cost() int {
 }
 
 // matcherFor is what of the segment matches g; nil when nothing does.
-func (s *segment) matcherFor(g group, context bool) matcher {
+func (s *segment) matcherFor(g group) matcher {
 	var parts []matcher
 	for _, a := range g.alts {
 		if m := s.matcherOf(a); m != nil {
 			parts = append(parts, m)
-		}
-		if context && len(a.terms) == 1 {
-			if issues := s.about[a.terms[0]]; len(issues) > 0 {
-				parts = append(parts, &issueDocsMatcher{seg: s, issues: issues})
-			}
 		}
 	}
 	switch len(parts) {
@@ -264,6 +259,25 @@ func (s *segment) matcherFor(g group, context bool) matcher {
 		return nil
 	case 1:
 		return parts[0]
+	}
+	return newUnion(parts)
+}
+
+// withContext is m, and every document of the issues whose name says what g asks for.
+func (s *segment) withContext(m matcher, g group) matcher {
+	var parts []matcher
+	for _, a := range g.alts {
+		if len(a.terms) == 1 {
+			if issues := s.about[a.terms[0]]; len(issues) > 0 {
+				parts = append(parts, &issueDocsMatcher{seg: s, issues: issues})
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return m
+	}
+	if m != nil {
+		parts = append(parts, m)
 	}
 	return newUnion(parts)
 }

@@ -65,35 +65,39 @@ func (x *Index) collect(c *collector, groups []group) {
 	if len(groups) == 0 {
 		return
 	}
+	matchers := make([]matcher, len(groups)*len(x.parts))
 	idf := make([]float32, len(groups))
 	for k, g := range groups {
-		idf[k] = x.rarity(g)
+		n := 0
+		for p := range x.parts {
+			if m := x.parts[p].seg.matcherFor(g); m != nil {
+				matchers[p*len(groups)+k] = m
+				n += m.cost()
+			}
+		}
+		idf[k] = x.rarity(n)
 	}
-	for n := range x.parts {
-		x.collectPart(c, n, groups, idf)
+	for p := range x.parts {
+		x.collectPart(c, p, groups, matchers[p*len(groups):][:len(groups)], idf)
 	}
 	c.closeGroups(x)
 }
 
-// rarity is the weight of a group (BM25's idf): the fewer documents match, the more each match says.
-func (x *Index) rarity(g group) float32 {
-	n := 0
-	for k := range x.parts {
-		if m := x.parts[k].seg.matcherFor(g, false); m != nil {
-			n += m.cost()
-		}
-	}
+// rarity is the weight of a group that n documents match (BM25's idf): the fewer, the more each match says.
+func (x *Index) rarity(n int) float32 {
 	n = min(n, x.docs)
 	return float32(math.Log(1 + (float64(x.docs)-float64(n)+0.5)/(float64(n)+0.5)))
 }
 
-func (x *Index) collectPart(c *collector, n int, groups []group, idf []float32) {
+func (x *Index) collectPart(c *collector, n int, groups []group, ms []matcher, idf []float32) {
 	p := &x.parts[n]
-	ms := make([]matcher, len(groups))
-	for k, g := range groups {
-		if ms[k] = p.seg.matcherFor(g, len(groups) > 1); ms[k] == nil {
-			return
+	if len(groups) > 1 {
+		for k, g := range groups {
+			ms[k] = p.seg.withContext(ms[k], g)
 		}
+	}
+	if slices.Contains(ms, nil) {
+		return
 	}
 	c.part, c.recency = n, nil
 	if c.hot {
@@ -262,7 +266,7 @@ func (c *collector) down(k int) {
 func (x *Index) hits(c *collector, a asked) []content.Hit {
 	if len(a.groups) > 1 {
 		for k := range c.best {
-			c.best[k].score *= saysJust(x.item(c.best[k].ref), a.whole)
+			c.best[k].score *= saysJust(x.item(c.best[k].ref), a.whole, c.best[k].shared(len(a.groups)))
 		}
 	}
 	slices.SortFunc(c.best, func(f, g found) int { return f.before(&g) })
@@ -278,12 +282,22 @@ func (x *Index) hits(c *collector, a asked) []content.Hit {
 	return out
 }
 
-func saysJust(it *content.Item, whole string) float32 {
+// shared are the fields in which every group of n matches.
+func (f *found) shared(n int) uint8 {
+	fields := inTitle | inBody
+	for k := range n {
+		fields &= uint8(f.where >> (4 * k))
+	}
+	return fields
+}
+
+// saysJust looks for the whole query in the fields that hold all of its words.
+func saysJust(it *content.Item, whole string, fields uint8) float32 {
 	han := !strings.Contains(whole, " ")
 	switch {
-	case han && strings.Contains(it.Title, whole), !han && phraseIn(words.Fold(it.Title), whole):
+	case fields&inTitle != 0 && (han && strings.Contains(it.Title, whole) || !han && phraseIn(words.Fold(it.Title), whole)):
 		return titleSaysJust
-	case han && strings.Contains(it.Text, whole): // a Latin phrase would have to be looked for in folded text, which costs
+	case fields&inBody != 0 && han && strings.Contains(it.Text, whole): // a Latin phrase would need folded text, which costs
 		return textSaysJust
 	}
 	return 1

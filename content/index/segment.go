@@ -83,12 +83,13 @@ func (s *segment) section(doc uint32) *content.Section {
 // builder makes one segment.
 type builder struct {
 	seg     *segment
+	lex     *lexicon
 	reader  textReader
-	ids     map[string]uint32
-	lists   []listWriter
-	tf      []counts // by term, of the document at hand
+	lists   []listWriter // by term
+	tf      []counts     // by term, of the document at hand
 	touched []uint32
 	field   int
+	counter func(uint32) // count, bound once
 }
 
 // counts are how often a term stands in each field of one document.
@@ -110,11 +111,12 @@ const (
 )
 
 func buildSegment(issues []*content.Issue, topics *content.Topics) *segment {
+	lex := newLexicon(topics)
 	b := builder{
-		seg:    &segment{docs: make([]document, 1), about: map[string][]int32{}},
-		reader: textReader{topics: topics},
-		ids:    map[string]uint32{},
+		seg: &segment{docs: make([]document, 1), about: map[string][]int32{}},
+		lex: lex, reader: textReader{lex: lex},
 	}
+	b.counter = b.count
 	for _, i := range issues {
 		b.issue(i)
 	}
@@ -146,10 +148,10 @@ func (b *builder) issue(i *content.Issue) {
 // aboutIssue notes what the issue as a whole is about: "rust" for every item of This Week in Rust.
 func (b *builder) aboutIssue(n int32, i *content.Issue) {
 	for _, text := range [...]string{i.Series, i.Title} {
-		b.reader.read(text, func(term []byte) {
-			l := b.seg.about[string(term)]
-			if len(l) == 0 || l[len(l)-1] != n {
-				b.seg.about[string(term)] = append(l, n)
+		b.reader.read(text, func(id uint32) {
+			term := b.lex.names[id]
+			if l := b.seg.about[term]; len(l) == 0 || l[len(l)-1] != n {
+				b.seg.about[term] = append(l, n)
 			}
 		})
 	}
@@ -184,14 +186,11 @@ func (b *builder) read(field int, text string) float64 {
 		return 0
 	}
 	b.field = field
-	return b.reader.read(text, b.count)
+	return b.reader.read(text, b.counter)
 }
 
-func (b *builder) count(term []byte) {
-	id, ok := b.ids[string(term)]
-	if !ok {
-		id = uint32(len(b.lists))
-		b.ids[string(term)] = id
+func (b *builder) count(id uint32) {
+	for len(b.lists) <= int(id) {
 		b.lists = append(b.lists, listWriter{})
 		b.tf = append(b.tf, counts{})
 	}
@@ -228,23 +227,26 @@ func (b *builder) post(doc uint32, title, body float64) {
 
 // finish puts all lists into one piece of memory, in the order of their terms.
 func (b *builder) finish() {
-	terms := make([]string, 0, len(b.ids))
+	ids := make([]uint32, 0, len(b.lists))
 	text, size := 0, 0
-	for t, id := range b.ids {
-		terms = append(terms, t)
-		text += len(t)
+	for id := range b.lists {
+		if b.lists[id].n == 0 {
+			continue // a character that ends no run, a word of an issue's name only
+		}
+		ids = append(ids, uint32(id))
+		text += len(b.lex.names[id])
 		size += len(b.lists[id].b)
 	}
-	slices.Sort(terms)
+	slices.SortFunc(ids, func(x, y uint32) int { return strings.Compare(b.lex.names[x], b.lex.names[y]) })
 	var names strings.Builder
 	names.Grow(text)
 	s := b.seg
 	s.blob = make([]byte, 0, size)
-	s.vocab.terms = make([]termEntry, 0, len(terms)+1)
-	for _, t := range terms {
-		w := &b.lists[b.ids[t]]
+	s.vocab.terms = make([]termEntry, 0, len(ids)+1)
+	for _, id := range ids {
+		w := &b.lists[id]
 		s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob)), uint32(len(s.skips)), w.n})
-		names.WriteString(t)
+		names.WriteString(b.lex.names[id])
 		s.blob = append(s.blob, w.b...)
 		s.skips = appendSkips(s.skips, w)
 		w.b = nil

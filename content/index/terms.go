@@ -1,6 +1,8 @@
 package index
 
 import (
+	"unicode/utf8"
+
 	"weeklybot/content"
 	"weeklybot/content/internal/words"
 )
@@ -10,64 +12,127 @@ import (
 // behind topicMark. Because of the last characters every character begins some term: one character is a prefix.
 const topicMark = "\x01"
 
+// lexicon numbers the terms of one segment while it is built, and keeps what the topics know of each.
+type lexicon struct {
+	topics  *content.Topics
+	names   []string
+	ids     map[string]uint32
+	symbols []content.Symbol // by term, of words only
+	pairs   map[[2]rune]uint32
+	chars   map[rune]charInfo
+	byTopic map[int]uint32
+}
+
+type charInfo struct {
+	symbol content.Symbol
+	id     uint32
+}
+
+func newLexicon(topics *content.Topics) *lexicon {
+	return &lexicon{topics: topics, ids: map[string]uint32{}, pairs: map[[2]rune]uint32{}, chars: map[rune]charInfo{}, byTopic: map[int]uint32{}}
+}
+
+func (l *lexicon) enter(name string, s content.Symbol) uint32 {
+	id := uint32(len(l.names))
+	l.names = append(l.names, name)
+	l.symbols = append(l.symbols, s)
+	return id
+}
+
+func (l *lexicon) word(text []byte) uint32 {
+	id, ok := l.ids[string(text)]
+	if !ok {
+		name := string(text)
+		id = l.enter(name, l.topics.Symbol(text, words.Word))
+		l.ids[name] = id
+	}
+	return id
+}
+
+func (l *lexicon) pair(a, b rune) uint32 {
+	id, ok := l.pairs[[2]rune{a, b}]
+	if !ok {
+		id = l.enter(string([]rune{a, b}), content.Symbol{})
+		l.pairs[[2]rune{a, b}] = id
+	}
+	return id
+}
+
+func (l *lexicon) char(r rune) charInfo {
+	c, ok := l.chars[r]
+	if !ok {
+		c.symbol = l.topics.Symbol([]byte(string(r)), words.Char)
+		c.id = l.enter(string(r), c.symbol)
+		l.chars[r] = c
+	}
+	return c
+}
+
+func (l *lexicon) topic(n int) uint32 {
+	id, ok := l.byTopic[n]
+	if !ok {
+		id = l.enter(topicMark+l.topics.Name(n), content.Symbol{})
+		l.byTopic[n] = id
+	}
+	return id
+}
+
 // textReader turns texts into terms. It holds scratch memory: one per goroutine.
 type textReader struct {
-	topics  *content.Topics
+	lex     *lexicon
 	scan    words.Scanner
 	matcher content.Matcher
-	buf     []byte
 }
 
-// read calls yield for every term of text; the bytes are valid during the call only. It returns the length of the text in
-// words, a Han character counting half a word.
-func (r *textReader) read(text string, yield func(term []byte)) float64 {
-	length := r.words(text, yield)
-	for _, m := range r.matcher.Mentions(r.topics, text) {
-		r.buf = append(append(r.buf[:0], topicMark...), r.topics.Name(m.Topic)...)
-		yield(r.buf)
-	}
-	return length
-}
-
-func (r *textReader) words(text string, yield func(term []byte)) float64 {
+// read calls yield for every term of text. It returns the length of the text in words, a Han character counting half a word.
+func (r *textReader) read(text string, yield func(term uint32)) float64 {
 	length := 0.0
-	run := 0 // characters of the Han run so far; the last one is in buf
+	var last rune // of the Han run so far; 0 = none
+	var lastID uint32
 	flush := func() {
-		if run > 0 {
-			yield(r.buf)
+		if last != 0 {
+			yield(lastID)
 		}
-		run = 0
+		last = 0
 	}
+	r.matcher.Reset()
 	r.scan.Reset(text)
 	for tok, ok := r.scan.Next(); ok; tok, ok = r.scan.Next() {
-		if tok.Kind == words.Char {
-			length += 0.5
-			if tok.Spaced {
-				flush()
-			}
-			if run > 0 {
-				last := len(r.buf)
-				r.buf = append(r.buf, tok.Text...)
-				yield(r.buf)
-				r.buf = append(r.buf[:0], r.buf[last:]...)
-			} else {
-				r.buf = append(r.buf[:0], tok.Text...)
-			}
-			run++
+		if tok.Kind == words.Word {
+			flush()
+			length++
+			r.word(tok, yield)
 			continue
 		}
-		flush()
-		length++
-		yield(tok.Text)
-		if base := words.Letters(tok.Text); base != nil { // Swift5 is found by swift too
-			yield(base)
+		length += 0.5
+		if tok.Spaced {
+			flush()
 		}
-		if v := version(tok.Text); v != nil {
-			yield(v)
+		char, _ := utf8.DecodeRune(tok.Text)
+		c := r.lex.char(char)
+		r.matcher.Add(tok, c.symbol)
+		if last != 0 {
+			yield(r.lex.pair(last, char))
 		}
+		last, lastID = char, c.id
 	}
 	flush()
+	for _, m := range r.matcher.Found(r.lex.topics, text) {
+		yield(r.lex.topic(m.Topic))
+	}
 	return length
+}
+
+func (r *textReader) word(tok words.Token, yield func(term uint32)) {
+	id := r.lex.word(tok.Text)
+	r.matcher.Add(tok, r.lex.symbols[id])
+	yield(id)
+	if base := words.Letters(tok.Text); base != nil { // Swift5 is found by swift too
+		yield(r.lex.word(base))
+	}
+	if v := version(tok.Text); v != nil {
+		yield(r.lex.word(v))
+	}
 }
 
 // version is the number behind the v of v1.25; nil for other words.
