@@ -326,7 +326,7 @@ func (r *reader) table(b *block) {
 			if said := cell.plain(); k != column && said != "" {
 				e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
 				if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
-					if letters(plain(head[k].runs)) == 0 {
+					if !hasLetter(plain(head[k].runs)) {
 						continue // the number of the row
 					}
 					said = plain(head[k].runs) + ": " + said

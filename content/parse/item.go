@@ -395,7 +395,7 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 	case unicode.IsDigit(c):
 		return width(title) > 2
 	case isHan(c):
-		return width(title) > 2 || !verbRE.MatchString(trimmed)
+		return width(title) > 2 || !verbRE.MatchString(cut(trimmed, 12))
 	}
 	return true
 }
@@ -574,7 +574,11 @@ func byline(runs []run) string {
 	for k := 0; k < len(runs) && len(rest) < maxFollows; k++ {
 		rest += runs[k].text
 	}
-	if m := bylineRE.FindStringSubmatch(squeeze(rest)); m != nil && width(m[1]) <= 5 {
+	rest = cut(squeeze(rest), maxFollows)
+	if first, _ := utf8.DecodeRuneInString(rest); !strings.ContainsRune("bBvV(（作译文撰", first) {
+		return ""
+	}
+	if m := bylineRE.FindStringSubmatch(rest); m != nil && width(m[1]) <= 5 {
 		return strings.TrimSpace(m[1])
 	}
 	return ""
@@ -734,7 +738,7 @@ func isAddress(runs []run) bool {
 			return false
 		}
 	}
-	return letters(label) == 0 || isCall(label)
+	return !hasLetter(label) || isCall(label)
 }
 
 func isBareOf(said, url string) bool { return url != "" && said == url }
@@ -775,7 +779,7 @@ func listEntry(b *block) (content.Item, bool) {
 
 // named gives an item without title the best name it has.
 func named(it content.Item) (content.Item, bool) {
-	if it.Title != "" && letters(it.Title) == 0 && it.URL == "" {
+	if it.Title != "" && !hasLetter(it.Title) && it.URL == "" {
 		return it, false
 	}
 	if it.Title == "" && len(it.Items) > 0 {

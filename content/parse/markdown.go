@@ -133,6 +133,8 @@ func isEast(r rune) bool {
 		unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }
 
-func isHan(r rune) bool { return r >= 0x2e80 && unicode.Is(unicode.Han, r) }
+func isHan(r rune) bool {
+	return r >= 0x4e00 && r <= 0x9fff || r >= 0x2e80 && (r < 0x4e00 || r > 0xffef || r >= 0xf900 && r < 0xfb00) && unicode.Is(unicode.Han, r)
+}
 
 func isPunct(r rune) bool { return !isEast(r) && (util.IsPunctRune(r) || unicode.IsSymbol(r)) }

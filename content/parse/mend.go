@@ -5,6 +5,9 @@ import "strings"
 // maxLabel is how long, in bytes, link text that lost its closing bracket may be.
 const maxLabel = 300
 
+// maxMends is how many brackets of one line are looked at.
+const maxMends = 200
+
 // mendBrackets repairs two faults that CommonMark reads as no link at all: "[text(https://…)", which lost its closing bracket, and
 // "[**[TAG\] text**](url)", whose inner bracket opens a link of its own.
 func mendBrackets(line string) string {
@@ -18,7 +21,7 @@ func mendBrackets(line string) string {
 }
 
 func closeBrackets(line string) string {
-	for from := 0; ; {
+	for from, tries := 0, 0; tries < maxMends; tries++ {
 		k := strings.Index(line[from:], "(http")
 		if k < 0 {
 			return line
@@ -37,6 +40,7 @@ func closeBrackets(line string) string {
 		line = line[:k] + "]" + line[k:]
 		from++
 	}
+	return line
 }
 
 // closesLater reports whether the bracket before rest is closed after all.
@@ -47,7 +51,7 @@ func closesLater(rest string) bool {
 
 // escapeInner escapes a "[" that follows another one directly, when the next bracket is an escaped "\]".
 func escapeInner(line string) string {
-	for from := 0; ; {
+	for from, tries := 0, 0; tries < maxMends; tries++ {
 		k := strings.Index(line[from:], `\]`)
 		if k < 0 {
 			return line
@@ -65,4 +69,5 @@ func escapeInner(line string) string {
 			from++
 		}
 	}
+	return line
 }

@@ -23,12 +23,18 @@ var metaHeadingRE = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
 }, "|") + `)$`)
 
 func isMetaHeading(heading string) bool {
+	if len(heading) > 240 {
+		return false
+	}
 	h := strings.TrimSpace(strings.Trim(heading, "【】[]「」：:!！.。~ "))
 	return utf8.RuneCountInString(h) <= 60 && metaHeadingRE.MatchString(h)
 }
 
 // placeholderRE is what stands where there is nothing to say.
 var placeholderRE = regexp.MustCompile(`(?i)^(?:(?:no|there (?:are|is|were|was) no) .{0,120}?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*|none(?: (?:this|so far).{0,20})?|nothing(?: (?:new|this (?:week|month|time)|to (?:report|see|show)|yet|here|today|was .{0,30}))*|n/?a|tbd|tba|todo|to be (?:announced|determined)|coming soon|empty|[-–—.…\s]*|(?:本(?:周|期|月))?(?:暂无|暂时没有|没有|无)(?:内容|更新|新闻|动态|活动|消息|相关内容)?|待(?:补充|定|更新|添加)|敬请期待|空)[.。!！]*$`)
+
+// placeholderFirst are the characters that placeholderRE can begin with: a cheap test before a dear one.
+const placeholderFirst = "nNtTcCeE-–—.…本暂没无待敬空"
 
 // isPlaceholder reports whether an entry says that there is none. Entries that lead somewhere by their first words never do.
 func isPlaceholder(b *block) bool {
@@ -37,20 +43,21 @@ func isPlaceholder(b *block) bool {
 		return false
 	}
 	rest := b.titled().lead.rest
-	if len(rest) > 0 && rest[0].url != "" && letters(rest[0].text) > 0 {
+	if len(rest) > 0 && rest[0].url != "" && hasLetter(rest[0].text) {
 		return false
 	}
 	said := strings.Trim(b.plain(), "*_()（）[] ")
-	if letters(said) == 0 && len(webLinks(runs)) == 0 {
+	if !hasLetter(said) && len(webLinks(runs)) == 0 {
 		return true
 	}
-	if strings.HasPrefix(said, "- ") && letters(said) == 0 {
+	if strings.HasPrefix(said, "- ") && !hasLetter(said) {
 		return true
 	}
-	if len(rest) > 0 && rest[0].url != "" || len(said) > 1200 || utf8.RuneCountInString(said) > 400 {
+	if len(rest) > 0 && rest[0].url != "" || len(said) > 400 {
 		return false
 	}
-	if placeholderRE.MatchString(said) {
+	first, _ := utf8.DecodeRuneInString(said)
+	if strings.ContainsRune(placeholderFirst, first) && placeholderRE.MatchString(said) {
 		return true
 	}
 	low := strings.ToLower(said)
@@ -59,7 +66,7 @@ func isPlaceholder(b *block) bool {
 
 func allEmphasis(runs []run) bool {
 	for _, r := range runs {
-		if r.look&(em|bold) == 0 && letters(r.text) > 0 {
+		if r.look&(em|bold) == 0 && hasLetter(r.text) {
 			return false
 		}
 	}
@@ -80,7 +87,7 @@ var askRE = regexp.MustCompile(`(?i)\b(?:subscribe|unsubscribe|submit (?:your|a|
 
 // isAround reports whether a line surrounds the news.
 func isAround(said string) bool {
-	return len(said) <= 900 && utf8.RuneCountInString(said) <= 300 && aroundRE.MatchString(strings.TrimLeft(strings.Trim(withoutEmoji(said), "*_>-–—• "), "[(（【"))
+	return len(said) <= 900 && utf8.RuneCountInString(said) <= 300 && aroundRE.MatchString(strings.TrimLeft(withoutEmoji(cut(said, 200)), "*_>-–—•[(（【 "))
 }
 
 func isAsk(said string) bool {

@@ -121,7 +121,7 @@ func (p *issueReader) titleParagraph(root *node) {
 	if strings.Contains(joinText(first.runs), "\n") || len(webLinks(first.runs)) > 0 || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
 		return
 	}
-	if f, ok := findDate(said); ok && letters(said[:f.start]+said[f.end:]) == 0 {
+	if f, ok := findDate(said); ok && !hasLetter(said[:f.start]+said[f.end:]) {
 		return // only a date
 	}
 	p.title, p.titleLine = said, first.line
@@ -161,12 +161,18 @@ func lang(i *content.Issue) string {
 			}
 		}
 	}
+	var items func([]content.Item)
+	items = func(list []content.Item) {
+		for k := range list {
+			count(list[k].Title)
+			count(list[k].Text)
+			items(list[k].Items)
+		}
+	}
 	count(i.Title)
 	for s := range i.Sections {
 		count(i.Sections[s].Heading)
-		for k := range i.Sections[s].Items {
-			count(i.Sections[s].Items[k].FullText())
-		}
+		items(i.Sections[s].Items)
 	}
 	if float64(han) > hanShare*float64(han+latin) {
 		return "zh"

@@ -26,7 +26,7 @@ var (
 
 // roleOf tells whose names a line gives, and where they begin.
 func roleOf(line string) (role, int) {
-	head := line[:min(len(line), 120)]
+	head := cut(line, 120)
 	if !strings.ContainsAny(head, ":：|｜是") && !strings.Contains(head, " by") && !strings.Contains(head, " is ") && !strings.Contains(head, " are ") {
 		return noRole, 0
 	}
@@ -34,11 +34,11 @@ func roleOf(line string) (role, int) {
 		re   *regexp.Regexp
 		role role
 	}{{hanEditorRE, editor}, {hanAuthorRE, author}, {engEditorRE, editor}, {engAuthorRE, author}} {
-		if m := try.re.FindStringIndex(line); m != nil {
+		if m := try.re.FindStringIndex(head); m != nil {
 			return try.role, m[1]
 		}
 	}
-	if announceRE.MatchString(line) {
+	if len(head) == len(line) && announceRE.MatchString(line) {
 		return editor, len(line)
 	}
 	return noRole, 0
@@ -98,7 +98,7 @@ func linkNames(runs []run) []string {
 
 func asName(s string) string {
 	s = strings.TrimLeft(withoutEmoji(strings.Trim(squeeze(s), "*()（）[]。.,，、;； ")), "@＠")
-	if s == "" || utf8.RuneCountInString(s) > 40 || strings.Contains(s, "://") || strings.ContainsAny(s, "。！？!?:：") || letters(s) == 0 {
+	if s == "" || utf8.RuneCountInString(s) > 40 || strings.Contains(s, "://") || strings.ContainsAny(s, "。！？!?:：") || !hasLetter(s) {
 		return ""
 	}
 	return s

@@ -252,7 +252,7 @@ func firstPara(e *block) *block {
 
 func holdsPlaceholder(body []*block) bool {
 	for _, b := range body {
-		if b.kind == kindPara && letters(b.plain()) > 0 && isPlaceholder(b) {
+		if b.kind == kindPara && hasLetter(b.plain()) && isPlaceholder(b) {
 			return true
 		}
 		if b.kind == kindList && len(b.kids) == 1 && firstPara(b.kids[0]) != nil && isPlaceholder(firstPara(b.kids[0])) {
@@ -426,7 +426,7 @@ func joinText(runs []run) string {
 func allBold(runs []run) bool {
 	any := false
 	for _, r := range runs {
-		if letters(r.text) == 0 {
+		if !hasLetter(r.text) {
 			continue
 		}
 		if r.look&bold == 0 {

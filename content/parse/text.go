@@ -20,14 +20,7 @@ func plain(runs []run) string {
 
 // squeeze makes one line of s: runs of blanks become one space, and a line end between two East Asian characters nothing.
 func squeeze(s string) string {
-	clean := true
-	for k := range len(s) {
-		if c := s[k]; c == '\n' || c == '\t' || c == ' ' && (k == 0 || k+1 == len(s) || s[k+1] == ' ') || c == 0xc2 || c == 0xe2 || c == 0xe3 {
-			clean = false
-			break
-		}
-	}
-	if clean {
+	if !hasOddBlank(s) {
 		return s
 	}
 	var b strings.Builder
@@ -39,7 +32,7 @@ func squeeze(s string) string {
 			blank, newline = true, newline || r == '\n'
 			continue
 		}
-		if r == '\u200b' || r == '\ufeff' || r == '\u00ad' || r == '\u2060' {
+		if isInvisible(r) {
 			continue
 		}
 		if blank && b.Len() > 0 && !(newline && isEast(before) && isEast(r)) {
@@ -51,6 +44,30 @@ func squeeze(s string) string {
 	}
 	return b.String()
 }
+
+// hasOddBlank reports whether s holds a blank that squeeze takes out: at an end, next to another one, or not a plain space.
+func hasOddBlank(s string) bool {
+	for k := 0; k < len(s); k++ {
+		switch c := s[k]; {
+		case c > ' ' && c < utf8.RuneSelf:
+		case c == ' ':
+			if k == 0 || k+1 == len(s) || s[k+1] == ' ' {
+				return true
+			}
+		case c < ' ':
+			if c >= '\t' && c <= '\f' {
+				return true
+			}
+		case c == 0xc2 || c == 0xe1 || c == 0xe2 || c == 0xe3 || c == 0xef:
+			if r, _ := utf8.DecodeRuneInString(s[k:]); isBlank(r) || isInvisible(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isInvisible(r rune) bool { return r == 0x200b || r == 0xfeff || r == 0xad || r == 0x2060 }
 
 func isBlank(r rune) bool {
 	if r < utf8.RuneSelf {
@@ -338,6 +355,22 @@ func letters(s string) int {
 		}
 	}
 	return n
+}
+
+// hasLetter reports whether s holds a letter or digit.
+func hasLetter(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
+
+// cut is the beginning of s, at most n bytes, whole characters.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 // hanCount counts Han characters.
