@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"weeklybot/bot"
+	"weeklybot/content/source"
+)
+
+type checkCmd struct{}
+
+// checkTime bounds each thing that is tried.
+const checkTime = 15 * time.Second
+
+// Run prints one line for each thing tried; exit 1 when one fails.
+func (*checkCmd) Run(ctx context.Context, c *commands, s streams) error {
+	failed := false
+	say := func(what string, err error) {
+		verdict := "ok"
+		if err != nil {
+			failed, verdict = true, "FAILED: "+oneLine(err)
+		}
+		fmt.Fprintf(s.out, "%-40s %s\n", what, verdict)
+	}
+	cfg, err := LoadConfig(c.Config)
+	for _, fault := range flatten(err) {
+		say("configuration "+c.Config, fault)
+	}
+	if err != nil {
+		return &exitError{code: exitFailed}
+	}
+	say("configuration "+c.Config, nil)
+	log := c.logger(s, slog.LevelError+1)
+	checkStore(ctx, cfg, log, say)
+	checkSources(ctx, cfg, log, say)
+	checkAdapters(ctx, cfg, log, say)
+	if failed {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+func checkStore(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) {
+	what := "store: embedded in " + cfg.DataDir
+	if !cfg.Redis.embedded() {
+		what = "store: Redis at " + cfg.Redis.shown()
+	}
+	if cfg.Redis.embedded() && running(ctx, cfg) {
+		say(what+" (in use by the running bot)", nil)
+		return
+	}
+	db, err := openStore(ctx, cfg, log)
+	say(what, err)
+	if err == nil {
+		_ = db.Close()
+	}
+}
+
+func checkSources(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) {
+	topics, err := cfg.topics()
+	say("topics", err)
+	for _, src := range cfg.Content.Sources {
+		what := fmt.Sprintf("source %s: %s", src.Name, src.Path)
+		set, err := source.Open(ctx, []source.Config{src}, topics, log, nil)
+		if err == nil {
+			st := set.Status()[0]
+			what, err = fmt.Sprintf("%s (%d issues, %d items)", what, st.Issues, st.Items), st.Err
+		}
+		if err == nil && set.Library().ItemCount() == 0 {
+			err = errors.New("no newsletter with items in it: want .md, .markdown or .txt files")
+		}
+		say(what, err)
+	}
+}
+
+func checkAdapters(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) {
+	for _, p := range platforms {
+		if p.target == nil {
+			continue
+		}
+		a, err := p.make(cfg, deps{log: log, prefix: cfg.Redis.Prefix})
+		if err != nil {
+			say("adapter "+p.name, err)
+			continue
+		}
+		if checker, ok := a.(bot.Checker); ok {
+			ctx, cancel := context.WithTimeout(ctx, checkTime)
+			for _, result := range checker.Check(ctx) {
+				say(result.What, result.Err)
+			}
+			cancel()
+		}
+	}
+}
+
+// flatten takes joined errors apart, at every depth.
+func flatten(err error) (list []error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			list = append(list, flatten(e)...)
+		}
+		return list
+	}
+	if err != nil {
+		list = append(list, err)
+	}
+	return list
+}
+
+func oneLine(err error) string {
+	line := []rune(err.Error())
+	for i, r := range line {
+		if r == '\n' {
+			line[i] = ' '
+		}
+	}
+	return string(line)
+}
+
+type healthCmd struct{}
+
+// Run asks the running bot whether it can work: for container health checks.
+func (*healthCmd) Run(ctx context.Context, c *commands) error {
+	cfg, err := c.settings()
+	if err != nil {
+		return err
+	}
+	return health(ctx, cfg)
+}
+
+func running(ctx context.Context, cfg *Config) bool { return health(ctx, cfg) == nil }
+
+// health asks /readyz of the configured address, on this machine where it listens on all.
+func health(ctx context.Context, cfg *Config) error {
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("no bot answers at %s: is it running?", cfg.Listen)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the bot at %s is not ready: %s", cfg.Listen, resp.Status)
+	}
+	return nil
+}
