@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -161,4 +162,4 @@ func numbers(list []int) string {
 	return strings.Join(words, ",")
 }
 
-var errNotWords = fmt.Errorf("neither words about a time nor cron")
+var errNotWords = errors.New("neither words about a time nor cron")
