@@ -92,8 +92,8 @@ func pairs(folded string) []uint64 {
 
 // dice is twice the shared part of two sorted lists over their lengths, 0 to 1.
 func dice(a, b []uint64) float64 {
-	if len(a)+len(b) == 0 {
-		return 0
+	if most := 2 * float64(min(len(a), len(b))) / float64(max(1, len(a)+len(b))); most < minLikeness {
+		return 0 // whatever they share
 	}
 	both := 0
 	for i, j := 0, 0; i < len(a) && j < len(b); {

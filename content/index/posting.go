@@ -50,33 +50,48 @@ func (w *listWriter) add(doc uint32, fields, weight uint8) {
 // cursor walks a list. Before the first next it stands nowhere; at noDoc it is at the end.
 type cursor struct {
 	list   list
-	rest   []byte
+	i      int    // offset of the next posting
 	at     uint32 // document
 	fields uint8
 	weight uint8
-	block  int // skips up to here are behind
+	block  int // skips before this one are behind
 }
 
-func newCursor(l list) *cursor { return &cursor{list: l, rest: l.b} }
+func newCursor(l list) *cursor { return &cursor{list: l} }
 
 func (c *cursor) doc() uint32 { return c.at }
 
 func (c *cursor) next() uint32 {
-	if len(c.rest) == 0 {
+	b, i := c.list.b, c.i
+	if i >= len(b) {
 		c.at = noDoc
 		return noDoc
 	}
-	v := uint32(c.rest[0])
-	n := 1
-	if v >= 0x80 {
-		wide, size := binary.Uvarint(c.rest)
-		v, n = uint32(wide), size
-	}
+	v, i := step(b, i)
 	c.at += v >> fieldBits
-	c.fields = uint8(v & (1<<fieldBits - 1))
-	c.weight = c.rest[n]
-	c.rest = c.rest[n+1:]
+	c.fields, c.weight = uint8(v)&(1<<fieldBits-1), b[i]
+	c.i = i + 1
 	return c.at
+}
+
+// step reads the varint at i and says where it ends. Document numbers have less than 29 bits.
+func step(b []byte, i int) (uint32, int) {
+	v := uint32(b[i])
+	if v < 0x80 {
+		return v, i + 1
+	}
+	return stepFar(b, i)
+}
+
+func stepFar(b []byte, i int) (uint32, int) {
+	v := uint32(b[i]) & 0x7f
+	for shift := 7; ; shift += 7 {
+		i++
+		v |= uint32(b[i]&0x7f) << shift
+		if b[i] < 0x80 {
+			return v, i + 1
+		}
+	}
 }
 
 // seek moves to the first document that is not before doc.
@@ -84,21 +99,32 @@ func (c *cursor) seek(doc uint32) uint32 {
 	if c.at >= doc && c.at != 0 {
 		return c.at
 	}
-	jump := -1
-	for c.block < len(c.list.skips) && c.list.skips[c.block].doc < doc {
-		jump = c.block
-		c.block++
-	}
-	if jump >= 0 && c.list.skips[jump].doc > c.at {
-		c.at = c.list.skips[jump].doc
-		c.rest = c.list.b[c.list.skips[jump].at:]
-	}
-	for c.at < doc || c.at == 0 {
-		if c.next() == noDoc {
-			break
+	c.leap(doc)
+	b, i, at := c.list.b, c.i, c.at
+	for i < len(b) {
+		var v uint32
+		v, i = step(b, i)
+		if at += v >> fieldBits; at >= doc {
+			c.at, c.fields, c.weight, c.i = at, uint8(v)&(1<<fieldBits-1), b[i], i+1
+			return at
 		}
+		i++
 	}
-	return c.at
+	c.at, c.i = noDoc, i
+	return noDoc
+}
+
+// leap enters the list at the last skip before doc, if that is ahead.
+func (c *cursor) leap(doc uint32) {
+	skips := c.list.skips
+	k := c.block
+	for k < len(skips) && skips[k].doc < doc {
+		k++
+	}
+	if k > c.block && skips[k-1].doc > c.at {
+		c.at, c.i = skips[k-1].doc, int(skips[k-1].at)
+	}
+	c.block = k
 }
 
 func (c *cursor) value() (float32, uint8) { return float32(c.weight) * (1.0 / maxWeight), c.fields }

@@ -117,44 +117,89 @@ func (c *collector) several(p *part, articleOf []uint32, ms []matcher, idf []flo
 		order[k] = k
 	}
 	slices.SortFunc(order, func(a, b int) int { return ms[a].cost() - ms[b].cost() })
-	lead := ms[order[0]]
-docs:
-	for d := lead.next(); d != noDoc; {
-		for _, k := range order[1:] {
-			if there := ms[k].seek(d); there != d {
-				d = lead.seek(there)
-				continue docs
-			}
-		}
-		if !p.dead.has(d) {
-			score, where, own := float32(0), uint64(0), uint8(0)
-			for k, m := range ms {
-				v, f := m.value()
-				score += v * idf[k]
-				where |= uint64(f) << (4 * k)
-				own |= f &^ inContext
-			}
-			if own != 0 {
-				c.take(p, articleOf[d], d, score, where)
-			}
-		}
-		d = lead.next()
-	}
-}
-
-// single is the fast way for one term.
-func (c *collector) single(p *part, articleOf []uint32, cur *cursor, idf float32) {
-	for d := cur.next(); d != noDoc; d = cur.next() {
+	next := meeting(ms, order)
+	for d := next(0); d != noDoc; d = next(d) {
 		if p.dead.has(d) {
 			continue
 		}
-		score := float32(cur.weight) * (1.0 / maxWeight) * idf
-		if c.recency == nil && articleOf[d] == 0 && score < c.least {
-			c.total++
-			continue
+		score, where, own := float32(0), uint64(0), uint8(0)
+		for k, m := range ms {
+			v, f := m.value()
+			score += v * idf[k]
+			where |= uint64(f) << (4 * k)
+			own |= f &^ inContext
 		}
-		c.take(p, articleOf[d], d, score, uint64(cur.fields))
+		if own != 0 {
+			c.take(p, articleOf[d], d, score, where)
+		}
 	}
+}
+
+// meeting gives the documents that all matchers share, one after another: next(d) is the first behind d. Two plain terms, which is
+// what most queries come to, need no detour over interfaces.
+func meeting(ms []matcher, order []int) (next func(d uint32) uint32) {
+	lead := ms[order[0]]
+	if len(ms) == 2 {
+		a, ok1 := lead.(*cursor)
+		b, ok2 := ms[order[1]].(*cursor)
+		if ok1 && ok2 {
+			return func(uint32) uint32 { return meet2(a, b) }
+		}
+	}
+	return func(uint32) uint32 {
+	docs:
+		for d := lead.next(); d != noDoc; {
+			for _, k := range order[1:] {
+				if there := ms[k].seek(d); there != d {
+					d = lead.seek(there)
+					continue docs
+				}
+			}
+			return d
+		}
+		return noDoc
+	}
+}
+
+// meet2 moves on to the next document that a and b share.
+func meet2(a, b *cursor) uint32 {
+	for d := a.next(); d != noDoc; {
+		there := b.seek(d)
+		if there == d {
+			return d
+		}
+		d = a.seek(there)
+	}
+	return noDoc
+}
+
+// single is the fast way for one term: most documents are seen to be no better than those found and only counted.
+func (c *collector) single(p *part, articleOf []uint32, cur *cursor, idf float32) {
+	b := cur.list.b
+	at, total := uint32(0), 0
+	for i := 0; i < len(b); i++ {
+		var v uint32
+		v, i = step(b, i)
+		at += v >> fieldBits
+		score := float32(b[i]) * (1.0 / maxWeight) * idf
+		if c.recency != nil {
+			score *= c.recency[p.seg.docs[at].issue]
+		}
+		switch {
+		case p.dead != nil && p.dead.has(at):
+		case articleOf[at] == 0 && c.hopeless(score):
+			total++
+		default:
+			c.add(p, articleOf[at], at, score, uint64(v)&(1<<fieldBits-1))
+		}
+	}
+	c.total += total
+}
+
+// hopeless says that a document of this score, behind all of this part so far, is none of the best: documents come newest first, so
+// of two with one score the one found before stays.
+func (c *collector) hopeless(score float32) bool {
+	return len(c.best) == c.limit && (score < c.least || score == c.least && int(c.best[0].part) == c.part)
 }
 
 // found is one document on its way to be a hit.
@@ -192,12 +237,20 @@ func (c *collector) reset(x *Index, limit int, hot bool) {
 	}
 }
 
+// take is add for a score that knows no age yet.
 func (c *collector) take(p *part, article, doc uint32, score float32, where uint64) {
-	issue := p.seg.docs[doc].issue
 	if c.recency != nil {
-		score *= c.recency[issue]
+		score *= c.recency[p.seg.docs[doc].issue]
 	}
-	f := found{ref{int32(c.part), doc}, score, where, p.seg.issues[issue].day}
+	if article == 0 && c.hopeless(score) {
+		c.total++
+		return
+	}
+	c.add(p, article, doc, score, where)
+}
+
+func (c *collector) add(p *part, article, doc uint32, score float32, where uint64) {
+	f := found{ref{int32(c.part), doc}, score, where, p.seg.issues[p.seg.docs[doc].issue].day}
 	if article == 0 {
 		c.total++
 		c.keep(f)

@@ -266,7 +266,7 @@ func appendSkips(skips []skip, w *listWriter) []skip {
 	for k := uint32(1); k < w.n; k++ {
 		c.next()
 		if k%skipEvery == 0 {
-			skips = append(skips, skip{c.at, uint32(len(w.b) - len(c.rest))})
+			skips = append(skips, skip{c.at, uint32(c.i)})
 		}
 	}
 	return skips
