@@ -59,7 +59,9 @@ var subcommands = map[string][]string{
 }
 
 // timed are the commands that read or set when a key, their first argument, expires.
-var timed = []string{"TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "SET", "SETEX", "PSETEX", "GETEX"}
+var timed = []string{
+	"TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "PERSIST", "SET", "SETEX", "PSETEX", "GETEX",
+}
 
 // isTimed says whether a command must see or may change when its key expires. A plain SET of three words only forgets it.
 func isTimed(name string, args []string) bool {

@@ -175,7 +175,8 @@ func (e *Engine) Err() error {
 	if e.fault == nil {
 		return nil
 	}
-	return fmt.Errorf("the embedded store is read-only, its log %s cannot be written: %w; make room or repair the disk, it goes on by itself", e.path(logName), e.fault)
+	return fmt.Errorf("the embedded store is read-only, its log %s cannot be written: %w; make room or repair the disk, it goes on by itself",
+		e.path(logName), e.fault)
 }
 
 // misconf is the reply to what cannot be done while the log cannot be written; Redis uses the same code when its own log fails.
@@ -217,8 +218,7 @@ func (e *Engine) expireIdle() {
 	e.commit(b)
 }
 
-// sync brings what is written to the disk. Commands go on meanwhile: only a rewrite changes the file, and that runs in this goroutine or holds
-// rewriteMu.
+// sync brings what is written to the disk. Commands go on meanwhile; only a rewrite, which puts another file in its place, must wait.
 func (e *Engine) sync() {
 	e.rewriteMu.Lock()
 	defer e.rewriteMu.Unlock()
