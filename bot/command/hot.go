@@ -56,14 +56,15 @@ func (r *Router) found(c *call, q content.Query, title string) (Answer, error) {
 	return Answer{Hits: result.Hits[:min(r.deps.Limit, len(result.Hits))], Message: msg}, nil
 }
 
-// hitBlocks show one hit: its title, a sentence, and where it is from.
+// hitBlocks show one hit: its title, a sentence, where it is from and the number that /why takes. The number is not in the title,
+// because some platforms number items themselves.
 func hitBlocks(c *call, n int, hit content.Hit) []bot.Block {
 	title := hit.Item.Title
 	text := digest.Brief(hit.Item, c.lang)
 	if title == "" {
 		title, text = text, ""
 	}
-	from := digest.Name(hit.Issue, c.lang)
+	from := fmt.Sprintf("[%d] %s", n, digest.Name(hit.Issue, c.lang))
 	if hit.Section != nil && hit.Section.Heading != "" {
 		from += " · " + hit.Section.Heading
 	}
@@ -71,7 +72,7 @@ func hitBlocks(c *call, n int, hit content.Hit) []bot.Block {
 		from += " · " + fmt.Sprintf(c.say("另见 %d 期", "also in %d more"), n)
 	}
 	return []bot.Block{
-		{Kind: bot.BlockItem, Title: fmt.Sprintf("%d. %s", n, title), URL: hit.Item.URL, Text: text},
+		{Kind: bot.BlockItem, Title: title, URL: hit.Item.URL, Text: text},
 		note(from),
 	}
 }
@@ -95,9 +96,9 @@ func (r *Router) rising(c *call) (Answer, error) {
 		return r.empty(c), nil
 	}
 	msg := bot.Message{Title: c.say("正在升温的话题", "Topics on the rise")}
-	for k, t := range topics {
+	for _, t := range topics {
 		msg.Blocks = append(msg.Blocks, bot.Block{Kind: bot.BlockItem,
-			Title: fmt.Sprintf("%d. %s", k+1, r.deps.Topics.Shown(t.Topic, c.lang)),
+			Title: r.deps.Topics.Shown(t.Topic, c.lang),
 			Text:  fmt.Sprintf(c.say("最近 4 周 %d 条，之前 4 周 %d 条%s", "%d in the last 4 weeks, %d in the 4 before%s"), t.Recent, t.Before, arrow(t))})
 	}
 	top := r.deps.Topics.Shown(topics[0].Topic, c.lang)
