@@ -74,6 +74,9 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
+	if cfg.ClientID != "" {
+		a.log.Warn("installing into more workspaces is not in this version yet: client_id is not used", "adapter", Name)
+	}
 	return a, nil
 }
 

@@ -2,15 +2,24 @@ package slack
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
 	"weeklybot/bot"
 )
 
-// waiting is shown while a command takes its time; the member's language is not known yet.
-var waiting = bot.Message{Blocks: []bot.Block{{Kind: bot.BlockText, Text: "正在处理，马上就好… · Working on it…"}}}
+// What the adapter itself has to say; it does not know the member's language.
+var (
+	waiting = say("正在处理，马上就好… · Working on it…")
+	broken  = say("出了点问题，请稍后再试。 · Something went wrong, please try again later.")
+)
+
+func say(text string) bot.Message {
+	return bot.Message{Blocks: []bot.Block{{Kind: bot.BlockText, Text: text}}}
+}
 
 // reply gives Slack the first payload of an answer, and is false if it could not. more says that others follow by response URL.
 type reply func(pay payload, more bool) bool
@@ -18,8 +27,6 @@ type reply func(pay payload, more bool) bool
 // answer runs cmd and replies with its message. A command that is not done in time gets a word to wait, and its message by
 // responseURL. answer returns when all is said, so that whoever shuts down waits for it; no goroutine outlives it.
 func (a *Adapter) answer(ctx context.Context, in bot.Inbox, cmd bot.Command, responseURL bot.Secret, first reply) {
-	ctx, cancel := context.WithTimeout(ctx, commandLife)
-	defer cancel()
 	done := make(chan bot.Message, 1)
 	go func() { done <- a.run(ctx, in, cmd) }()
 
@@ -38,12 +45,20 @@ func (a *Adapter) answer(ctx context.Context, in bot.Inbox, cmd bot.Command, res
 	}
 }
 
-// run is one command; what went wrong is for the operator's log, the message for the member.
-func (a *Adapter) run(ctx context.Context, in bot.Inbox, cmd bot.Command) bot.Message {
-	msg, err := in.Command(ctx, cmd)
-	if err != nil {
-		a.log.ErrorContext(ctx, "command failed", "adapter", Name, "workspace", cmd.Channel.Workspace, "channel", cmd.Channel.Address, "err", err)
-	}
+// run is one command; what went wrong is for the operator's log, the message for the member. A panic in it ends this command only.
+func (a *Adapter) run(ctx context.Context, in bot.Inbox, cmd bot.Command) (msg bot.Message) {
+	ctx, cancel := context.WithTimeout(ctx, commandLife)
+	defer cancel()
+	var err error
+	defer func() {
+		if v := recover(); v != nil {
+			msg, err = broken, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+		if err != nil {
+			a.log.ErrorContext(ctx, "command failed", "adapter", Name, "workspace", cmd.Channel.Workspace, "channel", cmd.Channel.Address, "err", err)
+		}
+	}()
+	msg, err = in.Command(ctx, cmd)
 	return msg
 }
 

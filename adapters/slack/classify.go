@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -198,9 +199,19 @@ func classifyStatus(head answer, now time.Time) *bot.SendError {
 	return later.sendError(code, fmt.Errorf("%w: is the URL right?", err))
 }
 
-// classifyText is the answer of a webhook: "ok", or a code in plain text. A limit there is one channel's.
+// classifyText is the answer of a webhook or response URL: "ok", or a code in plain text (some response URLs say the same in JSON). A
+// limit there is one channel's.
 func classifyText(head answer, body []byte, now time.Time) *bot.SendError {
 	text := strings.TrimSpace(string(body))
+	var object struct {
+		OK    bool
+		Error string
+	}
+	if json.Unmarshal(body, &object) == nil {
+		if text = object.Error; object.OK {
+			text = "ok"
+		}
+	}
 	code := cleanCode(text)
 	v, known := verdicts[code]
 	switch {

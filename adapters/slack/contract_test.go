@@ -119,6 +119,8 @@ var faults = []adaptertest.Fault{
 	{Name: "hook_archived", Kind: KindWebhook, Answer: says(410, "channel_is_archived"),
 		Want: bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "channel_is_archived"}},
 	{Name: "hook_blocks", Kind: KindWebhook, Answer: says(400, "invalid_blocks"), Want: bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "invalid_blocks"}},
+	{Name: "hook_in_json", Kind: KindWebhook, Answer: says(404, `{"ok":false,"error":"no_service"}`),
+		Want: bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "no_service"}},
 	{Name: "hook_unknown", Kind: KindWebhook, Answer: says(400, "new_in_2027"), Want: bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "new_in_2027"}},
 }
 

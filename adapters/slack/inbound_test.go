@@ -202,6 +202,18 @@ func TestSlashCommandFailsKindly(t *testing.T) {
 	}
 }
 
+// A command that panics is answered, and the bot lives on.
+func TestCommandPanics(t *testing.T) {
+	in := &room{answer: func(context.Context, bot.Command) (bot.Message, error) { panic("index out of range") }}
+	tw, url := app(t, in, nil)
+	for range 2 {
+		got, err := tw.SlashCommand(t.Context(), url+"/slack/commands", twin.Command{Text: "/hot"})
+		if err != nil || got.Status != 200 || !strings.Contains(got.Message.Text, "Something went wrong") || strings.Contains(string(got.Raw), "index") {
+			t.Errorf("answer = %+v, %v", got, err)
+		}
+	}
+}
+
 func TestPublicAnswer(t *testing.T) {
 	in := &room{answer: func(context.Context, bot.Command) (bot.Message, error) {
 		m := text("for all")

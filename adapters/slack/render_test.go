@@ -276,6 +276,13 @@ func FuzzRender(f *testing.F) {
 	})
 }
 
+func BenchmarkRender(b *testing.B) {
+	msg := manyItems(20)
+	for b.Loop() {
+		render(KindApp, bot.Post{Key: "k", Part: 1, Parts: 1, Message: msg})
+	}
+}
+
 func BenchmarkSplitAndRender(b *testing.B) {
 	msg := manyItems(270)
 	for b.Loop() {
