@@ -89,7 +89,7 @@ func (s *suite) limits(t *testing.T) {
 			for _, fill := range fills {
 				t.Run(shape.name+"/"+fill.name, func(t *testing.T) {
 					build := func(n int) bot.Message { return shape.build(fill.text, n) }
-					at := sort.Search(shape.most, func(n int) bool { return len(a.Split(kind, build(n+1))) > 1 })
+					at := largest(shape.most, func(n int) bool { return len(a.Split(kind, build(n))) == 1 })
 					sizes := map[string]int{"at the limit": at, "one over": at + 1, "far over": min(4*at+7, shape.most)}
 					if at == shape.most {
 						sizes = map[string]int{"a lot": at}
@@ -101,6 +101,15 @@ func (s *suite) limits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// largest is the largest n up to most for which one holds. It doubles first: splitting is dear where messages are long.
+func largest(most int, one func(n int) bool) int {
+	over := 64
+	for over < most && one(over) {
+		over *= 2
+	}
+	return sort.Search(min(over, most), func(n int) bool { return !one(n + 1) })
 }
 
 // wholeOver delivers msg in as many parts as Split makes, and checks that together they are msg.
