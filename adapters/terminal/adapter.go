@@ -117,9 +117,10 @@ const clearLine = "\r\x1b[K" // over the prompt's sign, and what is being typed
 
 // show writes msg, and then the prompt's sign again if somebody is being asked.
 func (a *Adapter) show(msg bot.Message) error {
-	text := layOut(msg).plain()
+	page := layOut(msg)
+	text := page.plain()
 	if a.ansi {
-		text = layOut(msg).ansi()
+		text = page.ansi()
 	}
 	return a.write(func(sign string) string {
 		if sign != "" {
