@@ -56,7 +56,7 @@ func TestConversation(t *testing.T) {
 	talks := map[string][]string{
 		"zh": {
 			"/帮助", "/help 订阅", "/热点", "/热点 ebpf", "热点ebpf", "／搜索　双栈", "/搜索 ebpg", "搜索kubernetes", "/更多", "/更多", "/为什么 2", "/最新", "/最新 kernel 标题",
-			"/期", "/期 12", "/期 第11期", "/期 2026-11-10 全文", "/issue hot/page/hot.md 标题", "/期 99", "/主题", "/主题 网格", "/趋势 wasm", "/趋势 量子",
+			"/期", "/期 12", "/期 第11期", "/期 2026-11-10 全文", "/issue hot/page/hot.md 标题", "/期 99", "/主题", "/主题 网格", "/趋势 wasm", "/趋势 istio", "/趋势 量子",
 			"/订阅", "/订阅 ebpf,服务网格 每周一 9:00", "/订阅 ebpf，服务网格 周一上午9点", "/订阅 ebpf 服务网格 周一上午9点 全文 最多 20 条",
 			"/订阅 全部 from cloud-weekly 发布时", `/订阅 all "* * * * *"`, "/我的订阅", "/预览", "/预览 #1", "/暂停 1", "/恢复 #1", "/退订 #9", "/退订 2 3", "/我的订阅",
 			"/语言 en", "/我的订阅", "/退订 all", "/我的订阅",
@@ -65,7 +65,7 @@ func TestConversation(t *testing.T) {
 		},
 		"en": {
 			"/help", "/help subscribe", "/hot", "/hot ebpf", "hot ebpf --page 1", "/search dual-stack", "/search ebpg", "search kubernetes", "/more", "/more", "/why 2", "/why 1 /hot arena",
-			"/latest", "/latest kernel headlines", "/issue", "/issue 12", "/issue #11", "/issue kernel-notes 12 full", "/issue cloud-weekly latest headlines", "/issue 99", "/topics", "/topics mesh", "/trend wasm", "/trend quantum",
+			"/latest", "/latest kernel headlines", "/issue", "/issue 12", "/issue #11", "/issue kernel-notes 12 full", "/issue cloud-weekly latest headlines", "/issue 99", "/topics", "/topics mesh", "/trend wasm", "/trend istio", "/trend quantum",
 			"/subscribe", "/subscribe ebpf,service mesh Mon 09:00", "/subscribe service-mesh, eBPF every monday 9am", "/subscribe ebpf,service mesh Mon 09:00 full en max 20",
 			"/subscribe all from cloud-weekly on publish", `/subscribe all "* * * * *"`, "/subscribe wasm * * * * * New York", "/subscriptions", "/preview", "/preview #1", "/pause 1", "/resume #1", "/unsubscribe #9", "/unsubscribe 2,3", "/subscriptions",
 			"/lang zh", "/subscriptions --lang en", "/unsubscribe all", "/subscriptions",

@@ -82,8 +82,11 @@ func (cc *countCache) of(lib *content.Library) []topicCount {
 	return counts
 }
 
-// trendWeeks is how far back /trend looks.
-const trendWeeks = 26
+// A span is how far back /trend looks, and how many weeks a bar stands for.
+type span struct{ weeks, perBar int }
+
+// trendSpans are tried in order: a topic that has been quiet lately is shown over years.
+var trendSpans = []span{{26, 1}, {104, 2}, {520, 10}}
 
 // trend shows how often a topic appears, week by week, as a line of bars.
 func (r *Router) trend(_ context.Context, c *call) (Answer, error) {
@@ -94,24 +97,42 @@ func (r *Router) trend(_ context.Context, c *call) (Answer, error) {
 	if canonical, ok := r.deps.Topics.Canonical(c.rest); ok {
 		topic, shown = canonical, r.deps.Topics.Shown(canonical, c.lang)
 	}
-	weeks := r.deps.Search.Trend(topic, trendWeeks)
-	total, peak := 0, 0
-	for _, n := range weeks {
-		total += n
-		peak = max(peak, n)
+	for _, s := range trendSpans {
+		numbers := inBars(r.deps.Search.Trend(topic, s.weeks), s.perBar)
+		total := 0
+		for _, n := range numbers {
+			total += n
+		}
+		if total == 0 {
+			continue
+		}
+		peak := slices.Max(numbers)
+		return Answer{Message: bot.Message{
+			Title: fmt.Sprintf(c.say("“%s”的走势", "Trend of “%s”"), shown),
+			Blocks: []bot.Block{
+				text(bars(numbers, peak)),
+				text(fmt.Sprintf(c.say("到最新一期为止的 %d 周，左旧右新，每格 %d 周：共 %d 条，一格最多 %d 条，最近一格 %d 条",
+					"%d weeks up to the newest issue, the oldest left, weeks per bar: %d. %d items, at most %d in a bar, %d in the last"),
+					s.weeks, s.perBar, total, peak, numbers[len(numbers)-1])),
+				note(c.say("看内容：/hot ", "See the items: /hot ") + shown),
+			},
+		}}, nil
 	}
-	if total == 0 {
-		return r.nothing(c, shown, r.shownNear(c, c.rest)), nil
+	near := slices.DeleteFunc(r.shownNear(c, c.rest), func(t string) bool { return t == shown })
+	return r.nothing(c, shown, near), nil
+}
+
+// inBars adds up weeks, so many to a bar; the newest week ends the last bar.
+func inBars(weeks []int, perBar int) []int {
+	var numbers []int
+	for bar := range slices.Chunk(weeks, perBar) {
+		n := 0
+		for _, week := range bar {
+			n += week
+		}
+		numbers = append(numbers, n)
 	}
-	return Answer{Message: bot.Message{
-		Title: fmt.Sprintf(c.say("“%s”的走势", "Trend of “%s”"), shown),
-		Blocks: []bot.Block{
-			text(bars(weeks, peak)),
-			text(fmt.Sprintf(c.say("到最新一期为止的 %d 周，左旧右新：共 %d 条，最多一周 %d 条，最近一周 %d 条", "%d weeks up to the newest issue, the oldest left: %d items, at most %d a week, %d in the last"),
-				len(weeks), total, peak, weeks[len(weeks)-1])),
-			note(c.say("看内容：/hot ", "See the items: /hot ") + shown),
-		},
-	}}, nil
+	return numbers
 }
 
 // bars draws numbers as blocks of eight heights; zero is a dot.
