@@ -11,7 +11,9 @@ var numeralRE = regexp.MustCompile(`^[一二三四五六七八九十]{1,3}、`)
 
 // items reads the body of a section. top is true for what stands before the first heading: loose text there is an introduction.
 func (p *issueReader) items(body []*block, top bool) []content.Item {
-	body = p.news(body)
+	if body = p.news(body); !top {
+		body = splitLinks(body)
+	}
 	r := reader{p: p, top: top}
 	r.survey(body)
 	for _, b := range body {
@@ -85,6 +87,39 @@ func splitParas(body []*block) []*block {
 		}
 	}
 	return out
+}
+
+// minLinkRow is how many links a paragraph must hold to be a list of links written in one line.
+const minLinkRow = 3
+
+// splitLinks makes paragraphs of the links of a line that holds nothing else: "[a](…) | [b](…) | [c](…)".
+func splitLinks(body []*block) []*block {
+	var out []*block
+	for _, b := range body {
+		if b.kind != kindPara || !isLinkRow(b.runs) {
+			out = append(out, b)
+			continue
+		}
+		for _, r := range b.runs {
+			if r.url != "" {
+				out = append(out, &block{kind: kindPara, line: b.line, runs: []run{r}})
+			}
+		}
+	}
+	return out
+}
+
+func isLinkRow(runs []run) bool {
+	links := 0
+	for _, r := range runs {
+		switch {
+		case isWeb(r.url) && r.look&(bare|image) == 0 && hasLetter(r.text):
+			links++
+		case r.url != "" || hasLetter(r.text):
+			return false
+		}
+	}
+	return links >= minLinkRow
 }
 
 // beginsItem reports whether a line can only be the first line of an item.

@@ -360,6 +360,9 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 	if strings.HasSuffix(title, "'s") || strings.HasSuffix(title, "’s") {
 		return false
 	}
+	if gap := len(trimmed) < len(follows); gap && (strings.HasPrefix(trimmed, "https://") || strings.HasPrefix(trimmed, "http://")) {
+		return true
+	}
 	if next.look&bold != 0 && !allBold && width(title) > 2 {
 		return true
 	}
@@ -574,6 +577,7 @@ func byline(runs []run) string {
 	for k := 0; k < len(runs) && len(rest) < maxFollows; k++ {
 		rest += runs[k].text
 	}
+	rest, _, _ = strings.Cut(strings.TrimLeft(rest, " \n"), "\n")
 	rest = cut(squeeze(rest), maxFollows)
 	if first, _ := utf8.DecodeRuneInString(rest); !strings.ContainsRune("bBvV(（作译文撰", first) {
 		return ""

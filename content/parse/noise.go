@@ -15,7 +15,7 @@ var metaHeadingRE = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
 	`(?:欢迎)?(?:关注|订阅|联系|加入)(?:我们|方式|本刊|周刊|周报|渠道|与?(?:反馈|投稿|分享|订阅|关注))?`, `(?:如何|怎么|怎样)(?:订阅|投稿|参与|贡献|关注)(?:本刊|周刊|周报|我们)?`,
 	`(?:使用|图例|阅读|标记|符号|补充|本期|特别)?(?:说明|声明|图例)`, `版权(?:声明|信息|说明)?`, `免责声明`, `(?:投稿|反馈|勘误|联系)(?:方式|指南|说明|邮箱)?`, `关于(?:我们|本刊|本站|作者|周刊|周报|本周刊|本周报)`,
 	`(?:往期|往年|历史|过往|过去)(?:回顾|推荐|内容|文章|周报|周刊|期刊|归档|列表|目录|精选)?`, `(?:文章)?归档|存档`, `(?:本期)?目录`, `(?:本期)?(?:赞助|广告|赞助商|赞助者|合作|鸣谢|致谢|感谢|捐赠|打赏|赞赏|支持我们)(?:商|方|名单)?`,
-	`(?:交流|读者|微信|QQ|讨论)群`, `公众号|二维码|RSS`, `名词解释|术语(?:表|解释)?`, `金句|语录|言论|名言|每周一言|每周一句|本周金句`, `结语|尾声|写在最后|最后|后记`,
+	`(?:加入)?(?:交流|读者|微信|QQ|讨论|加|进|入)群`, `公众号|二维码|RSS`, `名词解释|术语(?:表|解释)?`, `金句|语录|言论|名言|每周一言|每周一句|本周金句`, `结语|尾声|写在最后|最后|后记`,
 	`(?:the )?(?:editors?|authors?|contributors?|curators?|maintainers?|credits|team|colophon|imprint|legend|key|disclaimer|license|licence|acknowledge?ments?)`,
 	`(?:edited|written|curated) by.{0,60}`, `about(?: (?:us|me|this (?:newsletter|issue|week|publication)|the (?:authors?|editors?|newsletter)))?`, `(?:how to )?(?:subscribe|unsubscribe|contribute|support us|follow us|contact(?: us)?|get in touch|connect|stay in touch|share|feedback|submit)(?: .{0,30})?`,
 	`(?:past|previous|older|other|earlier) (?:issues|editions|newsletters|posts)`, `(?:the )?archives?`, `(?:table of )?contents|toc|in this (?:issue|edition|email)`, `(?:our |this week'?s )?(?:sponsors?|sponsored(?: by)?|advertisement|advertising|partners?|supporters|patrons)(?: of the week)?`,

@@ -97,13 +97,23 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 		p.abstract = strings.Trim(said[len(m):], "*_ ")
 		return true
 	}
+	dated := p.findDateline(b)
 	if r, _ := roleOf(said); r != noRole {
 		var all bool
 		all, *announced = p.people(b.runs)
-		return all && *announced == noRole
+		return (all || dated) && *announced == noRole
 	}
-	if len(webLinks(b.runs)) == 0 && width(said) <= 12 && p.dateline == "" {
-		if _, ok := findDate(said); ok {
+	return dated
+}
+
+// findDateline looks for a short line that holds a date.
+func (p *issueReader) findDateline(b *block) bool {
+	if p.dateline != "" || len(b.plain()) > 400 || len(webLinks(b.runs)) > 0 {
+		return false
+	}
+	for _, line := range splitLines(b.runs) {
+		said := plain(line)
+		if _, ok := findDate(said); ok && width(said) <= 12 {
 			p.dateline = said
 			return true
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -264,4 +265,18 @@ func TestDamagedBytes(t *testing.T) {
 	if i.Title != "W #3" || len(i.Warnings) != 1 || i.Warnings[0].Line != 5 || i.ItemCount() != 1 || i.Sections[0].Items[0].Line != 5 {
 		t.Errorf("title %q, warnings %v, %d items", i.Title, i.Warnings, i.ItemCount())
 	}
+}
+
+func TestConcurrentParse(t *testing.T) {
+	text := []byte(issueText(20_000))
+	want := indented(t, Parse("w/9.md", text, Options{}))
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if got := indented(t, Parse("w/9.md", text, Options{})); got != want {
+				t.Error("a parse beside others gives something else")
+			}
+		})
+	}
+	group.Wait()
 }

@@ -134,7 +134,7 @@ func decide(parent *node) {
 			continue
 		}
 		switch link := isLinkHeading(n.head); {
-		case holdsLinkList(n.body) || holdsPlaceholder(n.body):
+		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body):
 			section++
 		case link && (hasProse(n.body) || holdsNews(n.body)):
 			item++
@@ -153,7 +153,7 @@ func decide(parent *node) {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && (item > 1 || bringsLink(n)) && !isAsk(headingText(n.head.runs)):
+		case hasProse(n.body) && !holdsTitles(n.body) && (item > 1 || bringsLink(n)) && !isAsk(headingText(n.head.runs)):
 			n.item = true
 		}
 	}
@@ -173,10 +173,38 @@ func (n *node) isLeaf() bool { return len(n.kids) == 0 }
 // standsForOne reports whether a heading without link and the text below it are one piece: the text brings one link of its own line, or
 // ends with a call to it, or the heading carries a number and its text is prose.
 func standsForOne(n *node) bool {
-	if n.level < 2 || n.parent == nil || n.parent.head == nil && n.level < 3 && !n.head.titled().lead.numbered {
-		return false
+	numbered := n.head.titled().lead.numbered && !numeralRE.MatchString(headingText(n.head.runs))
+	if n.level < 2 || n.parent.head == nil && n.level < 3 {
+		return numbered && bringsLink(n)
 	}
-	return n.head.titled().lead.numbered || bringsLink(n)
+	return numbered || bringsLink(n)
+}
+
+// holdsTitles reports whether two or more paragraphs or lines of body begin items of their own.
+func holdsTitles(body []*block) bool {
+	titles := 0
+	for _, b := range body {
+		if b.kind != kindPara {
+			continue
+		}
+		if t := b.titled(); (beginsItem(t) || t.lead.numbered) && !isAddress(b.runs) {
+			titles++
+		}
+		if k := strings.IndexByte(joinText(b.runs), '\n'); k >= 0 && titles < 2 {
+			for _, line := range splitLines(cutHead(b.runs))[1:] {
+				if t := titleOf(line); t.lead.numbered && (t.url != "" || t.form == strong) {
+					titles++
+				}
+			}
+		}
+	}
+	return titles > 1
+}
+
+// cutHead is as much of a paragraph as is searched for titles.
+func cutHead(runs []run) []run {
+	head, _ := cutRuns(runs)
+	return head
 }
 
 // bringsLink reports whether the text below a heading has a link on a line of its own, or a call to one.
