@@ -50,15 +50,24 @@ func (t *Topics) Len() int {
 
 // Of names the topics of an item, canonical, ordered, without repeats; nested entries count. It is never nil.
 func (t *Topics) Of(it *Item) []string {
-	out := []string{}
 	if t == nil {
-		return out
+		return []string{}
 	}
-	var m Matcher
-	t.collect(&m, it, &out)
-	slices.Sort(out)
-	return slices.Compact(out)
+	s := scratch.Get().(*ofScratch)
+	defer scratch.Put(s)
+	s.found = s.found[:0]
+	t.collect(&s.matcher, it, &s.found)
+	slices.Sort(s.found)
+	return append([]string{}, slices.Compact(s.found)...)
 }
+
+// ofScratch is memory that Of would make anew for each of 100,000 items.
+type ofScratch struct {
+	matcher Matcher
+	found   []string
+}
+
+var scratch = sync.Pool{New: func() any { return &ofScratch{} }}
 
 func (t *Topics) collect(m *Matcher, it *Item, out *[]string) {
 	for _, text := range [...]string{it.Title, it.Text} {

@@ -70,6 +70,7 @@ type Mention struct {
 	First, Last int  // tokens of the text, from 0, Last included
 	Start, End  int  // bytes of the text
 	Nested      bool // inside a longer mention
+	Cased       bool // by a spelling that counts in running text only in its own case
 }
 
 // Matcher finds mentions. It holds scratch memory: one per goroutine. The zero value is ready.
@@ -188,9 +189,10 @@ func (m *Matcher) walk(tr *trie, text string, k int) {
 		if node = next; node == 0 {
 			return
 		}
-		if topic := tr.ends[node].match(text[m.tokens[k].start:tok.end], m.AnyCase); topic >= 0 {
+		e := &tr.ends[node]
+		if topic := e.match(text[m.tokens[k].start:tok.end], m.AnyCase); topic >= 0 {
 			m.mentions = append(m.mentions, Mention{
-				Topic: int(topic), First: k, Last: j, Start: int(m.tokens[k].start), End: int(tok.end),
+				Topic: int(topic), First: k, Last: j, Start: int(m.tokens[k].start), End: int(tok.end), Cased: e.topic < 0,
 			})
 		}
 	}

@@ -37,7 +37,7 @@ func (x *Index) wordAlts(w string) []alternative {
 		alts = x.appendTerm(alts, string(v), inflected)
 	}
 	if isNumber(w) { // 1.25 is also 1.25.3
-		alts = append(alts, x.prefixAlts(w+".", inflected)...)
+		alts = append(alts, x.prefixAlts(w+".", inflected, maxExpansions)...)
 	}
 	return alts
 }
@@ -91,8 +91,8 @@ func inflections(w string) []string {
 	return out
 }
 
-// prefixAlts are the most frequent terms that begin with prefix.
-func (x *Index) prefixAlts(prefix string, weight float32) []alternative {
+// prefixAlts are the most frequent terms that begin with prefix, at most so many.
+func (x *Index) prefixAlts(prefix string, weight float32, most int) []alternative {
 	type counted struct {
 		term string
 		n    uint32
@@ -110,7 +110,7 @@ func (x *Index) prefixAlts(prefix string, weight float32) []alternative {
 	}
 	slices.SortFunc(found, func(a, b counted) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.term, b.term)) })
 	var alts []alternative
-	for _, c := range found[:min(len(found), maxExpansions)] {
+	for _, c := range found[:min(len(found), most)] {
 		alts = append(alts, alternative{terms: []string{c.term}, weight: weight})
 	}
 	return alts
@@ -124,7 +124,7 @@ func (x *Index) guess(w string) (alts []alternative, means string) {
 	if a, b := x.splitWord(w); a != "" {
 		return []alternative{both(a, b)}, a + " " + b
 	}
-	if alts = x.prefixAlts(w, guessed); len(alts) > 0 {
+	if alts = x.prefixAlts(w, guessed, maxExpansions); len(alts) > 0 {
 		return alts, w + "…"
 	}
 	return nil, ""

@@ -13,12 +13,13 @@ import (
 const (
 	maxQueryRunes = 200
 	maxGroups     = 16
-	maxExpansions = 48 // terms that one prefix stands for
-	minPrefix     = 4  // letters that must be typed before an unknown word is read as a beginning
-	minTypo       = 4  // letters a mistyped word must have
-	slipSeldom    = 3  // documents that may hold a word which is read as a slip of a topic's name too
-	slipRatio     = 50 // how many times as many hold the right one
-	minFreeTypo   = 6  // letters it must have to be read as something else than the name of a topic
+	maxExpansions = 48  // terms that one prefix stands for
+	maxOfChar     = 256 // terms that one Han character stands for
+	minPrefix     = 4   // letters that must be typed before an unknown word is read as a beginning
+	minTypo       = 4   // letters a mistyped word must have
+	slipSeldom    = 3   // documents that may hold a word which is read as a slip of a topic's name too
+	slipRatio     = 50  // how many times as many hold the right one
+	minFreeTypo   = 6   // letters it must have to be read as something else than the name of a topic
 )
 
 // How much a match counts that is not what was typed.
@@ -37,6 +38,7 @@ type group struct {
 	means string // what it was read as, when that differs
 	alts  []alternative
 	topic bool
+	plain string // for a topic whose name is an everyday word too: that word
 }
 
 // alternative is one way to match a group: all terms must be there, and the phrase too if there is one.
@@ -160,6 +162,7 @@ func (p *queryParser) parse() {
 		p.hanGroup(p.ws[k:end])
 		k = end
 	}
+	p.everyday()
 }
 
 // longest leaves out mentions inside others and those that a longer one of the same beginning covers.
@@ -227,7 +230,25 @@ func (p *queryParser) topicGroup(m content.Mention) {
 	if !strings.EqualFold(g.typed, name) {
 		g.means = name
 	}
+	if m.Cased && m.First == m.Last {
+		g.plain = p.ws[m.First].text
+	}
 	p.groups = append(p.groups, g)
+}
+
+// everyday lets go, rest and metal match as the everyday words too when other words of the query make the matter clear.
+func (p *queryParser) everyday() {
+	if len(p.groups) < 2 {
+		return
+	}
+	for k := range p.groups {
+		if g := &p.groups[k]; g.plain != "" {
+			for _, a := range p.x.wordAlts(g.plain) {
+				a.weight = loosely
+				g.alts = append(g.alts, a)
+			}
+		}
+	}
 }
 
 // wordGroup is the Latin word k, with its inflections, and written together with its neighbours.
@@ -235,7 +256,7 @@ func (p *queryParser) wordGroup(k, stop int) {
 	w := p.ws[k]
 	g := group{typed: w.text}
 	if w.star {
-		g.alts = p.x.prefixAlts(w.text, exact)
+		g.alts = p.x.prefixAlts(w.text, exact, maxExpansions)
 		p.groups = append(p.groups, g)
 		return
 	}
@@ -279,7 +300,7 @@ func (p *queryParser) phrase(run []word) {
 	text := b.String()
 	g := group{typed: text}
 	if len(run) == 1 {
-		g.alts = p.x.prefixAlts(text, exact)
+		g.alts = p.x.prefixAlts(text, exact, maxOfChar)
 	} else {
 		g.alts = []alternative{hanAlternative(text, exact)}
 	}
@@ -317,8 +338,14 @@ var idle = map[string]bool{
 	"关于": true, "如何": true, "怎么": true, "怎样": true, "什么": true, "哪些": true, "一些": true, "有关": true, "相关": true,
 }
 
+// isOneChar says whether s is one Han character: beside other words it is what a particle or a cut left over.
+func isOneChar(s string) bool {
+	r, size := utf8.DecodeRuneInString(s)
+	return size == len(s) && words.IsChar(r)
+}
+
 func dropIdle(groups []group) []group {
-	kept := slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return idle[g.typed] })
+	kept := slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return idle[g.typed] || !g.topic && isOneChar(g.typed) })
 	if len(kept) == 0 {
 		kept = groups
 	}
