@@ -189,7 +189,12 @@ func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelo
 		release(w)
 	case <-late.C:
 		release(w)
-		answer = <-answers
+		select {
+		case answer = <-answers:
+		case <-ctx.Done():
+			h.deps.Log.Error("command not answered in time", "adapter", Name, "workspace", app.CorpID)
+			return
+		}
 	}
 	h.sendAnswer(ctx, cmd.Channel, answer)
 }
