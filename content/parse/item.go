@@ -26,9 +26,10 @@ var (
 
 // trimLead takes numbers, pictographs, check boxes and tags off the start of runs.
 func trimLead(runs []run) lead {
-	l := lead{rest: slices.Clone(runs)}
+	l := lead{rest: runs}
 	for len(l.rest) > 0 {
-		r := &l.rest[0]
+		first := l.rest[0]
+		r := &first
 		if r.look&image != 0 {
 			l.rest = l.rest[1:]
 			continue
@@ -45,7 +46,7 @@ func trimLead(runs []run) lead {
 				l.rest = l.rest[1:]
 				continue
 			}
-			r.text = text
+			l.setFirst(text)
 			break
 		}
 		before := text
@@ -66,13 +67,21 @@ func trimLead(runs []run) lead {
 			l.rest = l.rest[1:]
 			continue
 		}
-		r.text = text
+		l.setFirst(text)
 		if text == before {
 			break
 		}
 	}
 	l.openQuote()
 	return l
+}
+
+// setFirst changes the text of the first run, in a copy.
+func (l *lead) setFirst(text string) {
+	if l.rest[0].text != text {
+		l.rest = slices.Clone(l.rest)
+		l.rest[0].text = text
+	}
 }
 
 // bullet is the mark of a list that s begins with, written as text.
@@ -125,7 +134,7 @@ func (l *lead) openQuote() {
 	for _, pair := range []string{"《》", "“”", "「」", "『』", `""`, "<>"} {
 		open, size := utf8.DecodeRuneInString(pair)
 		if trimBlank(l.rest[0].text) == string(open) && strings.HasPrefix(trimBlank(l.rest[2].text), pair[size:]) {
-			l.rest = l.rest[1:]
+			l.rest = slices.Clone(l.rest[1:])
 			l.rest[1].text = strings.Replace(l.rest[1].text, pair[size:], "\u2063", 1)
 			l.quoted = true
 			return

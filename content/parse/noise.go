@@ -75,11 +75,11 @@ func allEmphasis(runs []run) bool {
 
 // aroundRE begins lines that surround the news: glossary, archive, sponsor, subscription, and calls to take part.
 var aroundRE = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
-	`(?:名词|术语)(?:解释|表|说明)`, `(?:本文|本期|本刊|周报|周刊|文章|原文)?(?:已)?(?:归档|存档|收录|首发|同步|发布|更新)(?:到|于|在|至)`, `(?:往期|历史|上期|下期|上一期|下一期)(?:回顾|文章|周报|周刊|内容|预告)?\s*[:：]`,
-	`(?:欢迎|请|点击|扫码|扫描|长按|立即|可以|点此)?(?:关注|订阅|投稿|转发|扫码|加入|添加)(?:我们|本刊|周刊|周报|公众号|微信|一下|二维码|交流群|方式|地址|[:：])`, `(?:RSS|邮件|邮箱|Telegram|微信|公众号)(?:频道|订阅|地址|群)?\s*[:：]`, `(?:本期|本周|本刊|周刊|周报)?(?:由|赞助|广告|感谢|鸣谢).{0,30}(?:赞助|支持|提供|发布|出品)`,
+	`(?:名词|术语)(?:解释|表|说明)`, `(?:本文|本期|本刊|周报|周刊|文章|原文)(?:已)?(?:归档|存档|收录|首发|同步|发布|更新)(?:到|于|在|至)`, `(?:归档|存档|收录)(?:到|于|在|至)`, `(?:往期|历史|上期|下期|上一期|下一期)(?:回顾|文章|周报|周刊|内容|预告)?\s*[:：]`,
+	`(?:欢迎|请|点击|扫码|扫描|长按|立即|可以|点此)?(?:关注|订阅|投稿|转发|扫码|加入|添加)(?:我们|本刊|周刊|周报|公众号|微信|一下|二维码|交流群|方式|地址|[:：])`, `(?:RSS|邮件|邮箱|Telegram|微信|公众号)(?:频道|订阅|地址|群)?\s*[:：]`, `(?:本期|本周|本刊|本周刊|本周报|周刊|周报)由.{0,30}(?:赞助|支持|提供|发布|出品)`, `(?:本期)?(?:赞助|广告|感谢|鸣谢).{0,30}(?:赞助|支持|提供)`,
 	`(?:赞助|广告|推广|备注|注|说明|声明|版权|免责声明|转载|勘误|反馈|投稿|联系)(?:商|方式|邮箱|信息|请)?\s*[:：]`,
-	`(?:sponsor(?:ed)?(?: by| of)?|advertisement|ad|promoted|partner(?:ed)?|brought to you by|thanks to our)\b`, `(?:please )?(?:subscribe|unsubscribe|sign up|follow|forward|share this|join us|reply to|hit reply|update your (?:preferences|profile)|manage your|view (?:this|in|online|email)|read (?:this )?(?:online|in your browser)|was this (?:email|forwarded)|you(?:'re| are) receiving|want (?:to|more|this|something)|got (?:a|an|something|feedback)|have (?:a|an|something|feedback)|copyright|©|\(c\) ?\d|all rights reserved|archives?\b.{0,12}:|powered by)`,
-	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
+	`(?:sponsor(?:ed)?(?: by| of)?|advertisement|ad:|promoted by|partnered with|brought to you by|thanks to our)\b`, `(?:please )?(?:subscribe|unsubscribe|sign up|follow (?:us|me)|forward(?:ed)? this|share this|join us|reply to (?:this|us|me)|hit reply|update your (?:preferences|profile)|manage your|view (?:this|in|online|email)|read (?:this )?(?:online|in your browser)|was this (?:email|forwarded)|you(?:'re| are) receiving|want (?:to (?:see|get|be|advertise|contribute)|more|this|something)|(?:got|have) (?:a|an|any|some)? ?(?:tip|story|link|suggestion|question|idea|feedback|something)|copyright|©|\(c\) ?\d|all rights reserved|archives?\b.{0,12}:|powered by)`,
+	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
 }, "|") + `)`)
 
 // askRE finds a wish to the reader anywhere in a short paragraph without a title.
