@@ -2,11 +2,14 @@ package index
 
 import (
 	"encoding/json"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"weeklybot/content"
 	"weeklybot/content/internal/words"
@@ -153,4 +156,101 @@ func measure(t *testing.T, q judgedQuery, res content.Result) (recall, ndcg floa
 		}
 	}
 	return recall, ndcg
+}
+
+// corpus reads every newsletter there is.
+func corpus(t *testing.T, shared string) *content.Library {
+	t.Helper()
+	var files []string
+	for _, top := range []string{"corpus", "seeds"} {
+		err := filepath.WalkDir(filepath.Join(shared, top), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && parse.IsIssueFile(path) && !strings.Contains(path, "licenses") {
+				rel, _ := filepath.Rel(shared, path)
+				files = append(files, rel)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return content.NewLibrary(readIssues(t, shared, files), content.DefaultTopics())
+}
+
+func holds(res content.Result, it *content.Item) bool {
+	return slices.ContainsFunc(res.Hits, func(h content.Hit) bool {
+		return h.Item == it || slices.ContainsFunc(h.Also, func(r content.Ref) bool { return r.Item == it })
+	})
+}
+
+// TestEveryItemIsFound asks for each item of all newsletters by its title, and by pairs of Han characters in it.
+func TestEveryItemIsFound(t *testing.T) {
+	lib := corpus(t, needs.Shared(t))
+	x := Build(lib, content.DefaultTopics())
+	items, pairs, missed := 0, 0, 0
+	for _, i := range lib.Issues() {
+		for s := range i.Sections {
+			if i.Sections[s].Kind == content.SectionMeta {
+				continue
+			}
+			for k := range i.Sections[s].Items {
+				it := &i.Sections[s].Items[k]
+				items++
+				if !holds(x.Search(content.Query{Text: it.Title, Limit: 200}), it) {
+					missed++
+					t.Logf("%s:%d is not found by its title", i.Source, it.Line)
+				}
+				for _, pair := range hanPairs(it.Title) {
+					pairs++
+					if !holds(x.Search(content.Query{Text: pair, Limit: maxLimit}), it) {
+						t.Errorf("%s:%d is not found by %s", i.Source, it.Line, pair)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d items, %d pairs, %d items missed", items, pairs, missed)
+	if items < 8000 || missed > items/1000 {
+		t.Errorf("%d of %d items are not found by their titles", missed, items)
+	}
+}
+
+// hanPairs are some words of two Han characters, as far as they are no topic: a topic's name is matched by meaning.
+func hanPairs(title string) []string {
+	var out []string
+	runes := []rune(title)
+	for k := 0; k+1 < len(runes); k += 5 {
+		pair := string(runes[k : k+2])
+		_, topic := content.DefaultTopics().Canonical(pair)
+		if unicode.Is(unicode.Han, runes[k]) && unicode.Is(unicode.Han, runes[k+1]) && !topic {
+			out = append(out, pair)
+		}
+	}
+	return out
+}
+
+// TestSpellings asks in several spellings for the same thing.
+func TestSpellings(t *testing.T) {
+	x := Build(corpus(t, needs.Shared(t)), content.DefaultTopics())
+	for _, same := range [][]string{
+		{"kubernetes", "Kubernetes", "ＫＵＢＥＲＮＥＴＥＳ", "k8s", "K8S", "kuberentes", "kubernets"},
+		{"service mesh", "Service-Mesh", "servicemesh", "服务网格", "服务 网格", "servce mesh"},
+		{"双栈 istio", "istio双栈", "Istio  双栈", "双栈istio", "dual-stack istio"},
+		{"webassembly", "wasm", "WASM", "web assembly", "WebAsembly"},
+		{"可观测性", "observability", "可观测", "o11y", "obervability"},
+		{"swiftui 动画", "SwiftUI动画", "swift ui animation"},
+		{"内存泄漏", "memory leak", "memory leaks", "内存泄露"},
+	} {
+		want := x.Search(content.Query{Text: same[0], Limit: maxLimit})
+		if want.Total == 0 {
+			t.Errorf("%q finds nothing", same[0])
+		}
+		for _, q := range same[1:] {
+			if got := x.Search(content.Query{Text: q, Limit: maxLimit}); got.Total < want.Total*9/10 {
+				t.Errorf("%q finds %d, %q %d", same[0], want.Total, q, got.Total)
+			} else if !holds(got, want.Hits[0].Item) {
+				t.Errorf("%q does not find the best hit of %q", q, same[0])
+			}
+		}
+	}
 }
