@@ -1,0 +1,192 @@
+package wecom
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/silenceper/wechat/v2/work/appchat"
+	"github.com/silenceper/wechat/v2/work/config"
+	workcontext "github.com/silenceper/wechat/v2/work/context"
+	"github.com/silenceper/wechat/v2/work/message"
+	"github.com/silenceper/wechat/v2/work/robot"
+
+	"weeklybot/bot"
+)
+
+// toApp addresses an app's post. With a key, WeCom shows the same content to the same receivers once in four hours: that is how a
+// repeated attempt is recognised. An answer to a command has no key, and may be repeated.
+func (p *post) toApp(agent int, address, key string) bool {
+	kind, id, _ := strings.Cut(address, ":")
+	switch kind {
+	case "user":
+		p.ToUser = id
+	case "party":
+		p.ToParty = id
+	case "tag":
+		p.ToTag = id
+	default:
+		return false
+	}
+	p.AgentID = agent
+	if key != "" {
+		p.CheckDup, p.DupWindow = 1, duplicateWindow
+	}
+	return validID(id)
+}
+
+// validID refuses what would be several receivers.
+func validID(id string) bool {
+	return id != "" && len(id) <= 64 && !strings.ContainsAny(id, "| \t\r\n")
+}
+
+// Send implements bot.Adapter. The Receipt is WeCom's msgid for app; webhook and appchat give none.
+func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
+	if ctx.Err() != nil {
+		return "", overBefore(ctx)
+	}
+	f := a.form(dst.Kind)
+	text := a.memo.text(dst.Kind, p, func() string { return render(f, p.Message, p.Part, p.Parts) })
+	if len(text) > f.caps.MaxBytes {
+		return "", refuse(bot.ScopeMessage, "too_long", fmt.Sprintf("%d bytes, WeCom takes %d: the message was not split", len(text), f.caps.MaxBytes))
+	}
+	receipt, fault := a.send(ctx, dst, newPost(f, text), p.Key)
+	if fault != nil {
+		return "", fault
+	}
+	return receipt, nil
+}
+
+func (a *Adapter) send(ctx context.Context, dst bot.Channel, body post, key string) (bot.Receipt, *bot.SendError) {
+	switch dst.Kind {
+	case KindWebhook:
+		return "", a.sendWebhook(ctx, dst, body)
+	case KindApp:
+		return a.sendApp(ctx, dst, body, key)
+	case KindAppChat:
+		return "", a.sendChat(ctx, dst, body)
+	case KindAIBot:
+		return "", refuse(bot.ScopeChannel, "no_connection", "posting through an AI bot is not built: use a group robot's webhook for this group")
+	default:
+		return "", refuse(bot.ScopeChannel, "bad_kind", fmt.Sprintf("wecom has no kind %q", dst.Kind))
+	}
+}
+
+// overBefore is the fault of a context that ended before anything left.
+func overBefore(ctx context.Context) *bot.SendError {
+	return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "cancelled", Err: context.Cause(ctx)}
+}
+
+func (a *Adapter) newCall(ctx context.Context, pathAndQuery string) *call {
+	return &call{ctx: ctx, client: a.deps.HTTP, url: a.cfg.APIURL + pathAndQuery}
+}
+
+func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, body post) *bot.SendError {
+	target, err := a.webhookURL(dst.URL)
+	if err != nil {
+		return refuse(bot.ScopeChannel, "bad_url", err.Error())
+	}
+	c := &call{ctx: ctx, client: a.deps.HTTP, url: target}
+	board().make(c, func(ticket string) { robot.NewClient(nil).RobotBroadcast(ticket, body) })
+	return c.outcome(a.deps.Now())
+}
+
+func (a *Adapter) sendApp(ctx context.Context, dst bot.Channel, body post, key string) (bot.Receipt, *bot.SendError) {
+	t := a.app(dst.Workspace)
+	if t == nil {
+		return "", noApp(dst.Workspace)
+	}
+	if !body.toApp(t.app.AgentID, dst.Address, key) {
+		return "", refuse(bot.ScopeChannel, "bad_address", `want the address "user:ID", "party:ID" or "tag:ID"`)
+	}
+	var sent *message.SendResponse
+	fault := a.withToken(ctx, t, "/cgi-bin/message/send?", func(sdk *workcontext.Context) {
+		sent, _ = message.NewClient(sdk).Send("weeklybot", body)
+	})
+	if fault != nil {
+		return "", fault
+	}
+	return a.receipt(dst, sent)
+}
+
+// receipt reads the lists of an accepted post: errcode 0 does not mean that somebody got it.
+func (a *Adapter) receipt(dst bot.Channel, sent *message.SendResponse) (bot.Receipt, *bot.SendError) {
+	for _, list := range []struct{ code, ids, hint string }{
+		{"invaliduser", sent.InvalidUser, "the app does not reach this member: check its visible range"},
+		{"invalidparty", sent.InvalidParty, "the app does not reach this department: check its visible range"},
+		{"invalidtag", sent.InvalidTag, "the app does not reach this tag: check its visible range"},
+		{"unlicenseduser", sent.UnlicensedUser, "the member has no licence for this app's interface"},
+	} {
+		if list.ids == "" {
+			continue
+		}
+		// One member, department or tag was addressed; only a department or tag can have got it in part.
+		if _, id, _ := strings.Cut(dst.Address, ":"); strings.EqualFold(list.ids, id) {
+			return "", refuse(bot.ScopeChannel, list.code, list.hint)
+		}
+		a.deps.Log.Warn("not everybody addressed got the message", "adapter", Name, "channel", dst.ID(), "code", list.code,
+			"count", strings.Count(list.ids, "|")+1)
+	}
+	return bot.Receipt(sent.MsgID), nil
+}
+
+func (a *Adapter) sendChat(ctx context.Context, dst bot.Channel, body post) *bot.SendError {
+	t := a.app(dst.Workspace)
+	if t == nil {
+		return noApp(dst.Workspace)
+	}
+	kind, id, _ := strings.Cut(dst.Address, ":")
+	if kind != "chat" || !validID(id) {
+		return refuse(bot.ScopeChannel, "bad_address", `want the address "chat:ID"`)
+	}
+	body.ChatID = id
+	return a.withToken(ctx, t, "/cgi-bin/appchat/send?", func(sdk *workcontext.Context) {
+		appchat.NewClient(sdk).Send("weeklybot", body)
+	})
+}
+
+// withToken lets post, a function of the SDK, make its request with the app's token. A token that WeCom refuses is dropped.
+func (a *Adapter) withToken(ctx context.Context, t *tokens, path string, post func(*workcontext.Context)) *bot.SendError {
+	token, fault := t.get(ctx)
+	if fault != nil {
+		return fault
+	}
+	c := a.newCall(ctx, path+"access_token="+url.QueryEscape(token))
+	board().make(c, func(ticket string) {
+		post(&workcontext.Context{Config: &config.Config{}, AccessTokenHandle: ticketHandle(ticket)})
+	})
+	fault = c.outcome(a.deps.Now())
+	if fault != nil && slices.Contains([]string{"40014", "42001", "41001"}, fault.Code) {
+		t.drop(token)
+	}
+	return fault
+}
+
+// ticketHandle gives the SDK a call's ticket as its token.
+type ticketHandle string
+
+func (h ticketHandle) GetAccessToken() (string, error) { return string(h), nil }
+
+// app finds the app of a Workspace: "corp" (its first app) or "corp:NAME".
+func (a *Adapter) app(workspace string) *tokens {
+	corp, name, named := strings.Cut(workspace, ":")
+	k := slices.IndexFunc(a.cfg.Apps, func(app App) bool { return app.CorpID == corp && (!named || app.Name == name) })
+	if k < 0 {
+		return nil
+	}
+	return a.tokens[k]
+}
+
+// workspace is the Workspace of an app, the shortest that app finds it by.
+func (a *Adapter) workspace(app App) string {
+	if a.app(app.CorpID).app == app {
+		return app.CorpID
+	}
+	return app.CorpID + ":" + app.Name
+}
+
+func noApp(workspace string) *bot.SendError {
+	return refuse(bot.ScopeWorkspace, "no_app", fmt.Sprintf("no app of workspace %q is configured: add it to adapters.wecom.apps", workspace))
+}
