@@ -187,6 +187,7 @@ func (a *Adapter) answerCommand(ctx context.Context, in bot.Inbox, m inbound, te
 // runCommand runs a member's command and brings back what it says: the first part by say, if say takes it, the rest by reply.
 func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, m inbound, text string, say func(body []byte) bool) {
 	cmd := m.command(text, a.now())
+	cmd.Channel.Workspace = cmp.Or(cmd.Channel.Workspace, a.cfg.CorpID)
 	msg, err := in.Command(ctx, cmd)
 	if err != nil {
 		a.log.Error("command failed", "adapter", Name, "workspace", cmd.Channel.Workspace, "channel", cmd.Channel.Address, "err", err)

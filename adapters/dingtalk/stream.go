@@ -136,7 +136,9 @@ func (l *listener) open(ctx context.Context) (*link, error) {
 	if err != nil || u.Scheme != "wss" && (u.Scheme != "ws" || !apihttp.Loopback(u.Host)) {
 		return nil, errors.New("the gateway named an address that is no wss:// URL")
 	}
-	u.RawQuery = url.Values{"ticket": {ans.Ticket}}.Encode()
+	q := u.Query()
+	q.Set("ticket", ans.Ticket)
+	u.RawQuery = q.Encode()
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: streamDial}
 	conn, resp, err := dialer.DialContext(ctx, u.String(), nil)
 	if resp != nil {
