@@ -75,7 +75,6 @@ type htmlReader struct {
 	url   string
 	looks look
 	skip  string // name of the element whose content is left out
-	title string // text of <title>
 }
 
 func (h *htmlReader) text(s string) {
@@ -83,15 +82,9 @@ func (h *htmlReader) text(s string) {
 		return
 	}
 	if len(h.runs) == 0 {
-		s = strings.TrimLeftFunc(s, func(r rune) bool {
-			if r == '\n' {
-				h.line++ // the caller adds all lines of the token again; begin is set before that
-			}
-			return isBlank(r)
-		})
-		h.begin = h.line
-		// only begin wanted the lines before the text
-		h.line -= 0
+		trimmed := strings.TrimLeftFunc(s, isBlank)
+		h.begin = h.line + strings.Count(s[:len(s)-len(trimmed)], "\n")
+		s = trimmed
 	}
 	s = strings.ReplaceAll(s, "\n", " ")
 	h.runs = append(h.runs, run{text: s, url: h.url, look: h.looks})

@@ -280,3 +280,17 @@ func TestConcurrentParse(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestLinesOfHTML(t *testing.T) {
+	text := "<html>\n<body>\n<ul>\n<li>\n\n<a href=\"https://example.org/a\">\nFirst</a>\n<li><a href=\"https://example.org/b\">Second</a>\n</ul></body></html>\n"
+	i := Parse("w/1.txt", []byte(text), Options{})
+	if i.ItemCount() != 2 {
+		t.Fatalf("%d items, want 2", i.ItemCount())
+	}
+	if got := i.Sections[0].Items[0].Line; got != 4 {
+		t.Errorf("the first entry is at line %d, want 4, where it is opened", got)
+	}
+	if i.Sections[0].Items[1].Line != 8 {
+		t.Errorf("the second entry is at line %d, want 8", i.Sections[0].Items[1].Line)
+	}
+}

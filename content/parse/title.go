@@ -1,0 +1,461 @@
+package parse
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// form is how clearly a paragraph begins with a title.
+type form uint8
+
+const (
+	noTitle  form = iota // a sentence, or nothing
+	weak                 // begins with a link or bold text, but runs on
+	strong               // a link or bold text that stands by itself, or a numbered line
+	withURL              // "title SEPARATOR bare URL"
+	sentence             // a sentence with a link in it
+)
+
+// titled is a paragraph taken apart.
+type titled struct {
+	title string
+	url   string
+	rest  []run // what follows the title
+	tags  []string
+	form  form
+	lead  lead
+	by    string
+}
+
+// titleOf takes a paragraph apart into title and rest.
+func titleOf(runs []run) titled {
+	runs, tail := cutRuns(runs)
+	t := takeApart(runs)
+	if len(tail) > 0 {
+		t.rest = append(slices.Clip(t.rest), tail...)
+	}
+	return t
+}
+
+// maxHead is how much of a paragraph is searched for its title, in bytes and in pieces.
+const maxHead, maxPieces = 4000, 300
+
+// cutRuns cuts what is too long to be searched for a title.
+func cutRuns(runs []run) (head, tail []run) {
+	size := 0
+	for k, r := range runs {
+		if size += len(r.text); size <= maxHead && k < maxPieces {
+			continue
+		}
+		at := max(0, len(r.text)-(size-maxHead))
+		if r.url != "" || k >= maxPieces {
+			at = 0
+		}
+		for at > 0 && !utf8.RuneStart(r.text[at]) {
+			at--
+		}
+		first, rest := r, r
+		first.text, rest.text = r.text[:at], r.text[at:]
+		return append(slices.Clone(runs[:k]), first), append([]run{rest}, runs[k+1:]...)
+	}
+	return runs, nil
+}
+
+func takeApart(runs []run) titled {
+	l := trimLead(runs)
+	t := titled{tags: l.tags, lead: l}
+	if len(l.rest) == 0 {
+		return t
+	}
+	if label, rest, ok := cutLabel(l.rest); ok {
+		t.tags = append(t.tags, label)
+		l = trimLead(rest)
+		t.tags = append(t.tags, l.tags...)
+		t.lead.rest, t.lead.quoted = l.rest, l.quoted
+	}
+	if first := l.rest[0]; first.look&bare == 0 && (first.url != "" || first.look&bold != 0) {
+		if t.head(l.rest) {
+			return t.finish()
+		}
+		t.form = weak
+	} else if t.beforeURL(l.rest) {
+		t.form = withURL
+		return t.finish()
+	}
+	t.sentence(l.rest)
+	return t.finish()
+}
+
+func (t titled) finish() titled {
+	if t.title == "" {
+		return t
+	}
+	title, rest := cutTitle(t.title)
+	if t.title = title; rest != "" {
+		t.rest = append([]run{{text: rest + " "}}, t.rest...)
+	}
+	t.by = byline(t.rest)
+	return t
+}
+
+// maxLabelRunes is how long the "label：" before a title may be, in code points.
+const maxLabelRunes = 8
+
+// cutLabel takes a short Han "label：" off that stands before a link or bold text.
+func cutLabel(runs []run) (label string, rest []run, ok bool) {
+	if len(runs) < 2 || runs[0].url != "" || runs[0].look&code != 0 {
+		return "", nil, false
+	}
+	text := trimBlank(runs[0].text)
+	label = strings.TrimRight(text, "：: 《“")
+	next := runs[1]
+	if label == text || next.url == "" && next.look&bold == 0 || next.look&bare != 0 || !isAllHan(label) || utf8.RuneCountInString(label) > maxLabelRunes {
+		return "", nil, false
+	}
+	if open := strings.TrimLeft(text[len(label):], "：: "); open != "" {
+		runs = slices.Clone(runs)
+		runs[0].text = open
+		return label, runs, true
+	}
+	return label, runs[1:], true
+}
+
+// head joins the links and bold pieces at the start that form one phrase. It reports whether they are the title.
+func (t *titled) head(runs []run) bool {
+	var title strings.Builder
+	n, allBold := 0, true
+	for n < len(runs) {
+		r := runs[n]
+		switch {
+		case r.look&image != 0:
+			if t.url == "" {
+				t.url = r.url
+			}
+		case r.url != "" && r.look&bare == 0 && (t.url == "" || r.url == t.url):
+			if isBold := r.look&bold != 0; t.url == "" && n > 0 && !isBold && !glued(runs[n-1]) {
+				return t.headEnd(runs, n, title.String(), allBold)
+			}
+			t.url = r.url
+			title.WriteString(r.text)
+		case r.url == "" && r.look&bold != 0 && allBold:
+			title.WriteString(r.text)
+		case isGap(r) && n+1 < len(runs) && joins(runs[n-1], runs[n+1], t.url):
+			title.WriteString(r.text)
+			n++
+			continue
+		default:
+			return t.headEnd(runs, n, title.String(), allBold)
+		}
+		allBold = allBold && r.look&bold != 0
+		n++
+	}
+	return t.headEnd(runs, n, title.String(), allBold)
+}
+
+func glued(before run) bool { return before.text != "" && !strings.HasSuffix(before.text, " ") }
+
+func isGap(r run) bool {
+	return r.url == "" && !strings.Contains(r.text, "\n") && trimBlank(r.text) == ""
+}
+
+// joins reports whether two pieces with only blanks between them form one title.
+func joins(before, after run, url string) bool {
+	if after.look&bare != 0 {
+		return false
+	}
+	if after.url != "" && url != "" && after.url != url {
+		return false
+	}
+	return after.url != "" && after.url == before.url || before.look&bold != 0 && after.look&bold != 0
+}
+
+// maxFollows is how much of what follows a title is looked at, in bytes.
+const maxFollows = 200
+
+// headEnd decides what follows the first n runs: the end of the title, or the rest of a sentence.
+func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
+	follows := ""
+	for k := n; k < len(runs) && len(follows) < maxFollows; k++ {
+		follows += runs[k].text
+	}
+	next := run{}
+	if n < len(runs) {
+		next = runs[n]
+	}
+	if !titleEnds(title, follows, next, allBold) {
+		t.url = ""
+		return false
+	}
+	t.title = trimTitle(withoutEmojiEnds(squeeze(title)))
+	if t.title == "" {
+		return false
+	}
+	if isCall(t.title) && letters(follows) > 20 {
+		t.title, t.url = "", ""
+		return false
+	}
+	t.rest = trimSeparator(runs[n:])
+	if t.form = strong; runsOn(follows) {
+		t.form = weak
+	}
+	return true
+}
+
+// runsOn reports whether text goes on in lower case, as in "[name](url) is a tool that …".
+func runsOn(follows string) bool {
+	word, _, _ := strings.Cut(strings.TrimLeft(follows, " "), " ")
+	first, _ := utf8.DecodeRuneInString(word)
+	return unicode.IsLower(first) && !strings.EqualFold(word, "by") && !strings.EqualFold(word, "via")
+}
+
+// defines are words after a link that begin a description of what the link names; any other lower-case word continues its sentence.
+var defines = map[string]bool{
+	"is": true, "are": true, "a": true, "an": true, "the": true, "provides": true, "lets": true, "allows": true, "helps": true, "makes": true,
+	"brings": true, "gives": true, "shows": true, "explains": true, "describes": true, "covers": true, "discusses": true, "by": true, "via": true,
+}
+
+var verbRE = regexp.MustCompile(`^(?:正式|宣布|发布|推出|开源|收购|加入|支持|成为|完成|获得|迎来|更新|升级|已|将|与|和|的|在|对|被|从|为|新增|引入|移除|上线|登陆|进入|了)`)
+
+// titleEnds reports whether a title made of links or bold text ends before what follows.
+func titleEnds(title, follows string, next run, allBold bool) bool {
+	trimmed := strings.TrimLeft(follows, " \t\u00a0")
+	if trimmed == "" || trimmed[0] == '\n' || strings.HasPrefix(trimmed, closed) {
+		return !isHardWrapped(title, trimmed)
+	}
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(title, " "))
+	if strings.ContainsRune("。！？：:；;…》」』”】", last) {
+		return true
+	}
+	if strings.HasSuffix(title, "'s") || strings.HasSuffix(title, "’s") {
+		return false
+	}
+	if gap := len(trimmed) < len(follows); gap && (strings.HasPrefix(trimmed, "https://") || strings.HasPrefix(trimmed, "http://")) {
+		return true
+	}
+	if next.look&bold != 0 && !allBold && width(title) > 2 {
+		return true
+	}
+	c, size := utf8.DecodeRuneInString(trimmed)
+	after, _ := utf8.DecodeRuneInString(trimmed[size:])
+	gap := len(trimmed) < len(follows) || strings.HasSuffix(title, " ")
+	switch {
+	case c == '.' || c == '-' || c == '\'' || c == '’' || c == '/' || c == '_':
+		return !unicode.IsLetter(after) && !unicode.IsDigit(after) || gap && c != '\''
+	case c == '、' || c == '的':
+		return false
+	case strings.ContainsRune("：:。!！?？—–|｜,，;；(（[【~～·•》」』”\"→=>《“&+", c):
+		return true
+	}
+	if allBold && gap {
+		return width(title) > 2 || !unicode.IsLower(c)
+	}
+	if strings.HasSuffix(title, " ") && width(title) > 2 {
+		return true
+	}
+	if !gap {
+		return allBold && width(title) >= 4 && !unicode.IsLower(c)
+	}
+	if next.url != "" || next.look&(em|code) != 0 && strings.HasPrefix(follows, next.text) {
+		return true
+	}
+	word, _, _ := strings.Cut(trimmed, " ")
+	switch {
+	case strings.EqualFold(word, "by") || strings.HasPrefix(trimmed, "作者") || strings.HasPrefix(trimmed, "译"):
+		return true
+	case unicode.IsLower(c):
+		return defines[strings.ToLower(word)]
+	case unicode.IsDigit(c):
+		return width(title) > 2
+	case isHan(c):
+		return width(title) > 2 || !verbRE.MatchString(cut(trimmed, 12))
+	}
+	return true
+}
+
+// isHardWrapped reports whether a line that ends in a link goes on in the next line.
+func isHardWrapped(title, follows string) bool {
+	next := strings.TrimLeft(follows, " \n")
+	c, _ := utf8.DecodeRuneInString(next)
+	word, _, _ := strings.Cut(next, " ")
+	return strings.HasPrefix(follows, "\n") && len(title) < 60 && unicode.IsLower(c) && !defines[word] && !strings.HasPrefix(word, "http")
+}
+
+// trimSeparator takes the mark off that separates a title from its text.
+func trimSeparator(runs []run) []run {
+	out := slices.Clone(runs)
+	for len(out) > 0 {
+		if out[0].url != "" && out[0].look&image == 0 {
+			break
+		}
+		text := strings.TrimLeft(out[0].text, " \t\n\u00a0：:。.，,；;、-–—|｜~～"+closed)
+		if text != "" {
+			out[0].text = text
+			break
+		}
+		out = out[1:]
+	}
+	for k := range out {
+		if strings.Contains(out[k].text, closed) {
+			out[k].text = strings.Replace(out[k].text, closed, "", 1)
+		}
+	}
+	return out
+}
+
+// maxBeforeURL is how long, in code points, the text before a bare URL may be to be its title as a whole.
+const maxBeforeURL = 160
+
+// maxAside is how long, in code points, the text of a link may be that only explains a word of such a title.
+const maxAside = 16
+
+// beforeURL takes "title SEPARATOR bare-URL" apart.
+func (t *titled) beforeURL(runs []run) bool {
+	n := slices.IndexFunc(runs, func(r run) bool {
+		return r.look&bare != 0 || isWeb(r.url) && r.look&image == 0 && utf8.RuneCountInString(r.text) > maxAside
+	})
+	if n < 0 || runs[n].look&bare == 0 {
+		return false
+	}
+	before := plain(runs[:n])
+	if t.url = runs[n].url; before == "" {
+		rest := trimSeparator(runs[n+1:])
+		said := plain(rest)
+		end := sentenceEnd(said)
+		if t.title = trimTitle(said[:end]); t.title == "" || width(t.title) < 2 {
+			t.title, t.rest = shownURL(t.url), rest
+			return true
+		}
+		t.rest = textRuns(said[end:])
+		return true
+	}
+	end := sentenceEnd(before)
+	if end < len(before) && strings.TrimSpace(before[end:]) != "" || utf8.RuneCountInString(before) > maxBeforeURL {
+		t.url = ""
+		return false
+	}
+	title := trimTitle(strings.TrimRight(before, "(（<[【"))
+	if callTail := tailCallRE.FindStringIndex(title); callTail != nil && callTail[0] > 0 {
+		title = trimTitle(title[:callTail[0]])
+	}
+	if m := authorTailRE.FindStringSubmatchIndex(title); m != nil && m[0] > 0 {
+		t.by = strings.TrimSpace(title[m[2]:m[3]])
+		t.rest = append(t.rest, run{text: trimTitle(title[m[0]:]) + " "})
+		title = trimTitle(title[:m[0]])
+	}
+	if t.title = title; title == "" {
+		t.url = ""
+		return false
+	}
+	t.rest = append(t.rest, trimSeparator(trimClosing(runs[n+1:]))...)
+	return true
+}
+
+var (
+	tailCallRE   = regexp.MustCompile(`(?i)[,，。；;:：（(\s](?:链接|地址|详情|详见|请见|参见|见|原文|传送门|项目地址|link|url|see|via)$`)
+	authorTailRE = regexp.MustCompile(`(?i)[,，；;\s]\s*(?:by|作者|译者?|文)\s*[:：]?\s*([^,，。；;]{2,30})$`)
+)
+
+func trimClosing(runs []run) []run {
+	if len(runs) == 0 || runs[0].url != "" {
+		return runs
+	}
+	out := slices.Clone(runs)
+	out[0].text = strings.TrimLeft(out[0].text, ")）>]】")
+	return out
+}
+
+func shownURL(url string) string {
+	_, s, _ := strings.Cut(url, "://")
+	s = strings.TrimSuffix(s, "/")
+	return clip(s, maxTitle)
+}
+
+func textRuns(s string) []run {
+	if s = trimBlank(s); s == "" {
+		return nil
+	}
+	return []run{{text: s}}
+}
+
+// sentence makes a title of the first sentence. Its URL is the first link in it; or the link in brackets directly behind it; or a link
+// at the end that only says "read it here".
+func (t *titled) sentence(runs []run) {
+	said := strings.ReplaceAll(plain(runs), closed, "")
+	end := sentenceEnd(said)
+	if t.form == noTitle {
+		t.form = sentence
+	}
+	at, linkEnd := 0, 0
+	for _, r := range runs {
+		text := squeeze(r.text)
+		k := -1
+		if text != "" {
+			if k = strings.Index(said[min(at, len(said)):], text); k >= 0 {
+				k += at
+				at = k + len(text)
+			}
+		}
+		if !isWeb(r.url) || r.look&image != 0 {
+			continue
+		}
+		inside := k >= 0 && k < end
+		if inside {
+			linkEnd = at
+		}
+		bracket := k >= end && strings.Trim(said[end:k], " ([（【") == "" && k > end
+		if t.url == "" && (inside || bracket || isCall(text) || r.look&bare != 0) {
+			t.url = r.url
+		}
+	}
+	if columns(said[:end]) > maxClause {
+		end = clauseEnd(said[:end], linkEnd)
+	}
+	t.title = trimTitle(withoutEmojiEnds(said[:end]))
+	t.rest = textRuns(strings.TrimLeft(said[end:], "，,；;：: "))
+}
+
+const (
+	// maxClause is how wide, in columns, a first sentence may be to be a title as a whole.
+	maxClause = 80
+	// minClause is how wide what is left of it must be.
+	minClause = 20
+)
+
+// clauseEnd is where the first clause of a long sentence ends that holds all of its links.
+func clauseEnd(s string, after int) int {
+	for k, r := range s {
+		if k < after || columns(s[:min(k, 4*minClause)]) < minClause {
+			continue
+		}
+		next, _ := utf8.DecodeRuneInString(s[k+utf8.RuneLen(r):])
+		switch {
+		case strings.ContainsRune("，；：", r), strings.ContainsRune(",;:", r) && isBlank(next):
+			return k
+		case r == '（' || r == '(' && k > 0 && s[k-1] == ' ':
+			return k
+		}
+	}
+	return len(s)
+}
+
+var bylineRE = regexp.MustCompile(`(?i)^[（(]?\s*(?:by|作者|译者|译|文/|撰文|via)\s*[:：|]?\s*([^,，。;；()（）|｜\n]{2,40}?)(?:\s*[,，。;；)）|｜]|\.\s|\.?$|\s[-–—])`)
+
+// byline reads an author named at the start of what follows a title.
+func byline(runs []run) string {
+	rest := ""
+	for k := 0; k < len(runs) && len(rest) < maxFollows; k++ {
+		rest += runs[k].text
+	}
+	rest, _, _ = strings.Cut(strings.TrimLeft(rest, " \n"), "\n")
+	rest = cut(squeeze(rest), maxFollows)
+	if first, _ := utf8.DecodeRuneInString(rest); !strings.ContainsRune("bBvV(（作译文撰", first) {
+		return ""
+	}
+	if m := bylineRE.FindStringSubmatch(rest); m != nil && width(m[1]) <= 5 {
+		return strings.TrimSpace(m[1])
+	}
+	return ""
+}
