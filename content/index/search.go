@@ -210,9 +210,18 @@ type found struct {
 	day   int32
 }
 
-// before orders found documents: better, newer, earlier in the part.
-func (f *found) before(o *found) int {
-	return cmp.Or(cmp.Compare(o.score, f.score), cmp.Compare(o.day, f.day), cmp.Compare(o.part, f.part), cmp.Compare(f.doc, o.doc))
+// before says whether f is to be shown before o: better, newer, earlier in the part. It is no cmp.Or of comparisons, since it is what
+// a search over a frequent word does most.
+func (f *found) before(o *found) bool {
+	switch {
+	case f.score != o.score:
+		return f.score > o.score
+	case f.day != o.day:
+		return f.day > o.day
+	case f.part != o.part:
+		return f.part > o.part
+	}
+	return f.doc < o.doc
 }
 
 // collector keeps the best documents, one of each article. It is scratch memory: one search at a time.
@@ -261,7 +270,7 @@ func (c *collector) add(p *part, article, doc uint32, score float32, where uint6
 		c.total++
 		c.touched = append(c.touched, article)
 		*old = f
-	} else if f.before(old) < 0 {
+	} else if f.before(old) {
 		*old = f
 	}
 }
@@ -279,7 +288,7 @@ func (c *collector) keep(f found) {
 	if len(c.best) < c.limit {
 		c.best = append(c.best, f)
 		c.up(len(c.best) - 1)
-	} else if f.before(&c.best[0]) < 0 {
+	} else if f.before(&c.best[0]) {
 		c.best[0] = f
 		c.down(0)
 	}
@@ -291,7 +300,7 @@ func (c *collector) keep(f found) {
 func (c *collector) up(k int) {
 	for k > 0 {
 		up := (k - 1) / 2
-		if c.best[up].before(&c.best[k]) >= 0 {
+		if !c.best[up].before(&c.best[k]) {
 			return
 		}
 		c.best[up], c.best[k] = c.best[k], c.best[up]
@@ -303,7 +312,7 @@ func (c *collector) down(k int) {
 	for {
 		worst := k
 		for _, child := range [...]int{2*k + 1, 2*k + 2} {
-			if child < len(c.best) && c.best[child].before(&c.best[worst]) > 0 {
+			if child < len(c.best) && c.best[worst].before(&c.best[child]) {
 				worst = child
 			}
 		}
@@ -322,17 +331,32 @@ func (x *Index) hits(c *collector, a asked) []content.Hit {
 			c.best[k].score *= saysJust(x.item(c.best[k].ref), a.whole, c.best[k].shared(len(a.groups)))
 		}
 	}
-	slices.SortFunc(c.best, func(f, g found) int { return f.before(&g) })
+	sortFound(c.best)
+	whys := map[uint64]string{} // few matches differ in where the words stand
 	out := make([]content.Hit, 0, len(c.best))
 	for _, f := range c.best {
+		reason, ok := whys[f.where]
+		if !ok {
+			reason = why(a.groups, f.where)
+			whys[f.where] = reason
+		}
 		seg := x.parts[f.part].seg
 		d := &seg.docs[f.doc]
 		out = append(out, content.Hit{
 			Item: d.item, Section: seg.section(f.doc), Issue: seg.issues[d.issue].issue,
-			Score: math.Round(float64(f.score)*1e4) / 1e4, Why: why(a.groups, f.where), Also: x.also(f.ref),
+			Score: math.Round(float64(f.score)*1e4) / 1e4, Why: reason, Also: x.also(f.ref),
 		})
 	}
 	return out
+}
+
+func sortFound(list []found) {
+	slices.SortFunc(list, func(f, g found) int {
+		if f.before(&g) {
+			return -1
+		}
+		return 1 // no two are the same document
+	})
 }
 
 // shared are the fields in which every group of n matches.
