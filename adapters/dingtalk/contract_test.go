@@ -264,7 +264,8 @@ func decodeParam(t testing.TB, key, param string) shownCard {
 
 var (
 	mention = regexp.MustCompile(`@[\p{L}\p{N}_$]+`)
-	reader  = goldmark.New(goldmark.WithExtensions(extension.GFM)) // more than the platform promises: what even one client shows counts
+	// More than the platform promises: what even one client shows counts.
+	reader = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify))
 )
 
 // inspect reads a payload as the keenest client would: GitHub's Markdown with bare links, tables and struck words.

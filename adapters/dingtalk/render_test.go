@@ -133,6 +133,46 @@ func issueOf(n int, text string) bot.Message {
 	return msg
 }
 
+// onlyWords checks that no foreign text in body acts: no tag, picture, code, emphasis, table, mention, or link that was not offered.
+func onlyWords(t *testing.T, kind bot.Kind, body []byte) {
+	t.Helper()
+	seen := inspect(&testing.T{}, kind, body)
+	for _, shape := range []string{"HTML", "Image", "Code", "Emphasis", "Strikethrough", "Table", "ThematicBreak"} {
+		if strings.Contains(seen.Shape, shape) {
+			t.Errorf("foreign text makes %s: %s\n%s", shape, seen.Shape, body)
+		}
+	}
+	if len(seen.Mentions) > 0 {
+		t.Errorf("foreign text mentions %q\n%s", seen.Mentions, body)
+	}
+	for _, link := range seen.Links {
+		if linkTarget(link) == "" && !strings.Contains(seen.Text, link) {
+			t.Errorf("foreign text links to %q\n%s", link, body)
+		}
+	}
+}
+
+// FuzzForeignText: whatever the words, in every place they stay words.
+func FuzzForeignText(f *testing.F) {
+	for _, s := range []string{"[x](dtmd://y) **b** <img>", "# h\n- l\n---\n1. x\n===", "https://example.org/_a_*b*[c](d) @all", "`c` ~~s~~ &lt;b&gt; a|b\n-|-", "www.example.org a@b.c"} {
+		f.Add(s, "https://example.org/a(b)")
+	}
+	a := newAdapter(f, "")
+	f.Fuzz(func(t *testing.T, text, url string) {
+		if len(text) > 300 || len(url) > 300 {
+			t.Skip()
+		}
+		links := []bot.Link{{Text: text, URL: url}}
+		body, err := a.Preview(KindWebhook, bot.Post{Part: 1, Parts: 1, Message: bot.Message{Title: text, Blocks: []bot.Block{
+			{Kind: bot.BlockHeading, Text: text}, {Kind: bot.BlockText, Text: text}, {Kind: bot.BlockItem, Title: text, URL: url, Text: text},
+			{Kind: bot.BlockItem, Title: text, Text: text, Level: 1}, {Kind: bot.BlockNote, Text: text, Links: links}, {Kind: bot.BlockLinks, Links: links}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		onlyWords(t, KindWebhook, body)
+	})
+}
+
 // FuzzSplit: whatever the words, every part is within the limits, holds each item once, and no foreign text makes a link or a tag.
 func FuzzSplit(f *testing.F) {
 	f.Add("标题 [x](dtmd://y)", "text **b** <img> @all", "https://example.org/a(b)", uint8(3))
@@ -163,16 +203,7 @@ func FuzzSplit(f *testing.F) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				seen := inspect(&testing.T{}, kind, body)
-				if strings.Contains(seen.Shape, "HTML") || strings.Contains(seen.Shape, "Image") || strings.Contains(seen.Shape, "Code") ||
-					strings.Contains(seen.Shape, "Emphasis") || strings.Contains(seen.Shape, "Table") || len(seen.Mentions) > 0 {
-					t.Errorf("%s: foreign text acts as markup: %s %q\n%s", kind, seen.Shape, seen.Mentions, c.text)
-				}
-				for _, link := range seen.Links {
-					if linkTarget(link) == "" && !strings.Contains(seen.Text, link) {
-						t.Errorf("%s: link to %q", kind, link)
-					}
-				}
+				onlyWords(t, kind, body)
 				all.WriteString(c.text)
 			}
 			for k := range int(n) {
