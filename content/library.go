@@ -12,8 +12,8 @@ type Library struct {
 }
 
 // NewLibrary orders issues (newest date first, undated last, then by source) and keeps the first of those that share a Key.
-// It sets the Topics of every item from topics, which may be nil; an item that has them (not nil) keeps them, so that issues of
-// one Library can be given to the next while others read them. The caller gives the issues away.
+// It sets the Topics of every item from topics, which may be nil; an issue whose items have them (not nil) keeps them, so that
+// issues of one Library can be given to the next while others read them. The caller gives the issues away.
 func NewLibrary(issues []*Issue, topics *Topics) *Library {
 	sorted := slices.Clone(issues)
 	slices.SortStableFunc(sorted, func(a, b *Issue) int {
@@ -26,15 +26,22 @@ func NewLibrary(issues []*Issue, topics *Topics) *Library {
 		}
 		l.byKey[i.Key()] = i
 		l.issues = append(l.issues, i)
-		for s := range i.Sections {
-			for k := range i.Sections[s].Items {
-				if it := &i.Sections[s].Items[k]; it.Topics == nil {
-					it.Topics = topics.Of(it)
-				}
-			}
-		}
+		tag(i, topics)
 	}
 	return l
+}
+
+// tag sets the topics of an issue's items, all or, if the first has some, none.
+func tag(i *Issue, topics *Topics) {
+	for s := range i.Sections {
+		for k := range i.Sections[s].Items {
+			it := &i.Sections[s].Items[k]
+			if it.Topics != nil {
+				return
+			}
+			it.Topics = topics.Of(it)
+		}
+	}
 }
 
 func number(i *Issue) int {

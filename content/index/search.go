@@ -103,11 +103,20 @@ func (x *Index) collectPart(c *collector, n int, groups []group, ms []matcher, i
 	if c.hot {
 		c.recency = p.recency
 	}
-	if cur, ok := ms[0].(*cursor); ok && len(ms) == 1 {
-		c.single(p, x.arts.group[n], cur, idf[0])
-		return
+	plain := make([]*cursor, 0, 2)
+	for _, m := range ms[:min(len(ms), 2)] {
+		if cur, ok := m.(*cursor); ok {
+			plain = append(plain, cur)
+		}
 	}
-	c.several(p, x.arts.group[n], ms, idf)
+	switch {
+	case len(ms) == 1 && len(plain) == 1:
+		c.single(p, x.arts.group[n], plain[0], idf[0])
+	case len(ms) == 2 && len(plain) == 2:
+		c.pair(p, x.arts.group[n], plain[0], plain[1], idf)
+	default:
+		c.several(p, x.arts.group[n], ms, idf)
+	}
 }
 
 // several is the general way: the rarest matcher leads, the others follow.
@@ -117,10 +126,14 @@ func (c *collector) several(p *part, articleOf []uint32, ms []matcher, idf []flo
 		order[k] = k
 	}
 	slices.SortFunc(order, func(a, b int) int { return ms[a].cost() - ms[b].cost() })
-	next := meeting(ms, order)
-	for d := next(0); d != noDoc; d = next(d) {
-		if p.dead.has(d) {
-			continue
+	lead := ms[order[0]]
+docs:
+	for d := lead.next(); d != noDoc; {
+		for _, k := range order[1:] {
+			if there := ms[k].seek(d); there != d {
+				d = lead.seek(there)
+				continue docs
+			}
 		}
 		score, where, own := float32(0), uint64(0), uint8(0)
 		for k, m := range ms {
@@ -129,48 +142,30 @@ func (c *collector) several(p *part, articleOf []uint32, ms []matcher, idf []flo
 			where |= uint64(f) << (4 * k)
 			own |= f &^ inContext
 		}
-		if own != 0 {
+		if own != 0 && !p.dead.has(d) {
 			c.take(p, articleOf[d], d, score, where)
 		}
+		d = lead.next()
 	}
 }
 
-// meeting gives the documents that all matchers share, one after another: next(d) is the first behind d. Two plain terms, which is
-// what most queries come to, need no detour over interfaces.
-func meeting(ms []matcher, order []int) (next func(d uint32) uint32) {
-	lead := ms[order[0]]
-	if len(ms) == 2 {
-		a, ok1 := lead.(*cursor)
-		b, ok2 := ms[order[1]].(*cursor)
-		if ok1 && ok2 {
-			return func(uint32) uint32 { return meet2(a, b) }
-		}
+// pair is several for two plain terms, which is what most queries of more than one come to: without interfaces.
+func (c *collector) pair(p *part, articleOf []uint32, first, second *cursor, idf []float32) {
+	lead, other := first, second
+	if lead.list.n > other.list.n {
+		lead, other = other, lead
 	}
-	return func(uint32) uint32 {
-	docs:
-		for d := lead.next(); d != noDoc; {
-			for _, k := range order[1:] {
-				if there := ms[k].seek(d); there != d {
-					d = lead.seek(there)
-					continue docs
-				}
-			}
-			return d
+	for d := lead.next(); d != noDoc; {
+		if there := other.seek(d); there != d {
+			d = lead.seek(there)
+			continue
 		}
-		return noDoc
-	}
-}
-
-// meet2 moves on to the next document that a and b share.
-func meet2(a, b *cursor) uint32 {
-	for d := a.next(); d != noDoc; {
-		there := b.seek(d)
-		if there == d {
-			return d
+		if !p.dead.has(d) {
+			score := (float32(first.weight)*idf[0] + float32(second.weight)*idf[1]) * (1.0 / maxWeight)
+			c.take(p, articleOf[d], d, score, uint64(first.fields)|uint64(second.fields)<<4)
 		}
-		d = a.seek(there)
+		d = lead.next()
 	}
-	return noDoc
 }
 
 // single is the fast way for one term: most documents are seen to be no better than those found and only counted.
