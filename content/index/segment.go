@@ -1,6 +1,8 @@
 package index
 
 import (
+	"cmp"
+	"encoding/binary"
 	"math"
 	"slices"
 	"sort"
@@ -237,7 +239,7 @@ func (b *builder) finish() {
 		text += len(b.lex.names[id])
 		size += len(b.lists[id].b)
 	}
-	slices.SortFunc(ids, func(x, y uint32) int { return strings.Compare(b.lex.names[x], b.lex.names[y]) })
+	b.sortByName(ids)
 	var names strings.Builder
 	names.Grow(text)
 	s := b.seg
@@ -256,6 +258,22 @@ func (b *builder) finish() {
 	s.skips = slices.Clip(s.skips)
 	s.docs = slices.Clip(s.docs)
 	s.keys = articleKeys(s)
+}
+
+// sortByName orders terms by their names. Nearly all differ within eight bytes, which compare as one number.
+func (b *builder) sortByName(ids []uint32) {
+	start := make([]uint64, len(b.lex.names))
+	for id, name := range b.lex.names {
+		var first [8]byte
+		copy(first[:], name)
+		start[id] = binary.BigEndian.Uint64(first[:])
+	}
+	slices.SortFunc(ids, func(x, y uint32) int {
+		if start[x] != start[y] {
+			return cmp.Compare(start[x], start[y])
+		}
+		return strings.Compare(b.lex.names[x], b.lex.names[y])
+	})
 }
 
 func appendSkips(skips []skip, w *listWriter) []skip {
