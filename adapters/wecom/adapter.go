@@ -83,7 +83,7 @@ var (
 
 // New makes an Adapter of a valid Config. It does no network I/O.
 func New(cfg Config, deps Deps) (*Adapter, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate()...); err != nil {
 		return nil, err
 	}
 	if cfg.APIURL == "" {
@@ -129,6 +129,9 @@ func (a *Adapter) Name() string { return Name }
 
 // Kinds implements bot.Adapter.
 func (a *Adapter) Kinds() []bot.Kind { return []bot.Kind{KindWebhook, KindApp, KindAppChat} }
+
+// PreviewKinds are the kinds that can be shown: those of Kinds, and AI bots, which cannot be posted to yet.
+func (a *Adapter) PreviewKinds() []bot.Kind { return append(a.Kinds(), KindAIBot) }
 
 // Capabilities implements bot.Adapter. MaxBytes counts the text of a post, not its JSON.
 func (a *Adapter) Capabilities(kind bot.Kind) bot.Capabilities { return a.form(kind).caps }

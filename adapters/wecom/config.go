@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,8 +61,8 @@ const (
 // Enabled says that there is an app or a bot. Without one the adapter still posts to group robots.
 func (c Config) Enabled() bool { return len(c.Apps)+len(c.AIBots) > 0 }
 
-// Validate joins every fault, each with its path.
-func (c Config) Validate() error {
+// Validate returns every fault, each with its path.
+func (c Config) Validate() []error {
 	faults := []error{
 		fault("api_url", checkOrigin(c.APIURL, "https", "http")),
 		fault("aibot_url", checkOrigin(c.AIBotURL, "wss", "ws")),
@@ -86,7 +87,7 @@ func (c Config) Validate() error {
 	for k, b := range c.AIBots {
 		faults = append(faults, b.faults(fmt.Sprintf("aibots[%d]", k), len(c.AIBots) > 1)...)
 	}
-	return errors.Join(faults...)
+	return slices.DeleteFunc(faults, func(err error) bool { return err == nil })
 }
 
 func fault(path string, err error) error {

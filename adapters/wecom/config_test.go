@@ -45,16 +45,15 @@ func TestConfigFaults(t *testing.T) {
 		{"max_age", Config{MaxAge: -time.Second}, []string{"adapters.wecom.max_age: "}},
 		{"dialect", Config{WebhookMarkdown: "v3"}, []string{"adapters.wecom.webhook_markdown: "}},
 	} {
-		err := c.cfg.Validate()
 		var got []string
-		if err != nil {
-			got = strings.Split(err.Error(), "\n")
+		for _, fault := range c.cfg.Validate() {
+			got = append(got, fault.Error())
 		}
 		if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
 			t.Errorf("%s: Validate = %q, want %q", c.name, got, c.want)
 		}
-		if _, newErr := New(c.cfg, Deps{}); (newErr == nil) != (err == nil) {
-			t.Errorf("%s: New = %v, Validate = %v", c.name, newErr, err)
+		if _, newErr := New(c.cfg, Deps{}); (newErr == nil) != (len(got) == 0) {
+			t.Errorf("%s: New = %v, Validate = %q", c.name, newErr, got)
 		}
 	}
 }

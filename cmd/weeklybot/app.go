@@ -108,7 +108,13 @@ func (a *app) newRouter(cfg *Config, observe func(string, time.Duration)) *comma
 // setLibrary indexes a Library and shows it to everybody at once.
 func (a *app) setLibrary(lib *content.Library) {
 	began := time.Now()
-	a.shelf.Store(&shelf{lib, index.Build(lib, a.topics)})
+	var idx *index.Index
+	if old := a.shelf.Load(); old != nil {
+		idx = old.idx.Update(lib)
+	} else {
+		idx = index.Build(lib, a.topics)
+	}
+	a.shelf.Store(&shelf{lib, idx})
 	a.log.Info("newsletters loaded", "issues", len(lib.Issues()), "items", lib.ItemCount(), "took", time.Since(began).Round(time.Millisecond))
 	select {
 	case a.changed <- struct{}{}:

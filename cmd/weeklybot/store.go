@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"weeklybot/bot/embedded"
 	"weeklybot/bot/redisstore"
@@ -71,6 +72,7 @@ func (c RedisConfig) client() (redis.UniversalClient, error) {
 	if c.Password != "" {
 		o.Password = c.Password.Reveal()
 	}
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // else NewClient looks the host up, for seconds
 	return redis.NewClient(o), nil
 }
 

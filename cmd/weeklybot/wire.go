@@ -48,7 +48,7 @@ var platforms = []platform{
 	},
 	{
 		name: wecom.Name, kinds: []bot.Kind{wecom.KindWebhook, wecom.KindApp, wecom.KindAppChat}, target: wecom.Target,
-		faults: func(c *Config) []error { return unjoin(c.Adapters.Wecom.Validate()) },
+		faults: func(c *Config) []error { return c.Adapters.Wecom.Validate() },
 		make: func(c *Config, d deps) (bot.Adapter, error) {
 			return made(wecom.New(c.Adapters.Wecom, wecom.Deps{Log: d.log, Redis: d.redis, RedisPrefix: d.prefix}))
 		},
@@ -94,17 +94,6 @@ func made[A bot.Adapter](a A, err error) (bot.Adapter, error) {
 		return nil, err
 	}
 	return a, nil
-}
-
-// unjoin takes a joined error apart again.
-func unjoin(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()
-	}
-	if err != nil {
-		return []error{err}
-	}
-	return nil
 }
 
 func platformNamed(name string) *platform {

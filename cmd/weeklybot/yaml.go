@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"weeklybot/bot"
+	"weeklybot/internal/nearest"
 )
 
 // maxConfigBytes bounds config.yaml and each secret file.
@@ -110,7 +112,7 @@ func (s *strict) pair(v *ast.MappingValueNode, t reflect.Type, at string) {
 	}
 	field, ok := keys[key]
 	if !ok {
-		s.fault(v, "unknown key %s%s", where, nearest(key, keys))
+		s.fault(v, "unknown key %s%s", where, suggestion(key, keys))
 		return
 	}
 	s.walk(v.Value, field.Type, where)
@@ -168,42 +170,11 @@ func yamlKeys(t reflect.Type) map[string]reflect.StructField {
 	return keys
 }
 
-// nearest suggests what an unknown key may have meant.
-func nearest(key string, keys map[string]reflect.StructField) string {
-	best, distance := "", 1+len(key)/3
-	var known []string
-	for k := range keys {
-		known = append(known, k)
-	}
-	slices.Sort(known)
-	for _, k := range known {
-		if d := edits(key, k); d <= distance {
-			best, distance = k, d-1
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf(": did you mean %s?", best)
+// suggestion says what an unknown key may have meant.
+func suggestion(key string, keys map[string]reflect.StructField) string {
+	known := slices.Sorted(maps.Keys(keys))
+	if near := nearest.Of(key, known, 1); len(near) > 0 {
+		return fmt.Sprintf(": did you mean %s?", near[0])
 	}
 	return ": known here are " + strings.Join(known, ", ")
-}
-
-// edits is the Levenshtein distance of two short words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
