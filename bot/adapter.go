@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 )
@@ -70,6 +71,19 @@ type Checker interface {
 type Checked struct {
 	What string // "adapters.wecom.apps[0] (corp ww1, agent 1000002)"
 	Err  error  // nil: works. Holds no secret and says what to do.
+}
+
+// Toolbox is an adapter with subcommands of its own: `weeklybot slack manifest`.
+type Toolbox interface {
+	// Tools lists them. It does no network I/O; a Tool may.
+	Tools() []Tool
+}
+
+// Tool is one subcommand of a platform. What Run writes to out is its result; an error says what to do.
+type Tool struct {
+	Name string // "manifest"
+	Help string // one sentence
+	Run  func(ctx context.Context, args []string, out io.Writer) error
 }
 
 // A Listener dials out to hear. Listen reconnects by itself and blocks until ctx ends.

@@ -64,14 +64,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			code = e.code
 		}
 	}()
-	parser, err := kong.New(&c,
+	parser, err := kong.New(&c, append(toolCommands(),
 		kong.Name("weeklybot"),
 		kong.Description("Reads weekly newsletters, answers /hot ebpf, and brings a digest to Slack, WeCom and DingTalk every week, once."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{"version": version()},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{stdin, stdout, stderr}),
-	)
+	)...)
 	if err != nil {
 		panic(err) // the table of commands is wrong: every test would see it
 	}

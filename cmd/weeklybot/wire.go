@@ -16,10 +16,11 @@ import (
 
 // deps is what adapters are made with.
 type deps struct {
-	log      *slog.Logger
-	redis    redis.UniversalClient // nil for one-shot commands
-	prefix   string
-	terminal *terminal.Adapter // nil outside serve
+	log       *slog.Logger
+	redis     redis.UniversalClient // nil for one-shot commands
+	prefix    string
+	terminal  *terminal.Adapter // nil outside serve
+	publicURL string            // where platforms reach the bot
 }
 
 // platform is one row of the table below.
@@ -30,6 +31,8 @@ type platform struct {
 	make   func(*Config, deps) (bot.Adapter, error)
 	// target makes a channel from a webhook's URL or key; nil: the platform has none.
 	target func(spec string, secret bot.Secret) (bot.Channel, error)
+	// tools describes the platform's own subcommands; "" = it has none.
+	tools string
 	// trust lets the host of a URL that the operator typed be called.
 	trust func(c *Config, host string)
 }
