@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,4 +165,17 @@ func (e entry) More() (links []string) {
 func (s *Server) missing(_ *http.Request, v *view) (string, int) {
 	v.Title = v.T.NotFound
 	return "missing.html", http.StatusNotFound
+}
+
+// placesFound is the end of each reason that a search gives: where a term stands.
+var placesFound = regexp.MustCompile(` \((?:title|heading|text|issue)(?:, (?:title|heading|text|issue))*\)`)
+
+var placeNames = strings.NewReplacer(" (", "（", ")", "）", ", ", "、", "title", "标题", "heading", "小标题", "text", "正文", "issue", "期")
+
+// Why is a hit's reason for readers of the page.
+func (v *view) Why(reason string) string {
+	if v.Lang != "zh" {
+		return reason
+	}
+	return placesFound.ReplaceAllStringFunc(reason, placeNames.Replace)
 }

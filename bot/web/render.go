@@ -58,7 +58,7 @@ func (v *view) Other() string {
 // Shown is a topic's name for readers of the page.
 func (v *view) Shown(topic string) string { return v.topics.Shown(topic, v.Lang) }
 
-// Day writes a moment as a date and a time.
+// Moment writes a date and a time.
 func (v *view) Moment(t time.Time) string {
 	if t.IsZero() {
 		return "–"
