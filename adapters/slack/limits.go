@@ -5,8 +5,6 @@ import "time"
 // Slack's limits, in code points unless a name says otherwise. Where Slack names none, what was measured by others stands here with
 // a margin. Read 2026-11.
 const (
-	// maxBlocks is Slack's limit for a message. Source: docs.slack.dev, block-kit ("no more than 50 items").
-	maxBlocks = 50
 	// maxTextObject is the most that a text object may hold, a section's text included. Source: docs.slack.dev, text object.
 	maxTextObject = 3000
 	// maxHeader is the most that the plain text of a header block may hold. Source: npm @slack/types 3.2.0, HeaderBlock.
@@ -29,7 +27,7 @@ const (
 	// budgetTotal is for all text of all blocks together, links and escapes included. Slack refuses somewhere between 13,172 and 13,297
 	// with msg_blocks_too_long and documents nothing. Source: slackapi/bolt-js issue 2509, metabase issue 79908.
 	budgetTotal = 12_000
-	// budgetBlocks leaves room for what clients add.
+	// budgetBlocks leaves room for what clients add: Slack takes 50 in a message. Source: docs.slack.dev, block-kit ("no more than 50 items").
 	budgetBlocks = 45
 	// budgetSection is how long a section grows when several short items share one.
 	budgetSection = 2900

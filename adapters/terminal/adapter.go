@@ -135,7 +135,7 @@ func (a *Adapter) ask(sign string) {
 	if !a.ansi {
 		return
 	}
-	a.write(func(string) string { a.sign = sign; return sign })
+	_ = a.write(func(string) string { a.sign = sign; return sign })
 }
 
 func (a *Adapter) stopAsking() {

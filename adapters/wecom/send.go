@@ -89,7 +89,7 @@ func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, body post) *
 		return refuse(bot.ScopeChannel, "bad_url", err.Error())
 	}
 	c := &call{ctx: ctx, client: a.deps.HTTP, url: target}
-	board().make(c, func(ticket string) { robot.NewClient(nil).RobotBroadcast(ticket, body) })
+	board().make(c, func(ticket string) { _, _ = robot.NewClient(nil).RobotBroadcast(ticket, body) })
 	return c.outcome(a.deps.Now())
 }
 
@@ -143,7 +143,7 @@ func (a *Adapter) sendChat(ctx context.Context, dst bot.Channel, body post) *bot
 	}
 	body.ChatID = id
 	return a.withToken(ctx, t, "/cgi-bin/appchat/send?", func(sdk *workcontext.Context) {
-		appchat.NewClient(sdk).Send("weeklybot", body)
+		_, _ = appchat.NewClient(sdk).Send("weeklybot", body)
 	})
 }
 

@@ -137,7 +137,7 @@ func (c *tokenCache) Get(key string) any {
 	if !ok || left.Val() <= 0 {
 		return nil
 	}
-	c.near.Set(key, token, left.Val())
+	_ = c.near.Set(key, token, left.Val())
 	return token
 }
 
@@ -148,7 +148,7 @@ func (c *tokenCache) Set(key string, val any, life time.Duration) error {
 	if !ok || token == "" || life <= 0 {
 		return nil
 	}
-	c.near.Set(key, token, life)
+	_ = c.near.Set(key, token, life)
 	if c.far == nil {
 		return nil
 	}
@@ -163,7 +163,7 @@ func (c *tokenCache) IsExist(key string) bool { return c.Get(key) != nil }
 
 // Delete implements cache.Cache.
 func (c *tokenCache) Delete(key string) error {
-	c.near.Delete(key)
+	_ = c.near.Delete(key)
 	if c.far == nil || key != c.key {
 		return nil
 	}
@@ -175,7 +175,7 @@ func (c *tokenCache) Delete(key string) error {
 // drop forgets token here and, if it is the one there, in Redis: a replica that was slower to notice must not undo a refresh.
 func (c *tokenCache) drop(token string) {
 	if c.near.Get(c.key) == token {
-		c.near.Delete(c.key)
+		_ = c.near.Delete(c.key)
 	}
 	if current, _ := c.Get(c.key).(string); current == token {
 		c.note("delete", c.Delete(c.key))

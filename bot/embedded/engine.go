@@ -215,7 +215,7 @@ func (e *Engine) expireIdle() {
 	}
 	b := e.newest()
 	e.mu.Unlock()
-	e.commit(b)
+	_ = e.commit(b) // Err tells of it
 }
 
 // sync brings what is written to the disk. Commands go on meanwhile; only a rewrite, which puts another file in its place, must wait.

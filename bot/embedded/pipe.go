@@ -157,7 +157,7 @@ func (c *pipeConn) SetWriteDeadline(t time.Time) error {
 }
 
 func (c *pipeConn) SetDeadline(t time.Time) error {
-	c.SetReadDeadline(t)
+	_ = c.SetReadDeadline(t)
 	return c.SetWriteDeadline(t)
 }
 
