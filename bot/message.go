@@ -7,6 +7,7 @@ type Message struct {
 	Notice string  `json:"notice,omitempty"` // one plain sentence for notifications and screen readers; "" = Title
 	Lang   string  `json:"lang,omitempty"`   // "zh" or "en"
 	Public bool    `json:"public,omitempty"` // an answer that the whole channel may see
+	Image  *Image  `json:"image,omitempty"`  // nil: none
 	Blocks []Block `json:"blocks,omitempty"`
 }
 

@@ -15,8 +15,12 @@ import (
 // against the platform's limits. fits must be monotone: what fits still fits with less in it.
 //
 // Blocks are kept whole where they can be; a block that fits nowhere is cut at line ends, sentence or word borders. A heading never
-// ends a part. What cannot be cut (one enormous link) is passed on as it is: the adapter must degrade it when rendering.
+// ends a part. What cannot be cut (one enormous link) is passed on as it is: the adapter must degrade it when rendering. An image stays
+// in the first part, and is left out when there is no room for it beside the title.
 func Split(msg Message, fits func(Message) bool) []Message {
+	if msg.Image != nil && (!msg.Image.Usable() || !fits(Message{Title: msg.Title, Notice: msg.Notice, Lang: msg.Lang, Image: msg.Image})) {
+		msg = msg.WithoutImage()
+	}
 	if fits(msg) || len(msg.Blocks) == 0 {
 		return []Message{msg}
 	}
@@ -37,7 +41,7 @@ func Split(msg Message, fits func(Message) bool) []Message {
 			n = withoutLooseEnd(rest, n)
 		}
 		parts = append(parts, with(slices.Clone(rest[:n])))
-		rest = rest[n:]
+		rest, msg.Image = rest[n:], nil
 	}
 	return parts
 }
