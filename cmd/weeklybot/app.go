@@ -191,11 +191,8 @@ func recent(entries []bot.Entry, keys []string) bool {
 
 // resolve adds URL and key to a channel that the configuration declares.
 func (a *app) resolve(ch bot.Channel) (bot.Channel, error) {
-	cfg := a.cfg.Load()
-	for i := range cfg.Channels {
-		if declared, err := cfg.channel(i); err == nil && declared.ID() == ch.ID() {
-			return declared, nil
-		}
+	if declared, ok := a.cfg.Load().declared()[ch.ID()]; ok {
+		return declared, nil
 	}
 	if ch.Kind == "webhook" {
 		return ch, fmt.Errorf("webhook channel %q is not declared in the configuration any more: declare it again, or unsubscribe it", ch.Name)
@@ -207,7 +204,12 @@ func (a *app) resolve(ch bot.Channel) (bot.Channel, error) {
 func (a *app) listen(ctx context.Context, group *errgroup.Group, prompt io.Reader) {
 	for _, ad := range a.adapters {
 		if l, ok := ad.(bot.Listener); ok {
-			group.Go(func() error { return l.Listen(ctx, a.router) })
+			group.Go(func() error {
+				if err := l.Listen(ctx, a.router); err != nil {
+					a.log.Error("a platform is not heard any more; the bot goes on sending", "adapter", ad.Name(), "err", err)
+				}
+				return nil
+			})
 		}
 	}
 	if prompt != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"weeklybot/adapters/dingtalk"
@@ -38,7 +39,9 @@ type Config struct {
 	Channels      []ChannelDecl  `yaml:"channels"`
 	Subscriptions []Subscription `yaml:"subscriptions"`
 
-	dir string // folder of the file
+	dir      string // folder of the file
+	once     sync.Once
+	channels map[bot.ChannelID]bot.Channel
 }
 
 // RedisConfig says where Redis is: url for one server, addrs for a Cluster, addrs and master for Sentinel; nothing for the store inside
@@ -232,6 +235,19 @@ func (c *Config) channel(i int) (bot.Channel, error) {
 		}
 	}
 	return ch, nil
+}
+
+// declared is every channel of the file by its ID. The file does not change any more: it is worked out once.
+func (c *Config) declared() map[bot.ChannelID]bot.Channel {
+	c.once.Do(func() {
+		c.channels = map[bot.ChannelID]bot.Channel{}
+		for i := range c.Channels {
+			if ch, err := c.channel(i); err == nil {
+				c.channels[ch.ID()] = ch
+			}
+		}
+	})
+	return c.channels
 }
 
 // subscription turns the i-th declaration into the channel and what it gets. topics may be nil: topics are then taken as written.
