@@ -33,6 +33,7 @@ type collector struct {
 	best    []found // a heap, the worst first
 	part    int
 	recency []float32
+	count   func(day int32) // not nil: documents are told to it one by one, and none is kept
 
 	article []found // by group: its best document
 	touched []uint32
@@ -85,6 +86,10 @@ func (c *collector) closeGroups(x *Index) {
 }
 
 func (c *collector) keep(f found) {
+	if c.count != nil {
+		c.count(f.day)
+		return
+	}
 	if len(c.best) < c.limit {
 		c.best = append(c.best, f)
 		c.up(len(c.best) - 1)

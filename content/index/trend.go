@@ -98,13 +98,13 @@ func (x *Index) Trend(topic string, weeks int) []int {
 	c := x.scratch.Get().(*collector)
 	defer x.scratch.Put(c)
 	c.reset(x, x.docs+1, false)
-	x.collect(c, x.ask(topic).groups)
-	for _, f := range c.best {
-		if w := x.week(f.day); w >= 0 && w < weeks {
+	c.count = func(day int32) {
+		if w := x.week(day); w >= 0 && w < weeks {
 			out[weeks-1-w]++
 		}
 	}
-	c.best = nil // as many as there are documents: not to be kept
+	x.collect(c, x.ask(topic).groups)
+	c.count = nil
 	return out
 }
 
