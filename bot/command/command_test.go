@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -11,11 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"weeklybot/bot"
+	"weeklybot/bot/chart"
 	"weeklybot/content"
 )
 
@@ -26,6 +29,9 @@ func shown(m bot.Message) string {
 	var b strings.Builder
 	if m.Title != "" {
 		fmt.Fprintf(&b, "== %s ==\n", m.Title)
+	}
+	if m.Image != nil {
+		fmt.Fprintf(&b, "(image: %s)\n", m.Image.Alt)
 	}
 	for _, k := range m.Blocks {
 		switch k.Kind {
@@ -98,6 +104,46 @@ func TestConversation(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", lang, diff)
 		}
 	}
+}
+
+// TestTrendDrawsWhatItSays compares the chart with the numbers of the sentence.
+func TestTrendDrawsWhatItSays(t *testing.T) {
+	asked := &countedTrends{}
+	f := newFixture(t, func(d *Deps) { asked.Searcher, d.Search = d.Search, asked })
+	for _, c := range []struct {
+		topic string
+		weeks []int
+		opt   chart.Options
+	}{
+		{"wasm", []int{18: 1, 20: 2, 3, 3, 5, 8, 4}, chart.Options{PerBar: 1}},
+		{"istio", []int{14: 2, 1, 0, 0, 4, 103: 0}, chart.Options{PerBar: 2}},
+	} {
+		c.opt.Newest = time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC) // of the newest issue
+		want, err := chart.Trend(c.weeks, c.opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := f.ask("/trend " + c.topic)
+		if img := answer.Message.Image; !img.Usable() || !bytes.Equal(img.PNG, want) || !strings.Contains(img.Alt, "周") {
+			t.Errorf("/trend %s: the image is not the chart of its weeks, or says nothing: %+v", c.topic, img)
+		}
+	}
+	if answer, _ := f.ask("/trend quantum"); answer.Message.Image != nil {
+		t.Error("/trend of what nobody names has a chart")
+	}
+	if asked.n != 3 {
+		t.Errorf("three commands asked for %d trends, want one each", asked.n)
+	}
+}
+
+type countedTrends struct {
+	Searcher
+	n int
+}
+
+func (c *countedTrends) Trend(topic string, weeks int) []int {
+	c.n++
+	return c.Searcher.Trend(topic, weeks)
 }
 
 func TestParse(t *testing.T) {

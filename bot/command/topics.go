@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"weeklybot/bot"
+	"weeklybot/bot/chart"
 	"weeklybot/content"
 )
 
@@ -82,13 +83,7 @@ func (cc *countCache) of(lib *content.Library) []topicCount {
 	return counts
 }
 
-// A span is how far back /trend looks, and how many weeks a bar stands for.
-type span struct{ weeks, perBar int }
-
-// trendSpans are tried in order: a topic that has been quiet lately is shown over years.
-var trendSpans = []span{{26, 1}, {104, 2}, {520, 10}}
-
-// trend shows how often a topic appears, week by week, as a line of bars.
+// trend shows how often a topic appears, week by week: a chart where images can go, and a line of bars that says the same.
 func (r *Router) trend(_ context.Context, c *call) (Answer, error) {
 	if c.rest == "" {
 		return Answer{}, c.fault("no_words", "要看哪个主题的走势？", "The trend of which topic?", "例如：/trend wasm；所有主题：/topics", "For example: /trend wasm; all topics: /topics")
@@ -97,42 +92,38 @@ func (r *Router) trend(_ context.Context, c *call) (Answer, error) {
 	if canonical, ok := r.deps.Topics.Canonical(c.rest); ok {
 		topic, shown = canonical, r.deps.Topics.Shown(canonical, c.lang)
 	}
-	for _, s := range trendSpans {
-		numbers := inBars(r.deps.Search.Trend(topic, s.weeks), s.perBar)
-		total := 0
-		for _, n := range numbers {
-			total += n
-		}
-		if total == 0 {
-			continue
-		}
-		peak := slices.Max(numbers)
-		return Answer{Message: bot.Message{
-			Title: fmt.Sprintf(c.say("“%s”的走势", "Trend of “%s”"), shown),
-			Blocks: []bot.Block{
-				text(bars(numbers, peak)),
-				text(fmt.Sprintf(c.say("到最新一期为止的 %d 周，左旧右新，每格 %d 周：共 %d 条，一格最多 %d 条，最近一格 %d 条",
-					"%d weeks up to the newest issue, the oldest left, weeks per bar: %d. %d items, at most %d in a bar, %d in the last"),
-					s.weeks, s.perBar, total, peak, numbers[len(numbers)-1])),
-				note(c.say("看内容：/hot ", "See the items: /hot ") + shown),
-			},
-		}}, nil
+	weeks, perBar := chart.Fit(r.deps.Search.Trend(topic, chart.MaxWeeks))
+	if len(weeks) == 0 {
+		near := slices.DeleteFunc(r.shownNear(c, c.rest), func(t string) bool { return t == shown })
+		return r.nothing(c, shown, near), nil
 	}
-	near := slices.DeleteFunc(r.shownNear(c, c.rest), func(t string) bool { return t == shown })
-	return r.nothing(c, shown, near), nil
+	numbers, total := chart.Bars(weeks, perBar), 0
+	for _, n := range numbers {
+		total += n
+	}
+	peak := slices.Max(numbers)
+	title := fmt.Sprintf(c.say("“%s”的走势", "Trend of “%s”"), shown)
+	said := fmt.Sprintf(c.say("到最新一期为止的 %d 周，左旧右新，每格 %d 周：共 %d 条，一格最多 %d 条，最近一格 %d 条",
+		"%d weeks up to the newest issue, the oldest left, weeks per bar: %d. %d items, at most %d in a bar, %d in the last"),
+		len(weeks), perBar, total, peak, numbers[len(numbers)-1])
+	return Answer{Message: bot.Message{
+		Title:  title,
+		Image:  picture(weeks, perBar, c.lib, title+c.say("：", ": ")+said),
+		Blocks: []bot.Block{text(bars(numbers, peak)), text(said), note(c.say("看内容：/hot ", "See the items: /hot ") + shown)},
+	}}, nil
 }
 
-// inBars adds up weeks, so many to a bar; the newest week ends the last bar.
-func inBars(weeks []int, perBar int) []int {
-	var numbers []int
-	for bar := range slices.Chunk(weeks, perBar) {
-		n := 0
-		for _, week := range bar {
-			n += week
-		}
-		numbers = append(numbers, n)
+// picture draws weeks up to the newest issue; nil when they cannot be drawn, since the text says the same.
+func picture(weeks []int, perBar int, lib *content.Library, alt string) *bot.Image {
+	opt := chart.Options{PerBar: perBar}
+	if issues := lib.Issues(); len(issues) > 0 {
+		opt.Newest, _ = issues[0].Day()
 	}
-	return numbers
+	png, err := chart.Trend(weeks, opt)
+	if err != nil {
+		return nil
+	}
+	return &bot.Image{PNG: png, Alt: alt}
 }
 
 // bars draws numbers as blocks of eight heights; zero is a dot.
