@@ -28,9 +28,10 @@ const (
 
 // Deps are what an Adapter works with; nil fields get defaults.
 type Deps struct {
-	HTTP *http.Client
-	Log  *slog.Logger
-	Now  func() time.Time
+	HTTP      *http.Client
+	Log       *slog.Logger
+	Now       func() time.Time
+	PublicURL string // where Slack reaches the bot; only the manifest needs it
 }
 
 // Adapter is Slack as the core sees it.
@@ -40,6 +41,7 @@ type Adapter struct {
 	log  *slog.Logger
 	now  func() time.Time
 
+	publicURL string
 	ackWithin time.Duration
 
 	self struct { // whom the token belongs to, asked for once
@@ -55,6 +57,7 @@ var (
 	_ bot.Previewer = (*Adapter)(nil)
 	_ bot.Checker   = (*Adapter)(nil)
 	_ bot.Finder    = (*Adapter)(nil)
+	_ bot.Toolbox   = (*Adapter)(nil)
 )
 
 const apiTimeout = 30 * time.Second
@@ -64,7 +67,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if err := errors.Join(cfg.Validate()...); err != nil {
 		return nil, err
 	}
-	a := &Adapter{cfg: cfg, http: deps.HTTP, log: deps.Log, now: deps.Now, ackWithin: ackWithin}
+	a := &Adapter{cfg: cfg, http: deps.HTTP, log: deps.Log, now: deps.Now, publicURL: deps.PublicURL, ackWithin: ackWithin}
 	if a.http == nil {
 		a.http = apihttp.NewClient(apiTimeout)
 	}

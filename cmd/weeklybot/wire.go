@@ -43,8 +43,9 @@ var platforms = []platform{
 		name: slack.Name, kinds: []bot.Kind{slack.KindWebhook, slack.KindApp}, target: slack.Target,
 		faults: func(c *Config) []error { return c.Adapters.Slack.Validate() },
 		make: func(c *Config, d deps) (bot.Adapter, error) {
-			return made(slack.New(c.Adapters.Slack, slack.Deps{Log: d.log}))
+			return made(slack.New(c.Adapters.Slack, slack.Deps{Log: d.log, PublicURL: d.publicURL}))
 		},
+		tools: "Tools for Slack: the manifest to create the app from.",
 		trust: func(c *Config, host string) {
 			c.Adapters.Slack.TrustedHosts = append(c.Adapters.Slack.TrustedHosts, host)
 		},
