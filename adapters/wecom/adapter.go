@@ -72,6 +72,8 @@ type Adapter struct {
 	forms  map[bot.Kind]form
 	tokens []*tokens // one per cfg.Apps
 	memo   *memo
+
+	uploads uploads
 }
 
 var (
@@ -149,13 +151,17 @@ func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
 	return split(a.form(kind), msg)
 }
 
-// Preview implements bot.Previewer. Receivers, unknown before the post, are the words USER and CHAT; the agent ID is the first app's.
+// Preview implements bot.Previewer. Receivers and media, unknown before the post, are the words USER, CHAT and
+// MEDIA; the agent ID is the first app's.
 func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	f, ok := a.forms[kind]
 	if !ok {
 		return nil, fmt.Errorf("wecom has no kind %q: want webhook, app, appchat or aibot", kind)
 	}
 	body := newPost(f, render(f, p.Message, p.Part, p.Parts))
+	if f.image != noImage && p.Message.OnlyImage() {
+		body = newImagePost(f.image, p.Message.Image.PNG, "MEDIA")
+	}
 	switch kind {
 	case KindApp:
 		body.toApp(a.previewAgent(), "user:USER", p.Key)

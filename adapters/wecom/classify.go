@@ -66,7 +66,11 @@ var codes = map[int]class{
 	40003: target("there is no such member"),
 	40031: target("there is no such member"),
 
+	40004: ours, // media: no file of that type
+	40006: ours, // media: size
+	40007: ours, // media_id unknown or over
 	40008: ours, // msgtype
+	40009: ours, // image: size
 	40032: ours, // too many receivers
 	40033: ours, // \uXXXX in the request
 	40035: ours, // parameter
@@ -75,6 +79,7 @@ var codes = map[int]class{
 	40201: ours, // taken for spam: sending the same text again makes it worse
 	41016: ours, // no title
 	42014: ours, // task_id
+	44001: ours, // media: empty
 	44004: ours, // empty text
 	45002: ours, // too big
 	45008: ours, // number of articles
@@ -82,6 +87,8 @@ var codes = map[int]class{
 	82002: ours, // too many departments
 	82003: ours, // too many tags
 	86215: ours, // chatid exists
+
+	301019: ours, // image: another MD5 than said
 }
 
 // answer is the part that all of WeCom's answers have.

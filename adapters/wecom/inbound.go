@@ -183,10 +183,14 @@ func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelo
 	var answer bot.Message
 	select {
 	case answer = <-answers:
-		if isEmpty(answer) || h.replied(w, app, env, msg, answer) {
+		if isEmpty(answer) {
 			return
 		}
-		release(w)
+		if h.replied(w, app, env, msg, answer) {
+			answer = bot.Message{Lang: answer.Lang, Image: answer.Image} // a passive answer is text: an image follows
+		} else {
+			release(w)
+		}
 	case <-late.C:
 		release(w)
 		select {
@@ -199,7 +203,7 @@ func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelo
 	h.sendAnswer(ctx, cmd.Channel, answer)
 }
 
-func isEmpty(m bot.Message) bool { return m.Title == "" && len(m.Blocks) == 0 }
+func isEmpty(m bot.Message) bool { return m.Title == "" && len(m.Blocks) == 0 && !m.Image.Usable() }
 
 // release gives WeCom its empty answer while the handler goes on.
 func release(w http.ResponseWriter) {
@@ -264,6 +268,10 @@ func (h *hook) replied(w http.ResponseWriter, app App, env *envelope, msg inMess
 		return false
 	}
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(outer))) // complete for WeCom even while the handler goes on
 	w.Write(outer)
+	if answer.Image.Usable() {
+		http.NewResponseController(w).Flush()
+	}
 	return true
 }

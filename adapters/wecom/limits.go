@@ -52,15 +52,16 @@ type form struct {
 	msgtype   string
 	dialect   dialect
 	fillBytes int
+	image     imageWay
 	caps      bot.Capabilities
 }
 
 // forms is the table of all kinds. v2 chooses the dialect of group robots.
 func forms(webhook dialect) map[bot.Kind]form {
 	return map[bot.Kind]form{
-		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, Markdown: true}},
-		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, Markdown: true, Idempotent: true}},
-		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, Markdown: true}},
-		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
+		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, inlineImage, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, Markdown: true}},
+		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, Markdown: true, Idempotent: true}},
+		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, Markdown: true}},
+		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, noImage, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
 	}
 }

@@ -70,8 +70,15 @@ func (d dialect) gap(last, next drawn) string {
 	return "\n\n"
 }
 
-// split is Adapter.Split for one form.
+// split is Adapter.Split for one form. An image is a post of its own.
 func split(f form, msg bot.Message) []bot.Message {
+	if f.image == noImage {
+		return splitText(f, msg.WithoutImage())
+	}
+	return bot.SplitImage(msg, func(m bot.Message) []bot.Message { return splitText(f, m) })
+}
+
+func splitText(f form, msg bot.Message) []bot.Message {
 	return bot.Split(withShortTitle(f.dialect, msg), func(m bot.Message) bool {
 		return len(layOut(f.dialect, m, 99, 99, f.fillBytes)) <= f.fillBytes
 	})
@@ -119,6 +126,7 @@ type post struct {
 	AgentID    int           `json:"agentid,omitempty"`
 	Markdown   *markdownText `json:"markdown,omitempty"`
 	MarkdownV2 *markdownText `json:"markdown_v2,omitempty"`
+	Image      *imageBody    `json:"image,omitempty"`
 	CheckDup   int           `json:"enable_duplicate_check,omitempty"`
 	DupWindow  int           `json:"duplicate_check_interval,omitempty"`
 }

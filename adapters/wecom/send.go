@@ -48,6 +48,13 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 		return "", overBefore(ctx)
 	}
 	f := a.form(dst.Kind)
+	if f.image != noImage && p.Message.OnlyImage() {
+		receipt, fault := a.sendImage(ctx, f.image, dst, p)
+		if fault != nil {
+			return "", fault
+		}
+		return receipt, nil
+	}
 	text := a.memo.text(dst.Kind, p, func() string { return render(f, p.Message, p.Part, p.Parts) })
 	if len(text) > f.caps.MaxBytes {
 		return "", refuse(bot.ScopeMessage, "too_long", fmt.Sprintf("%d bytes, WeCom takes %d: the message was not split", len(text), f.caps.MaxBytes))
@@ -158,10 +165,17 @@ func (a *Adapter) withToken(ctx context.Context, t *tokens, path string, post fu
 		post(&workcontext.Context{Config: &config.Config{}, AccessTokenHandle: ticketHandle(ticket)})
 	})
 	fault = c.outcome(a.deps.Now())
-	if fault != nil && slices.Contains([]string{"40014", "42001", "41001"}, fault.Code) {
-		t.drop(token)
+	if fault != nil {
+		t.dropIfRefused(token, fault)
 	}
 	return fault
+}
+
+// dropIfRefused forgets token if it is what a call was refused for.
+func (t *tokens) dropIfRefused(token string, fault *bot.SendError) {
+	if slices.Contains([]string{"40014", "42001", "41001"}, fault.Code) {
+		t.drop(token)
+	}
 }
 
 // ticketHandle gives the SDK a call's ticket as its token.

@@ -27,7 +27,7 @@ const (
 	maxUsers           = 1000
 	maxParties         = 100
 	tokenLife          = 7200 * time.Second
-	maxBody            = 1 << 20
+	maxBody            = 4 << 20 // an image of 2 MB in base64 has 2.8
 )
 
 // reply is an answer: errcode, and what belongs to it.
@@ -209,6 +209,9 @@ func (t *Twin) webhook(r *http.Request, b *body) *reply {
 		return no(93000, "invalid webhook url")
 	}
 	p, re := b.content(webhookTypes, false)
+	if re == nil && p.MsgType == "image" {
+		p.Image, re = robotImage(b.fields["image"].(map[string]any))
+	}
 	if re != nil {
 		return re
 	}
@@ -248,6 +251,9 @@ func (t *Twin) message(r *http.Request, b *body) *reply {
 		return no(40056, "invalid agentid")
 	}
 	p, re := b.content(appTypes, true)
+	if re == nil && p.MsgType == "image" {
+		p.Image, re = t.appImage(app.CorpID, b.fields["image"].(map[string]any))
+	}
 	if re != nil {
 		return re
 	}
@@ -359,6 +365,9 @@ func (t *Twin) appchat(r *http.Request, b *body) *reply {
 		return no(86001, "invalid chatid")
 	}
 	p, re := b.content(appTypes, true)
+	if re == nil && p.MsgType == "image" {
+		p.Image, re = t.appImage(app.CorpID, b.fields["image"].(map[string]any))
+	}
 	if re != nil {
 		return re
 	}

@@ -2,6 +2,7 @@ package twin
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"html/template"
 	"net/http"
 	"slices"
@@ -26,6 +27,7 @@ type lineView struct {
 	Said  bool
 	Bytes int
 	HTML  template.HTML
+	Src   template.URL // of an image
 }
 
 type pageView struct {
@@ -47,6 +49,9 @@ func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 			view.Chats = append(view.Chats, chatView{Name: p.Channel})
 		}
 		line := lineView{Post: p, Said: p.Kind == "said", Bytes: len(p.Content), HTML: Read(p.MsgType, p.Content).HTML}
+		if len(p.Image) > 0 {
+			line.Bytes, line.Src = len(p.Image), template.URL("data:"+http.DetectContentType(p.Image)+";base64,"+base64.StdEncoding.EncodeToString(p.Image)) //nolint:gosec // checked to be an image
+		}
 		view.Chats[at].Lines = append(view.Chats[at].Lines, line)
 	}
 	for _, app := range t.opt.Apps {
@@ -55,7 +60,7 @@ func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'")
 	pageTemplate.Execute(w, view)
 }
 

@@ -51,6 +51,7 @@ type Post struct {
 	Channel string         // "key:…", "user:a|b party:1", "chat:…"
 	MsgType string         // as posted
 	Content string         // of text, markdown and markdown_v2, as shown
+	Image   []byte         // of msgtype image
 	Cut     bool           // WeCom shows less than was posted
 	Body    map[string]any // decoded, numbers as json.Number
 	Raw     []byte
@@ -90,6 +91,8 @@ type Twin struct {
 	suppressed int
 	dropped    int
 	tokenCalls int
+	media      map[string]medium // by corp and media ID
+	uploads    int
 	last       int // number of the last post, token and message
 }
 
@@ -117,11 +120,13 @@ func New(opt Options) *Twin {
 	if opt.HTTP == nil {
 		opt.HTTP = &http.Client{Timeout: callbackWait, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	t := &Twin{opt: opt, mux: http.NewServeMux(), tokens: map[string]*grant{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{}}
+	t := &Twin{opt: opt, mux: http.NewServeMux(), tokens: map[string]*grant{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{},
+		media: map[string]medium{}}
 	t.mux.HandleFunc("GET /cgi-bin/gettoken", t.getToken)
 	t.mux.HandleFunc("POST /cgi-bin/webhook/send", t.posting(t.webhook))
 	t.mux.HandleFunc("POST /cgi-bin/message/send", t.posting(t.message))
 	t.mux.HandleFunc("POST /cgi-bin/appchat/send", t.posting(t.appchat))
+	t.mux.HandleFunc("POST /cgi-bin/media/upload", t.upload)
 	t.mux.HandleFunc("GET /{$}", t.page)
 	t.mux.HandleFunc("POST /say", t.say)
 	return t

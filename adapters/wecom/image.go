@@ -1,0 +1,160 @@
+package wecom
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // WeCom's check of a transfer, no security rests on it
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"weeklybot/adapters/internal/apihttp"
+	"weeklybot/bot"
+)
+
+// An image is a post of its own, msgtype image, counted like any other. A group robot takes it as it is, an app by the ID that an upload
+// gives it. bot.MaxImageBytes is far below WeCom's limits: 2 MB for robots (91770), 10 MB for uploads (90253), read 2026-11.
+
+// imageWay is how the posts of one kind carry an image.
+type imageWay int
+
+const (
+	noImage     imageWay = iota
+	inlineImage          // in the post itself
+	mediaImage           // by the media_id of an upload
+)
+
+// imageBody is the body's part that holds an image: base64 and the MD5 of what it decodes to, or a media ID.
+type imageBody struct {
+	Base64  string `json:"base64,omitempty"`
+	MD5     string `json:"md5,omitempty"`
+	MediaID string `json:"media_id,omitempty"`
+}
+
+// newImagePost is a body without its receiver.
+func newImagePost(way imageWay, png []byte, media string) post {
+	if way == mediaImage {
+		return post{MsgType: "image", Image: &imageBody{MediaID: media}}
+	}
+	sum := md5.Sum(png) //nolint:gosec // see the import
+	return post{MsgType: "image", Image: &imageBody{Base64: base64.StdEncoding.EncodeToString(png), MD5: hex.EncodeToString(sum[:])}}
+}
+
+// sendImage posts a part that is an image.
+func (a *Adapter) sendImage(ctx context.Context, way imageWay, dst bot.Channel, p bot.Post) (bot.Receipt, *bot.SendError) {
+	media := ""
+	if way == mediaImage {
+		t := a.app(dst.Workspace)
+		if t == nil {
+			return "", noApp(dst.Workspace)
+		}
+		var fault *bot.SendError
+		if media, fault = a.upload(ctx, t, p.Message.Image.PNG); fault != nil {
+			return "", fault
+		}
+	}
+	return a.send(ctx, dst, newImagePost(way, p.Message.Image.PNG, media), p.Key)
+}
+
+const (
+	// mediaLife is how long an upload is used again. WeCom keeps it for three days (90253, read 2026-11).
+	mediaLife = 48 * time.Hour
+	// maxMedia is how many uploads are remembered.
+	maxMedia = 64
+)
+
+// uploads remembers the media IDs of images: a broadcast's goes to thousands, and a repeated attempt must post the same ID, or WeCom's
+// duplicate check would not know it. Another replica uploads anew. It is safe for concurrent use.
+type uploads struct {
+	mu  sync.Mutex
+	ids map[mediaKey]media
+}
+
+type mediaKey struct {
+	app *tokens
+	sum [sha256.Size]byte
+}
+
+type media struct {
+	id    string
+	until time.Time
+}
+
+func (u *uploads) get(k mediaKey, now time.Time) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if m := u.ids[k]; now.Before(m.until) {
+		return m.id
+	}
+	return ""
+}
+
+func (u *uploads) set(k mediaKey, m media) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ids == nil || len(u.ids) >= maxMedia {
+		u.ids = map[mediaKey]media{}
+	}
+	u.ids[k] = m
+}
+
+// upload gives the media ID of an image, uploading it if need be. Nothing is posted by that, whatever happens.
+func (a *Adapter) upload(ctx context.Context, t *tokens, png []byte) (string, *bot.SendError) {
+	key := mediaKey{t, sha256.Sum256(png)}
+	if id := a.uploads.get(key, a.deps.Now()); id != "" {
+		return id, nil
+	}
+	id, fault := a.uploadNew(ctx, t, png)
+	if fault != nil {
+		fault.MaybeSent = false
+		return "", fault
+	}
+	a.uploads.set(key, media{id, a.deps.Now().Add(mediaLife)})
+	return id, nil
+}
+
+func (a *Adapter) uploadNew(ctx context.Context, t *tokens, png []byte) (string, *bot.SendError) {
+	token, fault := t.get(ctx)
+	if fault != nil {
+		return "", fault
+	}
+	body, contentType := mediaForm(png)
+	c := a.newCall(ctx, "/cgi-bin/media/upload?type=image&access_token="+url.QueryEscape(token))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return "", refuse(bot.ScopeMessage, "bad_url", apihttp.Redact(err, c.url).Error())
+	}
+	req.Header.Set("Content-Type", contentType)
+	c.made = true
+	c.status, c.header, c.body, c.err = apihttp.Do(ctx, c.client, req, 0)
+	if fault := c.outcome(a.deps.Now()); fault != nil {
+		t.dropIfRefused(token, fault)
+		fault.Err = fmt.Errorf("upload an image: %w", fault.Err)
+		return "", fault
+	}
+	var got struct {
+		MediaID string `json:"media_id"`
+	}
+	if json.Unmarshal(c.body, &got) != nil || got.MediaID == "" {
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "bad_answer", Err: errors.New("an upload was answered without media_id")}
+	}
+	return got.MediaID, nil
+}
+
+// mediaForm is the body of an upload: one file in the field "media". Writing to memory cannot fail.
+func mediaForm(png []byte) (body []byte, contentType string) {
+	var buf bytes.Buffer
+	form := multipart.NewWriter(&buf)
+	file, _ := form.CreateFormFile("media", "chart.png")
+	_, _ = file.Write(png)
+	_ = form.Close()
+	return buf.Bytes(), form.FormDataContentType()
+}
