@@ -147,6 +147,9 @@ func (a *app) publishing(ctx context.Context) {
 
 func (a *app) publish(ctx context.Context) bool {
 	for _, st := range a.sources.Status() {
+		if st.LoadedAt.IsZero() {
+			continue // its first load, which announces nothing, is still to come
+		}
 		entries, err := a.db.store.Publish(ctx, st.Name, bot.Sightings(a.sources.Issues(st.Name)))
 		if err != nil {
 			a.log.Warn("could not write the catalogue; trying again", "source", st.Name, "err", err)
@@ -225,6 +228,8 @@ func (a *app) newWeb(cfg *Config, metrics *prometheus.Registry) *web.Server {
 			hooks[ad.Name()] = h.Hook(a.router)
 		}
 	}
+	hooks["hooks"] = a.sources.Handler()
+	hooks[strings.Trim(source.UploadPath, "/")] = a.sources.Handler()
 	return web.New(web.Config{
 		Library: a.library, Search: a.Search, Topics: a.topics, Sources: a.sourceStatus, Ready: a.ready, Hooks: hooks,
 		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Lang: cfg.Lang, PublicURL: cfg.PublicURL, Log: a.log,

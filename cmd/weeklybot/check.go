@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"weeklybot/bot"
@@ -66,13 +67,22 @@ func checkSources(ctx context.Context, cfg *Config, log *slog.Logger, say func(s
 	topics, err := cfg.topics()
 	say("topics", err)
 	for _, src := range cfg.Content.Sources {
-		what := fmt.Sprintf("source %s: %s", src.Name, src.Path)
+		what := fmt.Sprintf("source %s: %s", src.Name, src.Where())
+		if src.Remote() { // into a folder of its own: a real fetch, and out of the way of a running bot
+			dir, err := os.MkdirTemp("", "weeklybot-check-")
+			if err != nil {
+				say(what, err)
+				continue
+			}
+			defer os.RemoveAll(dir)
+			src.Dir = dir
+		}
 		set, err := source.Open(ctx, []source.Config{src}, topics, log, nil)
 		if err == nil {
 			st := set.Status()[0]
 			what, err = fmt.Sprintf("%s (%d issues, %d items)", what, st.Issues, st.Items), st.Err
 		}
-		if err == nil && set.Library().ItemCount() == 0 {
+		if err == nil && src.Kind != source.KindUpload && set.Library().ItemCount() == 0 {
 			err = errors.New("no newsletter with items in it: want .md, .markdown or .txt files")
 		}
 		say(what, err)

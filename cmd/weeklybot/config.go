@@ -126,7 +126,10 @@ func LoadConfig(path string) (*Config, error) {
 	cfg.DataDir = cfg.resolve(cfg.DataDir)
 	cfg.Content.Topics = cfg.resolve(cfg.Content.Topics)
 	for i := range cfg.Content.Sources {
-		cfg.Content.Sources[i].Path = cfg.resolve(cfg.Content.Sources[i].Path)
+		src := &cfg.Content.Sources[i]
+		if src.Dir = filepath.Join(cfg.DataDir, "sources"); src.Local() {
+			src.Path = cfg.resolve(src.Path)
+		}
 	}
 	if faults := cfg.Validate(); len(faults) > 0 {
 		for i, f := range faults {
@@ -170,7 +173,7 @@ func (c *Config) Validate() []error {
 	fault(c.Redis.Master != "" && len(c.Redis.Addrs) == 0, "redis.master: Sentinel needs addrs as well: the addresses of the sentinels")
 	fault(c.Redis.WaitReplicas < 0 || c.Redis.WaitReplicas > 10, "redis.wait_replicas: %d is not between 0 and 10", c.Redis.WaitReplicas)
 	fault(c.Redis.WaitReplicas > 0 && c.Redis.embedded(), "redis.wait_replicas: needs a Redis with replicas: set redis.url or redis.addrs")
-	fault(len(c.Content.Sources) == 0, "content.sources: is empty: name at least one folder of newsletters")
+	fault(len(c.Content.Sources) == 0, "content.sources: is empty: name at least one source of newsletters")
 	for _, p := range platforms {
 		faults = append(faults, p.faults(c)...)
 	}

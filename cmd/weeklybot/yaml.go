@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"weeklybot/bot"
+	"weeklybot/content/source"
 	"weeklybot/internal/nearest"
 )
 
@@ -106,7 +107,7 @@ func (s *strict) pair(v *ast.MappingValueNode, t reflect.Type, at string) {
 		return
 	}
 	keys := yamlKeys(t)
-	if field, ok := keys[strings.TrimSuffix(key, "_file")]; ok && strings.HasSuffix(key, "_file") && field.Type == reflect.TypeFor[bot.Secret]() {
+	if field, ok := keys[strings.TrimSuffix(key, "_file")]; ok && strings.HasSuffix(key, "_file") && isSecret(field.Type) {
 		s.fromFile(v, strings.TrimSuffix(key, "_file"), where)
 		return
 	}
@@ -116,6 +117,10 @@ func (s *strict) pair(v *ast.MappingValueNode, t reflect.Type, at string) {
 		return
 	}
 	s.walk(v.Value, field.Type, where)
+}
+
+func isSecret(t reflect.Type) bool {
+	return t == reflect.TypeFor[bot.Secret]() || t == reflect.TypeFor[source.Secret]()
 }
 
 // fromFile turns key_file: PATH into key: content of PATH, without line ends around it.

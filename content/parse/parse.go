@@ -39,6 +39,13 @@ func Parse(source string, data []byte, opt Options) *content.Issue {
 	return p.issue
 }
 
+// Finish sets what follows from the items of an issue that was not read from one text, such as the entries of a feed: its language and
+// the IDs of its items.
+func Finish(i *content.Issue) {
+	i.Lang = lang(i)
+	setIDs(i)
+}
+
 // issueReader holds what is known of the issue being read.
 type issueReader struct {
 	issue     *content.Issue

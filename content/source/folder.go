@@ -56,7 +56,7 @@ func newFolder(cfg Config) (*folder, error) {
 	case err != nil:
 		return nil, plain(cfg.Path, err)
 	}
-	f := &folder{cfg: cfg, root: cfg.Path, files: map[string]*file{}, seed: maphash.MakeSeed()}
+	f := newEmptyFolder(cfg)
 	if !info.IsDir() {
 		f.root, f.only = filepath.Split(cfg.Path)
 		if f.root == "" {
@@ -64,6 +64,10 @@ func newFolder(cfg Config) (*folder, error) {
 		}
 	}
 	return f, nil
+}
+
+func newEmptyFolder(cfg Config) *folder {
+	return &folder{cfg: cfg, root: cfg.Path, files: map[string]*file{}, seed: maphash.MakeSeed()}
 }
 
 // load reads what is new or changed. Files that cannot be read are in faults; the others are given all the same, in the order

@@ -13,19 +13,6 @@ import (
 	"weeklybot/content"
 )
 
-// Config is one source.
-type Config struct {
-	Name    string   `yaml:"name"`
-	Kind    string   `yaml:"kind"` // "folder"
-	Path    string   `yaml:"path"` // a folder, or one file
-	Series  string   `yaml:"series"`
-	Include []string `yaml:"include"` // globs, see glob; none = all
-	Exclude []string `yaml:"exclude"`
-}
-
-// KindFolder is the kind of a folder of files on this machine.
-const KindFolder = "folder"
-
 // reader is one kind of source. A Set calls it from one goroutine at a time.
 type reader interface {
 	// load reads the source. Issues that did not change keep their pointers. Faults cost a file each, an error everything.
@@ -39,8 +26,8 @@ type SourceStatus struct {
 	Name     string
 	Issues   int
 	Items    int
-	LoadedAt time.Time // of what is shown now
-	Err      error     // why the last load failed or was not whole; nil when all is well
+	LoadedAt time.Time // of what is shown now; of a remote its last good fetch; zero when nothing was ever read
+	Err      error     // why the last load or fetch failed or was not whole; nil when all is well
 }
 
 // Set is several sources read into one Library.
@@ -50,6 +37,7 @@ type Set struct {
 	onChange func(*content.Library)
 	poll     time.Duration
 	debounce time.Duration
+	pace     pace
 
 	lib atomic.Pointer[content.Library]
 
@@ -60,10 +48,12 @@ type Set struct {
 
 // state is one source of a Set.
 type state struct {
-	cfg    Config
-	reader reader
-	issues []*content.Issue // of the last good load
-	status SourceStatus
+	cfg     Config
+	reader  reader
+	issues  []*content.Issue // of the last good load
+	status  SourceStatus
+	fetched error         // why the last fetch failed
+	soon    chan struct{} // asks for a fetch
 }
 
 // How soon changes are seen: at once where the system tells of them, after pollEvery where it does not (network folders).
@@ -74,32 +64,34 @@ const (
 )
 
 // Open checks every source and reads it once. An error says what is wrong with the configuration, all of it, or that a source
-// could not be read at all; files that cannot be read are logged and show in Status. onChange, which may be nil, is called after
-// each later change, never twice at a time, and not for this first load.
+// could not be read at all; files that cannot be read are logged and show in Status. A remote gives what it fetched last, at once; one
+// that never fetched anything is fetched now, and if that fails it stays empty and says why in Status. onChange, which may be nil, is
+// called after each later change, never twice at a time, and not for this first load.
 func Open(ctx context.Context, cfgs []Config, topics *content.Topics, log *slog.Logger, onChange func(*content.Library)) (*Set, error) {
-	s := &Set{topics: topics, log: log, onChange: onChange, poll: pollEvery, debounce: debounceFor}
+	s := &Set{topics: topics, log: log, onChange: onChange, poll: pollEvery, debounce: debounceFor, pace: defaultPace}
 	var faults []error
 	for n, cfg := range cfgs {
 		r, err := open(cfg)
-		if err == nil && slices.ContainsFunc(cfgs[:n], func(o Config) bool { return o.Name == cfg.Name }) {
-			err = errors.New("another source has the same name")
+		if err == nil {
+			err = checkSet(cfgs, n)
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("source %q: %w", cfg.Name, err))
 			continue
 		}
-		s.states = append(s.states, &state{cfg: cfg, reader: r, status: SourceStatus{Name: cfg.Name}})
+		s.states = append(s.states, &state{cfg: cfg, reader: r, status: SourceStatus{Name: cfg.Name}, soon: make(chan struct{}, 1)})
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
 	s.lib.Store(content.NewLibrary(nil, topics))
+	s.firstFetch(ctx)
 	s.load(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	for _, st := range s.states {
-		if st.status.LoadedAt.IsZero() {
+		if st.status.LoadedAt.IsZero() && !st.cfg.Remote() {
 			faults = append(faults, fmt.Errorf("source %q: %w", st.cfg.Name, st.status.Err))
 		}
 	}
@@ -107,27 +99,6 @@ func Open(ctx context.Context, cfgs []Config, topics *content.Topics, log *slog.
 		return nil, errors.Join(faults...)
 	}
 	return s, nil
-}
-
-// Check says what is wrong with the configuration of one source, without reading it.
-func Check(cfg Config) error {
-	_, err := open(cfg)
-	return err
-}
-
-func open(cfg Config) (reader, error) {
-	for _, pattern := range slices.Concat(cfg.Include, cfg.Exclude) {
-		if err := checkGlob(pattern); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case cfg.Path == "":
-		return nil, errors.New("path is missing")
-	case cfg.Kind != KindFolder && cfg.Kind != "":
-		return nil, fmt.Errorf("kind %q is not known; this version reads: folder", cfg.Kind)
-	}
-	return newFolder(cfg)
 }
 
 // Library is what is known now. It never changes; a later call may give a newer one.
@@ -156,9 +127,16 @@ func (s *Set) Status() []SourceStatus {
 	return out
 }
 
-// Reload reads what changed, at once; it is what a push hook calls. It returns when the new Library is in place and onChange has
-// been called.
+// Reload reads what changed, at once, and asks for a fetch of every remote soon. It returns when the new Library is in place and
+// onChange has been called; it does not wait for the fetches.
 func (s *Set) Reload(ctx context.Context) {
+	for _, st := range s.states {
+		st.ask()
+	}
+	s.reload(ctx)
+}
+
+func (s *Set) reload(ctx context.Context) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	if s.load(ctx) && s.onChange != nil {
@@ -180,26 +158,38 @@ func (s *Set) load(ctx context.Context) (changed bool) {
 }
 
 func (s *Set) loadOne(ctx context.Context, st *state) (changed bool) {
+	at := time.Now()
+	if r, ok := st.reader.(remote); ok {
+		if at = r.fetched(); at.IsZero() {
+			s.note(st, nil, at)
+			return false
+		}
+	}
 	issues, faults, err := st.reader.load(ctx)
 	if ctx.Err() != nil {
 		return false
 	}
 	if err != nil {
-		faults = []error{err}
+		faults, at = []error{err}, time.Time{}
 	} else if changed = !slices.Equal(issues, st.issues); changed {
+		s.mu.Lock()
 		st.issues = issues
+		s.mu.Unlock()
 	}
-	s.note(st, faults, err == nil)
+	s.note(st, faults, at)
 	return changed
 }
 
-// note keeps the status, and logs a fault when it is new.
-func (s *Set) note(st *state, faults []error, loaded bool) {
+// note keeps the status, and logs a fault when it is new. A zero time means that nothing was loaded.
+func (s *Set) note(st *state, faults []error, at time.Time) {
 	s.mu.Lock()
 	before := st.status.Err
+	if st.fetched != nil {
+		faults = append(faults, st.fetched)
+	}
 	st.status.Err = errors.Join(faults...)
-	if loaded {
-		st.status.LoadedAt = time.Now()
+	if !at.IsZero() {
+		st.status.LoadedAt = at
 		st.status.Issues, st.status.Items = len(st.issues), 0
 		for _, i := range st.issues {
 			st.status.Items += i.ItemCount()

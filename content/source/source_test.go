@@ -120,7 +120,7 @@ func TestOpenRefuses(t *testing.T) {
 		cfgs []Config
 		want string
 	}{
-		{[]Config{{Name: "a", Kind: "git", Path: dir}}, `source "a": kind "git" is not known`},
+		{[]Config{{Name: "a", Kind: "ftp", Path: dir}}, `source "a": kind "ftp" is not known`},
 		{[]Config{{Name: "a", Kind: KindFolder}}, "path is missing"},
 		{[]Config{{Name: "a", Path: filepath.Join(dir, "none")}}, "does not exist"},
 		{[]Config{{Name: "a", Path: dir, Include: []string{"[x"}}}, `"[x"`},

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -9,6 +10,13 @@ import (
 
 // Run keeps the Library up to date until ctx ends, then returns nil.
 func (s *Set) Run(ctx context.Context) error {
+	var remotes sync.WaitGroup
+	defer remotes.Wait()
+	for _, st := range s.states {
+		if r, ok := st.reader.(remote); ok {
+			remotes.Go(func() { s.follow(ctx, st, r) })
+		}
+	}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		s.log.Warn("changes of files are seen by polling only", "err", err)
@@ -16,7 +24,7 @@ func (s *Set) Run(ctx context.Context) error {
 	} else {
 		defer w.Close()
 		s.watch(w)
-		s.Reload(ctx) // what changed between Open and now
+		s.reload(ctx) // what changed between Open and now
 	}
 	poll := time.NewTicker(s.poll)
 	defer poll.Stop()
@@ -44,7 +52,7 @@ func (s *Set) Run(ctx context.Context) error {
 		case <-quiet.C:
 		}
 		since = time.Time{}
-		s.Reload(ctx)
+		s.reload(ctx)
 		if s.watch(w) { // what was written into a new folder before it was watched
 			quiet.Reset(s.debounce)
 		}
