@@ -53,8 +53,8 @@ func Sightings(issues []*content.Issue) []Sighting {
 }
 
 // RecipeFor is what a subscription gets of a run: everything since the run's slot was last offered, since the subscription began, or since
-// what it is still owed. A subscription made after the slot's occurrence before gets its first digest, which is never empty; on publish the
-// issue itself is it.
+// what it is still owed. The first occurrence after a subscription was made is its first digest, which is never empty; on publish the issue
+// itself is it.
 func RecipeFor(r Record, run Run) Recipe {
 	sub := r.Sub
 	recipe := Recipe{
@@ -64,11 +64,24 @@ func RecipeFor(r Record, run Run) Recipe {
 	if run.Series != "" {
 		recipe.Series = []string{run.Series}
 	} else if !sub.Schedule.OnPublish {
-		recipe.First = sub.SinceAt.UnixMilli() > 0 && run.Last.Before(sub.SinceAt)
+		recipe.First = sub.SinceAt.UnixMilli() > 0 && run.Last.Before(sub.SinceAt) && !sub.SinceAt.After(run.Due)
 	}
 	if r.Owed != nil {
 		recipe.From = min(recipe.From, r.Owed.From)
 		recipe.First = recipe.First || r.Owed.First
+		recipe.Series = sub.Series // a debt does not say of which series it is
 	}
 	return recipe
+}
+
+// Joined is one recipe for what two say, of the same subscription.
+func (r Recipe) Joined(o Recipe) Recipe {
+	joined := o
+	joined.From, joined.Upto, joined.First = min(r.From, o.From), max(r.Upto, o.Upto), r.First || o.First
+	if len(r.Series) == 0 || len(o.Series) == 0 {
+		joined.Series = nil
+	} else {
+		joined.Series = slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.Series, o.Series))))
+	}
+	return joined
 }

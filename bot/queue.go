@@ -14,6 +14,9 @@ import (
 // ErrFenced is returned when another node owns the shard by now. The former owner drops all it holds of it.
 var ErrFenced = errors.New("the shard has another owner")
 
+// LeaseTTL is how long a shard stays with a node that is not heard of.
+const LeaseTTL = 4 * time.Second
+
 // Lease is the right to work on a shard, renewed each second.
 type Lease struct {
 	Shard  int
@@ -25,7 +28,7 @@ type Lease struct {
 	Ctl    int64 // rises with each change that members make
 }
 
-// Tick is what a shard has to do now.
+// Tick is what a shard has to do now. Lease.Commit says which commits it has seen: what a later one changed is not due again.
 type Tick struct {
 	Lease Lease
 	Err   error // ErrFenced: not ours any more
@@ -90,8 +93,9 @@ type Record struct {
 
 // Owed is what a subscription was not sent although its slot went on: a dead, missed, paused or folded delivery.
 type Owed struct {
-	From  int64
-	First bool // it never had its first digest
+	From   int64
+	First  bool // it never had its first digest
+	Joined bool // it arose while a delivery was on its way: that one does not pay it
 }
 
 // Page is up to 100 deliveries of one lane, written before any of them is sent.
@@ -170,9 +174,9 @@ type Commit struct {
 	Outcomes []Outcome
 	Flights  map[string][]Flight // by lane: all that may be on the wire from now on
 	Finished []int64             // pages whose deliveries all have an outcome
-	Owe      []Debt
-	Paid     []SlotMember
+	Debts    []Debt              // in order: the last of a member counts
 	Letters  []DeadLetter
+	Aged     *Aged          // nil: nothing is thrown away
 	Pub      int64          // 0: unchanged
 	Counts   map[string]int // "<run> <state>" → deliveries that reached it
 }
@@ -190,10 +194,19 @@ type SlotRun struct {
 	Upto int64
 }
 
-// Debt is an Owed of a subscription.
+// Debt is an Owed of a subscription, or that it is paid.
 type Debt struct {
 	Member SlotMember
 	Owed   Owed
+	Paid   bool
+}
+
+// Aged is one small step of throwing away what a shard keeps of a day.
+type Aged struct {
+	Day        string   // "20061231", UTC
+	From, Upto int64    // numbers of pages that go with their ledgers, both included
+	Names      []string // runs and dead letters that go
+	Last       bool     // nothing of the day stays
 }
 
 // Committed answers a Commit.
@@ -209,6 +222,7 @@ type Takeover struct {
 	Pages   []Page            // not finished
 	Ledger  map[Place]Outcome // of those pages
 	Runs    []Run             // open
+	Owed    map[SlotMember]Owed
 }
 
 // String is "page:index".

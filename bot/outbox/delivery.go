@@ -14,7 +14,7 @@ type delivery struct {
 	place   bot.Place
 	entry   bot.PageEntry
 	channel bot.Channel
-	cut     *cut
+	cut     *cut  // nil: to be composed before it goes
 	ctl     int64 // the shard's change counter when channel and subscription were read
 
 	part      int // next part to send, from 1
@@ -22,20 +22,22 @@ type delivery struct {
 	attempts  int
 	first     bot.Receipt
 	notBefore time.Time
-	at        int // index in the lane's heap
+	recorded  string // the stored cut that the ledger names
 
 	flightPart int  // part that may be on the wire; 0: none
 	onWire     bool // handed to a worker
-	looks      int  // looks that did not find an uncertain part
 	uncertain  bool // the last post of part may have arrived
-
-	refold *bot.Recipe // a newer run has joined: compose this instead, if no part is out
-	folded bool        // refold was composed
-	unpaid bool        // a debt stays after success: a newer run joined too late
+	looks      int  // looks that did not find an uncertain part
+	unpaid     bool // a debt arose while it was on its way: it stays after success
+	gone       bool // its subscription has ended; what is begun is finished
+	over       bool // it has its last state
 }
 
 func (d *delivery) sub() bot.SubscriptionID { return bot.SubscriptionID(d.entry.Member) }
 func (d *delivery) id() string              { return bot.DeliveryID(d.entry.Run, d.sub()) }
+
+// begun says that something of the delivery is, or may be, out already.
+func (d *delivery) begun() bool { return d.flightPart > 0 || d.done > 0 || d.uncertain }
 
 // outcome is the ledger entry that says where the delivery stands now.
 func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
@@ -45,6 +47,7 @@ func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 	if d.cut != nil {
 		o.Cut = d.cut.hash
 	}
+	d.recorded = o.Cut
 	return o
 }
 
@@ -52,16 +55,18 @@ func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 type lane struct {
 	name    string
 	adapter bot.Adapter
-	window  int // most deliveries granted at a time
-	flying  int // granted, no outcome yet
-	ready   []*delivery
+	window  int   // most deliveries granted at a time
+	flying  int   // granted, no outcome yet
+	checked queue // ready, and read again a moment ago: they go first
+	ready   queue
 	waiting waitHeap
+	stale   map[*shard]*rereads
 	pace    *pace
 	jobs    chan *delivery
 }
 
 func newLane(a bot.Adapter, window int) *lane {
-	return &lane{name: a.Name(), adapter: a, window: window, pace: newPace(a), jobs: make(chan *delivery, window)}
+	return &lane{name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), jobs: make(chan *delivery, window)}
 }
 
 // push makes a delivery ready, or lets it wait for its time.
@@ -70,14 +75,48 @@ func (l *lane) push(d *delivery) {
 		heap.Push(&l.waiting, d)
 		return
 	}
-	l.ready = append(l.ready, d)
+	l.ready.push(d)
+}
+
+// pop takes the next ready delivery that still matters; nil when there is none.
+func (l *lane) pop() *delivery {
+	for {
+		d := l.checked.pop()
+		if d == nil {
+			d = l.ready.pop()
+		}
+		if d == nil || !d.over && !d.shard.lost && !d.shard.leaving { // of a leaving shard the next owner sends
+			return d
+		}
+	}
 }
 
 // wake moves what has waited long enough to the ready ones.
 func (l *lane) wake(now time.Time) {
 	for len(l.waiting) > 0 && !l.waiting[0].notBefore.After(now) {
-		l.ready = append(l.ready, heap.Pop(&l.waiting).(*delivery))
+		l.ready.push(heap.Pop(&l.waiting).(*delivery))
 	}
+}
+
+// queue is first in, first out.
+type queue struct {
+	list []*delivery
+	head int
+}
+
+func (q *queue) len() int         { return len(q.list) - q.head }
+func (q *queue) push(d *delivery) { q.list = append(q.list, d) }
+
+func (q *queue) pop() *delivery {
+	if q.head == len(q.list) {
+		return nil
+	}
+	d := q.list[q.head]
+	q.list[q.head] = nil
+	if q.head++; q.head == len(q.list) {
+		q.list, q.head = q.list[:0], 0
+	}
+	return d
 }
 
 // waitHeap orders deliveries by the time before which they must not go.
@@ -85,8 +124,8 @@ type waitHeap []*delivery
 
 func (h waitHeap) Len() int           { return len(h) }
 func (h waitHeap) Less(i, j int) bool { return h[i].notBefore.Before(h[j].notBefore) }
-func (h waitHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].at, h[j].at = i, j }
-func (h *waitHeap) Push(x any)        { d := x.(*delivery); d.at = len(*h); *h = append(*h, d) }
+func (h waitHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *waitHeap) Push(x any)        { *h = append(*h, x.(*delivery)) }
 func (h *waitHeap) Pop() any {
 	old := *h
 	d := old[len(old)-1]

@@ -35,6 +35,7 @@ type Queue interface {
 	Slots(ctx context.Context, shard int, ids []string) ([]bot.SlotState, error)
 	Members(ctx context.Context, shard int, slot string) ([]string, error)
 	Records(ctx context.Context, shard int, members []string) ([]bot.Record, []error, error)
+	Aged(ctx context.Context, lease bot.Lease, keep time.Time, maxPages int64) (*bot.Aged, error)
 	Entries(ctx context.Context, from, upto int64) ([]bot.Entry, error)
 	KeepParts(ctx context.Context, parts []bot.Message, ttl time.Duration) (hash string, err error)
 	Parts(ctx context.Context, hash string) ([]bot.Message, error)
@@ -68,6 +69,9 @@ type Config struct {
 	Keep        time.Duration // how long stored parts outlive the window; 0 = 24 h
 	SendTimeout time.Duration // of one post; 0 = 15 s
 	InFlight    int           // most posts of one adapter on the wire; 0 = 256
+	Backoff     time.Duration // before the second attempt, doubling from then on; 0 = 2 s
+	KeepFor     time.Duration // how long ledgers and dead letters are kept; 0 = 30 days
+	KeepBytes   int64         // most that ledgers take in Redis, about; days before yesterday go early; 0 = 1 GiB
 	MaxAttempts int           // failed posts before a delivery is dead; 0 = 8
 	Drain       time.Duration // how long a stop waits for posts on the wire; 0 = 10 s
 	LookAgain   time.Duration // before a post that was not found is looked for again; 0 = 5 s
@@ -88,6 +92,11 @@ func (c *Config) setDefaults() {
 	set(&c.Drain, 10*time.Second)
 	set(&c.LookAgain, 5*time.Second)
 	set(&c.Beat, time.Second)
+	set(&c.Backoff, 2*time.Second)
+	set(&c.KeepFor, 30*24*time.Hour)
+	if c.KeepBytes == 0 {
+		c.KeepBytes = 1 << 30
+	}
 	if c.InFlight == 0 {
 		c.InFlight = 256
 	}
@@ -153,7 +162,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	beats := make(chan struct{})
 	e.work.Go(func() { e.beats(ctx, beats) })
-	flush := time.NewTicker(5 * time.Millisecond)
+	flush := time.NewTimer(0)
 	defer flush.Stop()
 	stop := ctx.Done()
 	var drained <-chan time.Time
@@ -175,7 +184,24 @@ func (e *Engine) Run(ctx context.Context) error {
 		if e.stopping && e.idle() {
 			return e.finish(cancel, beats)
 		}
+		flush.Reset(e.nextLook())
 	}
+}
+
+// nextLook is when the loop has something to do even if nothing happens.
+func (e *Engine) nextLook() time.Duration {
+	for _, s := range e.shards {
+		if s.sending == nil && s.next.dirty() {
+			return flushSoon
+		}
+	}
+	wait := time.Minute
+	for _, l := range e.lanes {
+		if len(l.waiting) > 0 {
+			wait = min(wait, max(flushSoon, time.Until(l.waiting[0].notBefore)))
+		}
+	}
+	return wait
 }
 
 // takeQueued handles the events that are waiting already, so that one grant and one flush serve them all.
@@ -224,6 +250,7 @@ func (e *Engine) finish(cancel context.CancelFunc, beats <-chan struct{}) error 
 	for _, l := range e.lanes {
 		close(l.jobs)
 	}
+	e.work.Wait() // before others may take the shards: nothing is on the wire any more
 	ctx, done := context.WithTimeout(context.WithoutCancel(e.ctx), 2*time.Second)
 	defer done()
 	if err := e.queue.Release(ctx, leases); err != nil {
@@ -231,6 +258,5 @@ func (e *Engine) finish(cancel context.CancelFunc, beats <-chan struct{}) error 
 	} else if err := e.queue.Leave(ctx, e.cfg.Node); err != nil {
 		e.log.Warn("could not leave the list of nodes", "err", err)
 	}
-	e.work.Wait()
 	return nil
 }

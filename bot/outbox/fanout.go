@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"encoding/hex"
+	"slices"
 	"sort"
 	"time"
 
@@ -21,7 +22,7 @@ const (
 type planned struct {
 	record bot.Record
 	recipe bot.Recipe
-	cut    *cut
+	cut    *cut // nil: composed later
 }
 
 // step is what one step of a fan-out found.
@@ -29,30 +30,32 @@ type step struct {
 	planned []planned
 	skipped int
 	owe     []bot.Debt
+	ctl     int64  // the shard's change counter before the records were read
 	cursor  string // hex of the last member read
 	last    bool
 }
 
 // fanOut goes through a slot's members in order, from the run's cursor on. The loop pages each step before the next one is read.
 func (e *Engine) fanOut(s *shard, r *run) {
+	ctl, from := s.lease.Ctl, r.Run
 	e.work.Go(func() {
-		members, ok := e.members(s, r.Slot)
-		cursor, _ := hex.DecodeString(r.Cursor)
+		members, ok := e.members(s, from.Slot)
+		cursor, _ := hex.DecodeString(from.Cursor)
 		at := sort.Search(len(members), func(i int) bool { return members[i] > string(cursor) })
 		for ok {
 			end := min(at+fanoutBatch, len(members))
-			st, done := e.readStep(s, r.Run, members[at:end])
+			st, done := e.readStep(s, from, members[at:end])
 			if !done {
 				return
 			}
-			st.last, st.cursor = end == len(members), r.Cursor
+			st.ctl, st.last, st.cursor = ctl, end == len(members), from.Cursor
 			if end > at {
 				st.cursor = hex.EncodeToString([]byte(members[end-1]))
 			}
-			if !e.pageStep(s, r, st) || st.last {
+			if ctl, ok = e.pageStep(s, r, st); st.last {
 				return
 			}
-			at = end
+			from.Cursor, at = st.cursor, end
 		}
 	})
 }
@@ -60,26 +63,26 @@ func (e *Engine) fanOut(s *shard, r *run) {
 // members reads a slot's members, again until Redis answers or the engine stops.
 func (e *Engine) members(s *shard, slot string) (members []string, ok bool) {
 	for {
-		members, err := e.queue.Members(e.ctx, s.lease.Shard, slot)
+		members, err := e.queue.Members(s.ctx, s.lease.Shard, slot)
 		if err == nil {
 			return members, true
 		}
-		if !e.wait(err, "could not read the members of a slot; trying again") {
+		if !e.wait(s, err, "could not read the members of a slot; trying again") {
 			return nil, false
 		}
 	}
 }
 
-// wait logs err and waits a moment; false when the engine has stopped.
-func (e *Engine) wait(err error, text string) bool {
-	if e.ctx.Err() != nil {
+// wait logs err and waits a moment; false when the shard is lost or the engine has stopped.
+func (e *Engine) wait(s *shard, err error, text string) bool {
+	if s.ctx.Err() != nil {
 		return false
 	}
-	e.log.Warn(text, "err", err)
+	e.log.Warn(text, "shard", s.lease.Shard, "err", err)
 	select {
 	case <-time.After(time.Second):
 		return true
-	case <-e.ctx.Done():
+	case <-s.ctx.Done():
 		return false
 	}
 }
@@ -109,11 +112,8 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 			st.owe = append(st.owe, bot.Debt{Member: rec.Member, Owed: bot.Owed{From: recipe.From, First: recipe.First}})
 			continue
 		}
-		c, ok := e.composed(l, rec.Channel.Kind, recipe, r.Due)
-		if !ok {
-			return st, false
-		}
-		if c == nil {
+		c, err := e.cuts.of(s.ctx, l.adapter, rec.Channel.Kind, recipe, r.Due)
+		if err == nil && c == nil {
 			st.skipped++
 			continue
 		}
@@ -122,47 +122,33 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 	return st, true
 }
 
-// composed makes the parts of a recipe, again until it can; nil when there is nothing to say.
-func (e *Engine) composed(l *lane, kind bot.Kind, recipe bot.Recipe, due time.Time) (*cut, bool) {
-	for {
-		c, err := e.cuts.of(e.ctx, l.adapter, kind, recipe, due)
-		if err == nil {
-			return c, true
-		}
-		if !e.wait(err, "could not compose a digest; trying again") {
-			return nil, false
-		}
-	}
-}
-
-// pageStep has the loop page a step and waits until the commit that holds it is acknowledged. false: the fan-out is over for this node.
-func (e *Engine) pageStep(s *shard, r *run, st step) bool {
-	written := make(chan struct{})
+// pageStep has the loop page a step and waits until the commit that holds it is acknowledged. It gives the shard's change counter for the next
+// step. false: the fan-out is over for this node; where the run is still open, the next owner goes on with it.
+func (e *Engine) pageStep(s *shard, r *run, st step) (ctl int64, ok bool) {
+	answer := make(chan int64, 1)
 	var try func()
 	try = func() {
 		switch {
-		case s.lost || e.stopping:
-			close(written)
+		case s.lost || s.leaving || e.stopping:
+			close(answer)
 		case len(s.open) > maxOpen:
 			e.later(100*time.Millisecond, try)
 		default:
 			e.page(s, r, st)
-			s.next.then(func() { close(written) })
+			s.next.then(func() {
+				if !s.lost {
+					answer <- s.lease.Ctl
+				}
+				close(answer)
+			})
 		}
 	}
 	e.tell(try)
 	select {
-	case <-written:
+	case ctl, ok = <-answer:
+		return ctl, ok
 	case <-e.ctx.Done():
-		return false
-	}
-	ok := make(chan bool, 1)
-	e.tell(func() { ok <- !s.lost && !e.stopping })
-	select {
-	case v := <-ok:
-		return v
-	case <-e.ctx.Done():
-		return false
+		return 0, false
 	}
 }
 
@@ -171,40 +157,78 @@ func (e *Engine) later(after time.Duration, do func()) {
 	time.AfterFunc(after, func() { e.tell(do) })
 }
 
-// page writes a step's deliveries into pages, one lane a page, moves the run's cursor, and makes the deliveries ready. A member whose
-// delivery before is still open gets none: that one, or the next run, will hold what is new.
+// page writes a step's deliveries into pages, one lane a page, moves the run's cursor, and makes the deliveries ready.
 func (e *Engine) page(s *shard, r *run, st step) {
 	lanes := map[string][]*delivery{}
 	for _, p := range st.planned {
-		id := bot.SubscriptionID(p.record.Member)
-		if waiting := s.bySub[id]; waiting != nil {
-			e.fold(s, waiting, p)
+		d := e.plan(s, r, p, st.ctl)
+		if d == nil {
 			r.Skips++
 			continue
 		}
-		d := &delivery{
-			shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, cut: p.cut, ctl: s.lease.Ctl, part: 1,
-			entry: bot.PageEntry{Member: p.record.Member, Run: r.ID, Due: r.Due, Recipe: p.recipe, Owed: p.record.Owed != nil},
-		}
-		s.bySub[id] = d
 		lanes[d.lane.name] = append(lanes[d.lane.name], d)
+		r.Paged++
 	}
 	for name, all := range lanes {
-		for len(all) > 0 {
-			n := min(pageSize, len(all))
-			e.writePage(s, name, all[:n])
-			all = all[n:]
+		for part := range slices.Chunk(all, pageSize) {
+			e.writePage(s, name, part)
 		}
 	}
-	r.Cursor, r.Paged, r.Skips = st.cursor, r.Paged+len(st.planned), r.Skips+st.skipped
-	s.next.Owe = append(s.next.Owe, st.owe...)
+	for _, debt := range st.owe {
+		debt.Owed.Joined = e.leaveUnpaid(s, debt.Member)
+		s.owe(debt.Member, debt.Owed)
+	}
+	r.Cursor, r.Skips = st.cursor, r.Skips+st.skipped
 	if st.last {
 		r.State = bot.RunDone
 		s.next.Slots = append(s.next.Slots, bot.SlotRun{Slot: r.Slot, Upto: r.Upto})
+		s.stirred[r.Slot] = s.next.Number
 		s.next.then(func() { delete(s.slots, r.Slot) })
 	}
 	s.next.Runs = append(s.next.Runs, r.Run)
 }
+
+// plan makes one delivery. Where the member's delivery before is still open there is one in the end: a waiting one is folded into the new, one
+// that is on its way leaves what is new as a debt, and nil comes back. A debt that changed since the records were read is the loop's word.
+func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
+	m := p.record.Member
+	if debt := s.debt(m); !sameDebt(debt, p.record.Owed) {
+		p.record.Owed, p.cut = debt, nil
+		p.recipe = bot.RecipeFor(p.record, r.Run)
+	}
+	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, ctl: ctl, part: 1}
+	if waiting := s.bySub[bot.SubscriptionID(m)]; waiting != nil {
+		if waiting.begun() {
+			p.record.Owed = nil
+			recipe := bot.RecipeFor(p.record, r.Run)
+			before := s.owed[m]
+			if !waiting.unpaid {
+				before.From, before.First = recipe.From, false
+			}
+			s.setOwed(m, bot.Owed{From: min(before.From, recipe.From), First: before.First || recipe.First, Joined: true})
+			waiting.unpaid = true
+			return nil
+		}
+		p.recipe, p.cut = waiting.entry.Recipe.Joined(p.recipe), nil
+		d.attempts, d.notBefore = waiting.attempts, waiting.notBefore
+		e.end(waiting, bot.Skipped, codeFolded)
+	}
+	d.cut = p.cut
+	d.entry = bot.PageEntry{Member: m, Run: r.ID, Due: r.Due, Recipe: p.recipe, Owed: p.record.Owed != nil}
+	s.bySub[d.sub()] = d
+	return d
+}
+
+// leaveUnpaid has an open delivery leave a debt that is not its own.
+func (e *Engine) leaveUnpaid(s *shard, m bot.SlotMember) bool {
+	d := s.bySub[bot.SubscriptionID(m)]
+	if d != nil {
+		d.unpaid = true
+	}
+	return d != nil
+}
+
+func sameDebt(a, b *bot.Owed) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
 func (e *Engine) writePage(s *shard, lane string, deliveries []*delivery) {
 	s.page++
@@ -221,14 +245,4 @@ func (e *Engine) writePage(s *shard, lane string, deliveries []*delivery) {
 			d.lane.push(d)
 		}
 	})
-}
-
-// fold lets a waiting delivery stand for a newer run as well. The debt covers a crash: whoever sends the old cut still owes the rest.
-func (e *Engine) fold(s *shard, waiting *delivery, p planned) {
-	s.next.Owe = append(s.next.Owe, bot.Debt{Member: p.record.Member, Owed: bot.Owed{From: waiting.entry.Recipe.Upto}})
-	if waiting.flightPart == 0 && waiting.done == 0 {
-		recipe := p.recipe
-		recipe.From, recipe.First = min(recipe.From, waiting.entry.Recipe.From), recipe.First || waiting.entry.Recipe.First
-		waiting.refold = &recipe
-	}
 }

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"weeklybot/bot"
@@ -14,10 +15,10 @@ type run struct {
 
 // fireDue starts a run for each due slot: its newest occurrence, standing for those missed before it. An occurrence past the window is
 // recorded as missed; what it would have held comes with the next.
-func (e *Engine) fireDue(s *shard, due []bot.DueSlot, now time.Time) {
-	for _, d := range due {
-		if s.slots[d.Slot.ID] != nil {
-			continue
+func (e *Engine) fireDue(s *shard, t bot.Tick, now time.Time) {
+	for _, d := range t.Due {
+		if s.slots[d.Slot.ID] != nil || s.stirred[d.Slot.ID] > t.Lease.Commit {
+			continue // still busy, or read before the commit that moved it
 		}
 		newest, next, older, err := e.newestDue(d, now)
 		if err != nil {
@@ -25,7 +26,7 @@ func (e *Engine) fireDue(s *shard, due []bot.DueSlot, now time.Time) {
 			continue
 		}
 		r := bot.Run{
-			ID: fmt.Sprintf("%s@%d", d.Slot.ID, newest.Unix()), Slot: d.Slot.ID, Due: newest, Fired: now, Last: d.Slot.Last,
+			ID: d.Slot.ID + "@" + stamp(newest), Slot: d.Slot.ID, Due: newest, Fired: now, Last: d.Slot.Last,
 			From: d.Slot.Upto, Upto: e.head, State: bot.RunOpen, Missed: older,
 		}
 		if now.Sub(newest) > e.cfg.Window {
@@ -35,6 +36,14 @@ func (e *Engine) fireDue(s *shard, due []bot.DueSlot, now time.Time) {
 		e.metrics.lag.Set(now.Sub(newest).Seconds())
 		e.fire(s, r, next)
 	}
+}
+
+// stamp is a time in unix seconds; with its milliseconds when it has some, as a run that a person fired does.
+func stamp(t time.Time) string {
+	if t.Nanosecond() == 0 {
+		return strconv.FormatInt(t.Unix(), 10)
+	}
+	return fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/int(time.Millisecond))
 }
 
 // newestDue finds the newest occurrence that is not in the future, the one after it, and how many older ones it stands for.
@@ -59,6 +68,7 @@ func (e *Engine) newestDue(d bot.DueSlot, now time.Time) (newest, next time.Time
 func (e *Engine) fire(s *shard, r bot.Run, next time.Time) {
 	open := &run{Run: r}
 	s.slots[r.Slot] = open
+	s.stirred[r.Slot] = s.next.Number
 	s.next.Fires = append(s.next.Fires, bot.Fire{Run: r, Slot: r.Slot, Next: next})
 	s.next.then(func() {
 		if r.State == bot.RunOpen {
@@ -77,14 +87,14 @@ func (e *Engine) announce(s *shard) {
 	s.pubBusy = true
 	from, upto := s.pub, e.head
 	e.work.Go(func() {
-		news, err := e.published(s.lease.Shard, from, upto)
+		news, err := e.published(s, from, upto)
 		e.tell(func() {
 			s.pubBusy = false
-			if err != nil {
+			if err != nil && !s.lost {
 				e.log.Warn("could not read what was published; trying again", "err", err)
 				return
 			}
-			if !s.lost {
+			if !s.lost && !s.leaving {
 				e.fireNews(s, news, upto)
 			}
 		})
@@ -97,8 +107,8 @@ type news struct {
 	series string
 }
 
-func (e *Engine) published(shard int, from, upto int64) ([]news, error) {
-	entries, err := e.queue.Entries(e.ctx, from, upto)
+func (e *Engine) published(s *shard, from, upto int64) ([]news, error) {
+	entries, err := e.queue.Entries(s.ctx, from, upto)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +123,7 @@ func (e *Engine) published(shard int, from, upto int64) ([]news, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	slots, err := e.queue.Slots(e.ctx, shard, append(ids, bot.PublishSlot("")))
+	slots, err := e.queue.Slots(s.ctx, s.lease.Shard, append(ids, bot.PublishSlot("")))
 	var list []news
 	for _, slot := range slots {
 		list = append(list, news{slot.ID, series[slot.ID]})
@@ -135,4 +145,5 @@ func (e *Engine) fireNews(s *shard, list []news, upto int64) {
 		}, time.Time{})
 	}
 	s.pub, s.next.Pub = upto, upto
+	s.next.note()
 }

@@ -50,7 +50,7 @@ func (b *batch) note() {
 
 func (b *batch) dirty() bool {
 	return len(b.after) > 0 || len(b.lanes) > 0 || len(b.Outcomes) > 0 || len(b.Fires) > 0 || len(b.Pages) > 0 || len(b.Runs) > 0 ||
-		len(b.Owe) > 0 || len(b.Finished) > 0 || b.Pub > 0
+		len(b.Debts) > 0 || len(b.Finished) > 0 || b.Pub > 0
 }
 
 // size counts the changes that deliveries wait for.
@@ -88,6 +88,7 @@ func (e *Engine) flush() {
 func (e *Engine) seal(s *shard) *batch {
 	b := s.next
 	b.Lease = s.lease
+	b.Lease.Page = s.page
 	b.Flights = map[string][]bot.Flight{}
 	for lane := range b.lanes {
 		flights := make([]bot.Flight, 0, len(s.flights[lane]))

@@ -29,10 +29,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // measure sets the depth gauges.
 func (e *Engine) measure() {
-	ready, waiting, flying := 0, 0, 0
-	for _, l := range e.lanes {
-		ready, waiting, flying = ready+len(l.ready), waiting+len(l.waiting), flying+l.flying
+	open, flying := 0, 0
+	for _, s := range e.shards {
+		open += len(s.open)
 	}
-	e.metrics.depth.WithLabelValues("queued").Set(float64(ready + waiting))
+	for _, l := range e.lanes {
+		flying += l.flying
+	}
+	e.metrics.depth.WithLabelValues("queued").Set(float64(max(0, open-flying)))
 	e.metrics.depth.WithLabelValues("sending").Set(float64(flying))
 }

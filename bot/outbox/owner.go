@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"weeklybot/bot"
@@ -12,28 +13,36 @@ import (
 
 // shard is one shard that this node owns.
 type shard struct {
+	ctx     context.Context // ends when the shard is lost
+	end     context.CancelFunc
 	lease   bot.Lease
-	ready   bool   // what the owner before left behind has been read
-	leaving bool   // to be given back as soon as nothing is on its way
-	lost    bool   // fenced: whatever still refers to it does nothing
-	page    int64  // last page number given
-	pub     int64  // catalogue number announced
-	pubBusy bool   // an announcement is on its way
-	next    *batch // the commit being filled
-	sending *batch // the commit on its way
+	renewed atomic.Int64 // when the last known good renewal was asked for, unix ms: the lease holds LeaseTTL longer
+	ready   bool         // what the owner before left behind has been read
+	leaving bool         // for good: to be given back as soon as nothing is on its way
+	lost    bool         // fenced: whatever still refers to it does nothing
+	page    int64        // last page number given
+	pub     int64        // catalogue number announced
+	pubBusy bool         // an announcement is on its way
+	agedAt  time.Time    // when to look again for what is too old
+	next    *batch       // the commit being filled
+	sending *batch       // the commit on its way
 	open    map[bot.Place]*delivery
 	bySub   map[bot.SubscriptionID]*delivery
 	pages   map[int64]int   // open deliveries per page
 	slots   map[string]*run // slots with a run that is being fired or fanned out
+	stirred map[string]int64
 	flights map[string]map[*delivery]bot.Flight
+	owed    map[bot.SlotMember]bot.Owed // the same as in the store
 }
 
-func newShard(l bot.Lease) *shard {
-	return &shard{
+func newShard(ctx context.Context, l bot.Lease) *shard {
+	s := &shard{
 		lease: l, page: l.Page, pub: l.Pub, next: newBatch(l.Commit + 1),
 		open: map[bot.Place]*delivery{}, bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]int{},
-		slots: map[string]*run{}, flights: map[string]map[*delivery]bot.Flight{},
+		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string]map[*delivery]bot.Flight{}, owed: map[bot.SlotMember]bot.Owed{},
 	}
+	s.ctx, s.end = context.WithCancel(ctx)
+	return s
 }
 
 // beats looks once a second at the leases and at what is due, until ctx ends.
@@ -41,6 +50,7 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	timer := time.NewTicker(e.cfg.Beat)
 	defer timer.Stop()
+	share := e.queue.Shards()
 	for {
 		held, answer := []int(nil), make(chan []int, 1)
 		e.tell(func() { answer <- slices.Sorted(maps.Keys(e.shards)) })
@@ -49,7 +59,7 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 		case <-e.ctx.Done():
 			return
 		}
-		e.beat(ctx, held)
+		share = e.beat(ctx, held, share)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -58,69 +68,88 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 	}
 }
 
-// beat tells Redis that this node lives, renews its leases and takes its share of the shards.
-func (e *Engine) beat(ctx context.Context, held []int) {
+// beat tells Redis that this node lives, renews its leases and takes its share of the shards. When only the list of nodes cannot be reached
+// (one master of a Cluster is away), the leases are renewed all the same.
+func (e *Engine) beat(ctx context.Context, held []int, share int) int {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	nodes, head, now, err := e.queue.Beat(ctx, e.cfg.Node)
-	if err == nil {
-		share := (e.queue.Shards() + nodes - 1) / nodes
-		var want []int
+	var want []int
+	if err != nil {
+		now = time.Now()
+	} else {
+		share = (e.queue.Shards() + nodes - 1) / nodes
 		for s := range e.queue.Shards() {
 			if !slices.Contains(held, s) && len(held) < share {
 				want = append(want, s)
 			}
 		}
-		var ticks []bot.Tick
-		ticks, err = e.queue.Tick(ctx, e.cfg.Node, held, want)
-		e.tell(func() { e.ticked(ticks, share, head, now) })
 	}
-	if err != nil && ctx.Err() == nil || errors.Is(err, context.DeadlineExceeded) {
-		e.tell(func() { e.beatFailed(err) })
-	}
+	asked := time.Now()
+	ticks, err2 := e.queue.Tick(ctx, e.cfg.Node, held, want)
+	err = errors.Join(err, err2)
+	e.tell(func() {
+		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
+			e.outageIs(err)
+		}
+		e.ticked(found{ticks: ticks, held: held, share: share, head: head, now: now, asked: asked})
+	})
+	return share
 }
 
-func (e *Engine) beatFailed(err error) {
-	if !e.outage {
+// outageIs says once when Redis goes away, and once when it is back.
+func (e *Engine) outageIs(err error) {
+	switch {
+	case err != nil && !e.outage:
 		e.log.Error("Redis does not answer; deliveries wait, commands go on", "err", err)
+	case err == nil && e.outage:
+		e.log.Info("Redis answers again")
 	}
-	e.outage = true
+	e.outage = err != nil
+}
+
+// found is what one beat found.
+type found struct {
+	ticks []bot.Tick
+	held  []int // the shards this node had when it asked
+	share int
+	head  int64
+	now   time.Time // Redis' clock
+	asked time.Time
 }
 
 // ticked takes note of leases won and lost, and starts what is due.
-func (e *Engine) ticked(ticks []bot.Tick, share int, head int64, now time.Time) {
-	if e.outage {
-		e.outage = false
-		e.log.Info("Redis answers again")
-	}
+func (e *Engine) ticked(b found) {
 	if e.stopping {
-		e.giveBack(ticks)
+		e.giveBack(b.ticks)
 		return
 	}
 	e.measure()
-	e.head = max(e.head, head)
+	e.head = max(e.head, b.head)
 	var excess []bot.Tick
-	for _, t := range ticks {
+	for _, t := range b.ticks {
 		s := e.shards[t.Lease.Shard]
 		switch {
 		case t.Err != nil:
 			e.lose(s)
-		case s == nil && len(e.shards) >= share:
-			excess = append(excess, t)
+		case s == nil && (len(e.shards) >= b.share || slices.Contains(b.held, t.Lease.Shard)):
+			excess = append(excess, t) // one lost since the beat began is taken anew, with an epoch of its own
 		case s == nil:
-			e.takeOver(t.Lease)
+			e.takeOver(t.Lease, b.asked)
 		case t.Lease.Epoch != s.lease.Epoch:
 			e.lose(s) // somebody was here in between; take it anew with the next beat
 		default:
+			s.renewed.Store(b.asked.UnixMilli())
 			s.setCtl(t.Lease.Ctl)
 			if s.ready && !s.leaving {
-				e.fireDue(s, t.Due, now)
+				e.fireDue(s, t, b.now)
 				e.announce(s)
+				e.age(s, b.now)
 			}
 		}
 	}
 	e.giveBack(excess)
-	e.shed(share)
+	e.shed(b.share)
 }
 
 // giveBack returns leases that were won beyond this node's share.
@@ -136,13 +165,14 @@ func (e *Engine) giveBack(ticks []bot.Tick) {
 	}
 }
 
-// shed gives shards back that other nodes should have, once nothing of them is on its way.
+// shed gives shards back that other nodes should have. Nothing more of a leaving shard is granted or paged, and it goes once nothing of it is
+// on its way; where there is room for it again by then, it is taken anew.
 func (e *Engine) shed(share int) {
 	numbers := slices.Sorted(maps.Keys(e.shards))
-	for _, n := range numbers[min(share, len(numbers)):] {
+	for i, n := range numbers {
 		s := e.shards[n]
-		s.leaving = true
-		if s.ready && s.sending == nil && !s.next.dirty() && s.inFlight() == 0 && len(s.slots) == 0 {
+		s.leaving = s.leaving || i >= share
+		if s.leaving && s.sending == nil && !s.next.dirty() && s.inFlight() == 0 {
 			lease := s.lease
 			e.lose(s)
 			e.work.Go(func() { _ = e.queue.Release(e.ctx, []bot.Lease{lease}) })
@@ -160,12 +190,18 @@ func (s *shard) inFlight() int {
 
 func (s *shard) setCtl(ctl int64) { s.lease.Ctl = max(s.lease.Ctl, ctl) }
 
+// over says that others may own the shard by now, as far as this process can tell without asking: it was stopped for seconds.
+func (s *shard) over(now time.Time) bool {
+	return now.Sub(time.UnixMilli(s.renewed.Load())) > bot.LeaseTTL
+}
+
 // lose forgets a shard: it has another owner, or will have.
 func (e *Engine) lose(s *shard) {
 	if s == nil || s.lost {
 		return
 	}
 	s.lost = true
+	s.end()
 	delete(e.shards, s.lease.Shard)
 	for name, flights := range s.flights {
 		if l := e.lanes[name]; l != nil {
@@ -181,4 +217,32 @@ func (e *Engine) lose(s *shard) {
 	for _, do := range after {
 		do()
 	}
+}
+
+// owe notes what a member is still to get; with what it was owed before.
+func (s *shard) owe(m bot.SlotMember, o bot.Owed) {
+	if before, ok := s.owed[m]; ok {
+		o.From, o.First = min(o.From, before.From), o.First || before.First
+	}
+	s.setOwed(m, o)
+}
+
+func (s *shard) setOwed(m bot.SlotMember, o bot.Owed) {
+	s.owed[m] = o
+	s.next.Debts = append(s.next.Debts, bot.Debt{Member: m, Owed: o})
+	s.next.note()
+}
+
+func (s *shard) paid(m bot.SlotMember) {
+	delete(s.owed, m)
+	s.next.Debts = append(s.next.Debts, bot.Debt{Member: m, Paid: true})
+	s.next.note()
+}
+
+// debt is what a member is owed; nil: nothing.
+func (s *shard) debt(m bot.SlotMember) *bot.Owed {
+	if o, ok := s.owed[m]; ok {
+		return &o
+	}
+	return nil
 }

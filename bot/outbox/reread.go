@@ -2,97 +2,111 @@ package outbox
 
 import (
 	"slices"
+	"time"
 
 	"weeklybot/bot"
 )
 
-// reread looks again at the subscriptions of deliveries that somebody may have changed since they were read, and composes those anew that a
-// newer run has joined. They come back ready, or end as skipped.
-func (e *Engine) reread(s *shard, deliveries []*delivery) {
-	joined := make([]*bot.Recipe, len(deliveries))
-	for i, d := range deliveries {
-		joined[i] = d.refold
+// rereads are deliveries of one lane and shard whose subscription somebody may have changed since it was read, or that are not composed yet.
+// One batch of them is read at a time.
+type rereads struct {
+	queue
+	busy bool
+}
+
+// composeAgain is how long a delivery waits that could not be composed.
+const composeAgain = 2 * time.Second
+
+// reread takes the next batch of a lane's stale deliveries. They come back ready, or end as skipped.
+func (e *Engine) reread(l *lane, s *shard) {
+	r := l.stale[s]
+	switch {
+	case r == nil || r.busy:
+		return
+	case s.lost || s.leaving || r.len() == 0:
+		delete(l.stale, s)
+		return
 	}
+	r.busy = true
+	var batch []*delivery
+	for len(batch) < fanoutBatch && r.len() > 0 {
+		batch = append(batch, r.pop())
+	}
+	members := make([]string, len(batch))
+	compose := make([]bool, len(batch))
+	for i, d := range batch {
+		members[i], compose[i] = packMember(d.entry.Member), d.cut == nil
+	}
+	ctl := s.lease.Ctl // before anything is read
 	e.work.Go(func() {
-		for len(deliveries) > 0 {
-			n := min(fanoutBatch, len(deliveries))
-			if !e.rereadSome(s, deliveries[:n], joined[:n]) {
-				return
-			}
-			deliveries, joined = deliveries[n:], joined[n:]
+		records, ok := e.records(s, members)
+		if !ok {
+			return
 		}
+		cuts, errs := make([]*cut, len(batch)), make([]error, len(batch))
+		for i, d := range batch {
+			if compose[i] {
+				cuts[i], errs[i] = e.cuts.of(s.ctx, l.adapter, kindOf(d, records[i]), d.entry.Recipe, d.entry.Due)
+			}
+		}
+		e.tell(func() {
+			for i, d := range batch {
+				if compose[i] {
+					d.cut = cuts[i]
+				}
+				e.reready(d, records[i], ctl, errs[i])
+			}
+			r.busy = false
+			e.reread(l, s)
+		})
 	})
 }
 
-func (e *Engine) rereadSome(s *shard, deliveries []*delivery, joined []*bot.Recipe) bool {
-	var members []string
-	for _, d := range deliveries {
-		members = append(members, packMember(d.entry.Member))
+func kindOf(d *delivery, rec bot.Record) bot.Kind {
+	if rec.Gone {
+		return d.channel.Kind
 	}
-	records, ok := e.records(s, members)
-	if !ok {
-		return false
-	}
-	cuts := make([]*cut, len(deliveries))
-	for i, d := range deliveries {
-		if joined[i] != nil && d.done == 0 && !d.uncertain && !records[i].Gone {
-			if cuts[i], ok = e.composed(d.lane, records[i].Channel.Kind, *joined[i], d.entry.Due); !ok {
-				return false
-			}
-		}
-	}
-	ctl := make(chan struct{})
-	e.tell(func() {
-		for i, d := range deliveries {
-			e.reready(d, records[i], joined[i], cuts[i])
-		}
-		close(ctl)
-	})
-	select {
-	case <-ctl:
-		return true
-	case <-e.ctx.Done():
-		return false
-	}
+	return rec.Channel.Kind
 }
 
-// records reads members' records, again until Redis answers or the engine stops.
+// records reads members' records, again until Redis answers or the shard is lost.
 func (e *Engine) records(s *shard, members []string) ([]bot.Record, bool) {
 	for {
-		records, faults, err := e.queue.Records(e.ctx, s.lease.Shard, members)
+		records, faults, err := e.queue.Records(s.ctx, s.lease.Shard, members)
 		if err == nil {
 			for _, f := range faults {
 				e.log.Error("a stored record is damaged; its subscriptions get nothing", "err", f)
 			}
 			return records, true
 		}
-		if !e.wait(err, "could not read channels; trying again") {
+		if !e.wait(s, err, "could not read channels; trying again") {
 			return nil, false
 		}
 	}
 }
 
-func (e *Engine) reready(d *delivery, rec bot.Record, joined *bot.Recipe, c *cut) {
+func (e *Engine) reready(d *delivery, rec bot.Record, ctl int64, err error) {
+	if !rec.Gone {
+		d.channel = rec.Channel
+	}
+	d.ctl, d.gone = ctl, rec.Gone
 	switch {
-	case d.shard.lost:
-	case rec.Gone && d.done == 0:
-		e.end(d, bot.Skipped, ended)
-	case rec.Sub.State == bot.StatePaused && d.done == 0:
-		e.end(d, bot.Skipped, "paused")
-	default:
-		d.ctl = d.shard.lease.Ctl
-		if !rec.Gone {
-			d.channel = rec.Channel
-		}
-		if d.refold == joined {
-			d.refold = nil
-		}
-		if c != nil {
-			d.cut, d.folded = c, true
-		} else if joined != nil {
-			d.unpaid = true
-		}
+	case d.shard.lost || d.over:
+	case d.gone && !d.begun():
+		e.end(d, bot.Skipped, codeEnded)
+	case rec.Sub.State == bot.StatePaused && !d.begun():
+		e.end(d, bot.Skipped, codePaused)
+	case err != nil:
+		e.log.Warn("could not compose a digest; trying again", "delivery", d.id(), "err", err)
+		d.notBefore = time.Now().Add(composeAgain)
 		d.lane.push(d)
+	case d.cut == nil && !d.begun():
+		e.end(d, bot.Skipped, codeNothing)
+	case d.cut == nil:
+		e.giveUp(d, bot.Held, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "cut_gone", MaybeSent: true, Err: errCutGone})
+	default:
+		d.part = min(d.part, len(d.cut.parts)) // composed anew and shorter: its last part is repeated rather than lost
+		d.lane.checked.push(d)
 	}
 }
 

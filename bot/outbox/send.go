@@ -18,44 +18,54 @@ func (e *Engine) grant() {
 	now := time.Now()
 	for _, l := range e.lanes {
 		l.wake(now)
-		var held []*delivery
-		again := map[*shard][]*delivery{}
-		for len(l.ready) > 0 && l.flying < l.window {
-			d := l.ready[0]
-			l.ready = l.ready[1:]
-			switch {
-			case d.shard.lost:
-			case d.shard.leaving:
-				held = append(held, d)
-			case d.ctl < d.shard.lease.Ctl || d.refold != nil:
-				again[d.shard] = append(again[d.shard], d)
-			case now.After(d.entry.Due.Add(e.cfg.Window)) && d.done == 0 && !d.uncertain:
+		for l.flying < l.window {
+			d := l.pop()
+			if d == nil {
+				break
+			}
+			switch free := l.pace.freeAt(d.channel); {
+			case e.tooLate(d, now):
 				e.end(d, bot.Missed, "window")
-			case l.pace.freeAt(d.channel).After(now):
-				d.notBefore = l.pace.freeAt(d.channel)
+			case d.cut == nil || d.ctl < d.shard.lease.Ctl:
+				l.reread(d)
+			case free.After(now):
+				d.notBefore = free
 				l.push(d)
 			default:
 				e.launch(d, now)
 			}
 		}
-		if len(held) > 0 {
-			l.ready = append(held, l.ready...)
-		}
-		for s, deliveries := range again {
-			e.reread(s, deliveries)
+		for s := range l.stale {
+			e.reread(l, s)
 		}
 	}
 }
 
-// launch writes the flight of a delivery's next part into the commit being filled.
+func (l *lane) reread(d *delivery) {
+	if l.stale[d.shard] == nil {
+		l.stale[d.shard] = &rereads{}
+	}
+	l.stale[d.shard].push(d)
+}
+
+// tooLate says that a delivery's window is over. One that has begun may go on for as long as its parts are kept.
+func (e *Engine) tooLate(d *delivery, now time.Time) bool {
+	end := d.entry.Due.Add(e.cfg.Window)
+	if d.begun() {
+		end = end.Add(e.cfg.Keep)
+	}
+	return now.After(end)
+}
+
+// launch writes the flight of a delivery's next part into the commit being filled, and which cut goes out if the ledger does not know.
 func (e *Engine) launch(d *delivery, now time.Time) {
 	s, l := d.shard, d.lane
 	l.pace.used(d.channel, now)
 	l.flying++
 	d.flightPart, d.notBefore = d.part, time.Time{}
 	s.fly(d, now)
-	if d.cut.hash != "" && d.done == 0 && d.attempts == 0 {
-		s.next.Outcomes = append(s.next.Outcomes, d.outcome(bot.Sending, "")) // which cut goes out
+	if d.recorded != d.cut.hash {
+		e.record(d, bot.Sending, "")
 	}
 	s.next.then(func() {
 		if s.lost {
@@ -64,6 +74,12 @@ func (e *Engine) launch(d *delivery, now time.Time) {
 		d.onWire = true
 		l.jobs <- d // never blocks: the channel holds a whole window
 	})
+}
+
+// record writes down where a delivery stands.
+func (e *Engine) record(d *delivery, state bot.DeliveryState, code string) {
+	d.shard.next.Outcomes = append(d.shard.next.Outcomes, d.outcome(state, code))
+	d.shard.next.note()
 }
 
 // fly notes that a part may be on the wire.
@@ -89,6 +105,7 @@ type result struct {
 	err     *bot.SendError
 	looked  bool // the platform was asked about an earlier post
 	found   bool
+	unsent  bool // nothing was tried
 }
 
 // startWorkers starts the goroutines that post: as many as may be on the wire.
@@ -108,6 +125,9 @@ func (e *Engine) startWorkers(l *lane) {
 // post sends one part, or looks whether the last try arrived after all. It runs in a worker and reads only what the loop leaves alone
 // while the delivery is on the wire.
 func (e *Engine) post(l *lane, d *delivery) result {
+	if d.shard.over(time.Now()) {
+		return result{unsent: true}
+	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.SendTimeout)
 	defer cancel()
 	dst, err := e.cfg.Resolve(d.channel)
@@ -115,21 +135,25 @@ func (e *Engine) post(l *lane, d *delivery) result {
 		return result{err: &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "not_configured", Err: err}}
 	}
 	p := bot.Post{Key: bot.DeliveryKey(d.id()), Part: d.part, Parts: len(d.cut.parts), First: d.first, Message: d.cut.parts[d.part-1]}
-	if finder, ok := l.adapter.(bot.Finder); ok && d.uncertain && d.looks < 2 {
-		r, found, err := finder.Find(ctx, dst, p, d.entry.Due)
-		if err == nil {
-			return result{receipt: r, looked: true, found: found}
-		}
-		e.log.Warn("could not look for a post; treating it as not found", "delivery", d.id(), "adapter", l.name, "err", err)
+	if finder, ok := l.adapter.(bot.Finder); ok && d.uncertain {
+		r, found, err := finder.Find(ctx, dst, p, d.entry.Due.Add(-clockSkew))
+		return result{receipt: r, looked: true, found: found, err: sendError(err)}
 	}
 	receipt, err := l.adapter.Send(ctx, dst, p)
+	return result{receipt: receipt, err: sendError(err)}
+}
+
+// clockSkew is how far a platform's clock may be behind ours.
+const clockSkew = time.Minute
+
+func sendError(err error) *bot.SendError {
 	if err == nil {
-		return result{receipt: receipt}
+		return nil
 	}
 	if se, ok := errors.AsType[*bot.SendError](err); ok {
-		return result{err: se}
+		return se
 	}
-	return result{err: &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "internal", MaybeSent: true, Err: err}}
+	return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "internal", MaybeSent: true, Err: err}
 }
 
 // landed turns the result of a post into the delivery's next state.
@@ -139,9 +163,12 @@ func (e *Engine) landed(d *delivery, res result) {
 		return
 	}
 	switch {
+	case res.unsent:
+		e.rest(d, "", time.Second)
+	case res.looked && res.err != nil:
+		e.notLooked(d, res.err)
 	case res.looked && !res.found:
-		d.looks++
-		e.rest(d, bot.Uncertain, "", e.cfg.LookAgain)
+		e.notFound(d)
 	case res.err == nil:
 		e.count(d, "", "")
 		e.arrived(d, res.receipt)
@@ -151,11 +178,46 @@ func (e *Engine) landed(d *delivery, res result) {
 	}
 }
 
-// rest writes the delivery's state down and lets it wait.
-func (e *Engine) rest(d *delivery, state bot.DeliveryState, code string, after time.Duration) {
-	d.notBefore = time.Now().Add(after)
-	d.shard.next.Outcomes = append(d.shard.next.Outcomes, d.outcome(state, code))
+// rest writes the delivery's state down and lets it wait; not longer than its window, at whose end it is missed.
+func (e *Engine) rest(d *delivery, code string, after time.Duration) {
+	d.notBefore = time.Now().Add(min(after, e.cfg.Window+e.cfg.Keep))
+	if end := d.entry.Due.Add(e.cfg.Window + time.Second); !d.begun() && d.notBefore.After(end) {
+		d.notBefore = end
+	}
+	state := bot.Queued
+	if d.uncertain {
+		state = bot.Uncertain
+	}
+	e.record(d, state, code)
 	d.lane.push(d)
+}
+
+// notFound: a post that was looked for twice did not arrive, and is made again.
+func (e *Engine) notFound(d *delivery) {
+	if d.looks++; d.looks == 2 {
+		d.uncertain, d.looks = false, 0
+		e.rest(d, "", 0)
+		return
+	}
+	e.rest(d, "", e.cfg.LookAgain)
+}
+
+// notLooked: the platform did not say whether a post arrived. It is asked again; one that never says is as good as one that cannot.
+func (e *Engine) notLooked(d *delivery, err *bot.SendError) {
+	d.attempts++
+	switch {
+	case err.Fault == bot.RateLimited:
+		d.attempts--
+		e.limited(d, err)
+	case d.attempts < e.cfg.MaxAttempts && err.Fault != bot.Permanent:
+		e.rest(d, err.Code, e.backoff(d.attempts))
+	case e.cfg.OnUncertain == Hold:
+		e.giveUp(d, bot.Held, err)
+	default:
+		e.log.Warn("a platform does not say whether a post arrived; it is posted again", "delivery", d.id(), "adapter", d.lane.name, "code", err.Code, "err", err.Err)
+		d.uncertain, d.looks, d.attempts = false, 0, 0
+		e.rest(d, err.Code, 0)
+	}
 }
 
 // arrived goes on with the next part, or ends the delivery.
@@ -166,20 +228,17 @@ func (e *Engine) arrived(d *delivery, receipt bot.Receipt) {
 	d.done, d.uncertain, d.looks = d.part, false, 0
 	if d.part < len(d.cut.parts) {
 		d.part++
-		e.rest(d, bot.Queued, "", 0)
+		e.rest(d, "", 0)
 		return
-	}
-	if (d.entry.Owed || d.folded) && !d.unpaid {
-		d.shard.next.Paid = append(d.shard.next.Paid, d.entry.Member)
 	}
 	e.end(d, bot.Sent, "")
 }
 
 // failed decides between waiting, trying again and giving up.
 func (e *Engine) failed(d *delivery, err *bot.SendError) {
-	now := time.Now()
 	if err.MaybeSent {
-		d.uncertain = true
+		d.uncertain, d.looks = true, 0
+		e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
 		if e.cfg.OnUncertain == Hold && !e.canTell(d) {
 			e.giveUp(d, bot.Held, err)
 			return
@@ -187,26 +246,33 @@ func (e *Engine) failed(d *delivery, err *bot.SendError) {
 	}
 	switch {
 	case err.Fault == bot.RateLimited:
-		after := err.RetryAfter
-		if after <= 0 {
-			after = limitWait
-		}
-		d.lane.pace.block(d.channel, now.Add(after))
-		e.rest(d, bot.Queued, err.Code, after)
+		e.limited(d, err)
 	case err.Fault == bot.Permanent:
 		e.giveUp(d, bot.Dead, err)
 	default:
-		d.attempts++
-		if d.attempts >= e.cfg.MaxAttempts {
+		if d.attempts++; d.attempts >= e.cfg.MaxAttempts {
 			e.giveUp(d, bot.Dead, err)
 			return
 		}
-		state := bot.Queued
-		if err.MaybeSent {
-			state = bot.Uncertain
-		}
-		e.rest(d, state, err.Code, backoff(d.attempts, rand.Float64()))
+		e.rest(d, err.Code, e.backoff(d.attempts))
 	}
+}
+
+// limited waits as long as the platform said; with it wait all posts that the limit is about.
+func (e *Engine) limited(d *delivery, err *bot.SendError) {
+	after := min(err.RetryAfter, e.cfg.Window)
+	if after <= 0 {
+		after = limitWait
+	}
+	if err.Scope == bot.ScopeWorkspace {
+		d.lane.pace.blockWorkspace(d.channel.Workspace, time.Now().Add(after))
+	}
+	d.lane.pace.block(d.channel, time.Now().Add(after))
+	e.rest(d, err.Code, after)
+}
+
+func (e *Engine) backoff(attempt int) time.Duration {
+	return backoff(e.cfg.Backoff, attempt, rand.Float64())
 }
 
 // canTell says whether a post that may have arrived can be looked up, or repeated without harm.
@@ -226,15 +292,22 @@ func (e *Engine) giveUp(d *delivery, state bot.DeliveryState, err *bot.SendError
 	e.end(d, state, err.Code)
 }
 
+// Codes of deliveries that end without a post. Only what is paused is still owed.
+const (
+	codeEnded   = "ended"   // unsubscribed
+	codeFolded  = "folded"  // the delivery of a later run holds it
+	codeNothing = "nothing" // there is nothing to say
+	codePaused  = "paused"
+)
+
 // end writes a delivery's last state and forgets it.
 func (e *Engine) end(d *delivery, state bot.DeliveryState, code string) {
 	s := d.shard
-	s.next.Outcomes = append(s.next.Outcomes, d.outcome(state, code))
+	d.over = true
+	e.record(d, state, code)
 	s.next.count(d.entry.Run, state)
 	e.metrics.deliveries.WithLabelValues(d.lane.name, string(state)).Inc()
-	if r := d.entry.Recipe; state != bot.Sent && code != ended {
-		s.next.Owe = append(s.next.Owe, bot.Debt{Member: d.entry.Member, Owed: bot.Owed{From: r.From, First: r.First}})
-	}
+	e.settle(d, state, code)
 	delete(s.open, d.place)
 	if s.bySub[d.sub()] == d {
 		delete(s.bySub, d.sub())
@@ -246,8 +319,26 @@ func (e *Engine) end(d *delivery, state bot.DeliveryState, code string) {
 	}
 }
 
-// ended is the code of a delivery whose subscription is no more: nothing is owed.
-const ended = "ended"
+// settle says what the subscription is owed after a delivery.
+func (e *Engine) settle(d *delivery, state bot.DeliveryState, code string) {
+	s, m, recipe := d.shard, d.entry.Member, d.entry.Recipe
+	switch {
+	case code == codeFolded:
+	case d.gone || code == codeEnded:
+		if _, ok := s.owed[m]; ok {
+			s.paid(m) // nobody is there to be owed
+		}
+	case state != bot.Sent && code != codeNothing:
+		s.owe(m, bot.Owed{From: recipe.From, First: recipe.First})
+	case d.unpaid:
+		if o, ok := s.owed[m]; ok {
+			o.Joined = false
+			s.setOwed(m, o)
+		}
+	case d.entry.Owed && state == bot.Sent:
+		s.paid(m)
+	}
+}
 
 func (e *Engine) count(d *delivery, fault, code string) {
 	e.metrics.attempts.WithLabelValues(d.lane.name, fault, code).Inc()

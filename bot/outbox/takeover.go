@@ -8,8 +8,9 @@ import (
 )
 
 // takeOver begins to own a shard: nothing happens in it until what the owner before left behind has been read.
-func (e *Engine) takeOver(lease bot.Lease) {
-	s := newShard(lease)
+func (e *Engine) takeOver(lease bot.Lease, asked time.Time) {
+	s := newShard(e.ctx, lease)
+	s.renewed.Store(asked.UnixMilli())
 	e.shards[lease.Shard] = s
 	e.work.Go(func() {
 		for {
@@ -18,16 +19,16 @@ func (e *Engine) takeOver(lease bot.Lease) {
 				e.tell(func() { e.takenOver(s, t, deliveries) })
 				return
 			}
-			if !e.wait(err, "could not take over a shard; trying again") {
+			if !e.wait(s, err, "could not take over a shard; trying again") {
 				return
 			}
 		}
 	})
 }
 
-// inherit reads what is left to do in a shard and composes it.
+// inherit reads what is left to do in a shard. Nothing is composed: one digest that cannot be composed must not keep a shard from working.
 func (e *Engine) inherit(s *shard, lease bot.Lease) (bot.Takeover, []*delivery, error) {
-	t, faults, err := e.queue.Takeover(e.ctx, lease)
+	t, faults, err := e.queue.Takeover(s.ctx, lease)
 	for _, f := range faults {
 		e.log.Error("a stored record is damaged and left out", "err", f)
 	}
@@ -40,11 +41,17 @@ func (e *Engine) inherit(s *shard, lease bot.Lease) (bot.Takeover, []*delivery, 
 			flying[f.Place] = f
 		}
 	}
+	stored := map[string]*cut{}
 	var deliveries []*delivery
 	for _, page := range t.Pages {
-		rest, err := e.inheritPage(s, page, t.Ledger, flying)
-		if err != nil {
+		rest := e.inheritPage(s, page, t, flying)
+		if err := e.inheritRecords(s, rest); err != nil {
 			return t, nil, err
+		}
+		for _, d := range rest {
+			if err := e.inheritCut(s, d, stored); err != nil {
+				return t, nil, err
+			}
 		}
 		deliveries = append(deliveries, rest...)
 	}
@@ -52,65 +59,64 @@ func (e *Engine) inherit(s *shard, lease bot.Lease) (bot.Takeover, []*delivery, 
 }
 
 // inheritPage makes the open deliveries of a page. A delivery with a flight and no later outcome may have arrived.
-func (e *Engine) inheritPage(s *shard, page bot.Page, ledger map[bot.Place]bot.Outcome, flying map[bot.Place]bot.Flight) ([]*delivery, error) {
-	var members []string
+func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map[bot.Place]bot.Flight) []*delivery {
 	var open []*delivery
 	for i, entry := range page.Entries {
 		place := bot.Place{Page: page.Number, Index: i}
-		o, known := ledger[place]
+		o, known := t.Ledger[place]
 		if known && final(o.State) {
 			continue
 		}
-		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1}
+		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl, unpaid: t.Owed[entry.Member].Joined}
 		if known {
-			d.attempts, d.done, d.first, d.notBefore = o.Attempts, o.Parts, o.First, o.NotBefore
+			d.attempts, d.done, d.first, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.NotBefore, o.Cut
 			d.part, d.uncertain = o.Parts+1, o.State == bot.Uncertain
-			d.cut = &cut{hash: o.Cut}
 		}
 		if f, ok := flying[place]; ok && f.Part == d.part {
 			d.uncertain = true
 		}
-		members = append(members, packMember(entry.Member))
 		open = append(open, d)
 	}
-	if len(open) == 0 {
-		return nil, nil
-	}
-	records, _, err := e.queue.Records(e.ctx, s.lease.Shard, members)
-	if err != nil {
-		return nil, err
-	}
-	for i, d := range open {
-		if err := e.inheritDelivery(d, records[i]); err != nil {
-			return nil, err
-		}
-	}
-	return open, nil
+	return open
 }
 
-func (e *Engine) inheritDelivery(d *delivery, rec bot.Record) error {
-	d.channel = rec.Channel
-	d.unpaid = rec.Owed != nil && rec.Owed.From >= d.entry.Recipe.Upto // a newer run had joined it
-	if rec.Gone || d.lane == nil {
-		d.cut = nil
+func (e *Engine) inheritRecords(s *shard, open []*delivery) error {
+	members := make([]string, len(open))
+	for i, d := range open {
+		members[i] = packMember(d.entry.Member)
+	}
+	if len(open) == 0 {
 		return nil
 	}
-	if hash := d.cut; hash != nil && hash.hash != "" && (d.done > 0 || d.uncertain) {
-		c, err := e.cuts.stored(e.ctx, hash.hash)
-		if err == nil && d.part <= len(c.parts) {
-			d.cut = c
+	records, _, err := e.queue.Records(s.ctx, s.lease.Shard, members)
+	if err != nil {
+		return err
+	}
+	for i, d := range open {
+		d.channel, d.gone = records[i].Channel, records[i].Gone
+	}
+	return nil
+}
+
+// inheritCut reads the parts of a delivery that the owner before began to send. A delivery without is composed before it goes.
+func (e *Engine) inheritCut(s *shard, d *delivery, stored map[string]*cut) error {
+	if d.recorded == "" || !d.begun() {
+		return nil
+	}
+	if stored[d.recorded] == nil {
+		c, err := e.cuts.stored(s.ctx, d.recorded)
+		if errors.Is(err, bot.ErrNotFound) {
 			return nil
 		}
-		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		if err != nil {
 			return err
 		}
+		stored[d.recorded] = c
 	}
-	c, err := e.cuts.of(e.ctx, d.lane.adapter, rec.Channel.Kind, d.entry.Recipe, d.entry.Due)
-	if err == nil && c != nil && d.part > len(c.parts) {
-		d.part = len(c.parts) // the stored cut is gone and the new one is shorter: repeat its last part rather than lose it
+	if c := stored[d.recorded]; d.part <= len(c.parts) {
+		d.cut = c
 	}
-	d.cut = c
-	return err
+	return nil
 }
 
 func final(s bot.DeliveryState) bool {
@@ -127,7 +133,7 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	if s.lost {
 		return
 	}
-	s.ready = true
+	s.ready, s.owed = true, t.Owed
 	now := time.Now()
 	for _, page := range t.Pages {
 		s.pages[page.Number] = 0
@@ -139,6 +145,7 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 		if left == 0 {
 			delete(s.pages, number)
 			s.next.Finished = append(s.next.Finished, number)
+			s.next.note()
 		}
 	}
 	for lane := range t.Flights {
@@ -158,26 +165,27 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 }
 
 func (e *Engine) adopt(s *shard, d *delivery, now time.Time) {
-	s.open[d.place], s.bySub[d.sub()], d.ctl = d, d, s.lease.Ctl
+	s.open[d.place], s.bySub[d.sub()] = d, d
 	switch {
 	case d.lane == nil:
 		e.log.Warn("a delivery's platform is not configured; it is dead and owed", "delivery", d.id())
 		d.lane = &lane{name: "none"}
 		e.end(d, bot.Dead, "not_configured")
-	case d.cut == nil && d.done == 0:
-		e.end(d, bot.Skipped, ended) // unsubscribed, or nothing left to say
-	case d.cut == nil:
-		e.end(d, bot.Sent, "cut_gone")
+	case d.gone && !d.begun():
+		e.end(d, bot.Skipped, codeEnded)
 	case d.uncertain && e.cfg.OnUncertain == Hold && !e.canTell(d):
 		e.giveUp(d, bot.Held, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "uncertain", MaybeSent: true, Err: errCrashed})
 	default:
 		if d.uncertain {
 			d.lane.pace.used(d.channel, now)
 			e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
-			s.next.Outcomes = append(s.next.Outcomes, d.outcome(bot.Uncertain, "")) // the flight's record goes with the next commit
+			e.record(d, bot.Uncertain, "") // the flight's record goes with the next commit
 		}
 		d.lane.push(d)
 	}
 }
 
-var errCrashed = errors.New("the process ended while the post was on its way")
+var (
+	errCrashed = errors.New("the process ended while the post was on its way")
+	errCutGone = errors.New("part of it may have arrived, and what it was made from is gone")
+)

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,60 +21,78 @@ import (
 // maxArgs is the most arguments one write inside a script gets: Lua's unpack has a limit.
 const maxArgs = 200
 
-// Commit applies one commit per shard, all in one pipeline (with WaitReplicas in one per shard, each on its master's own connection).
-// A Committed with an error that is not ErrFenced leaves open whether it was applied: repeat the same commit.
+// Commit applies one commit per shard, in one pipeline; with WaitReplicas in one per master, and then that master's WAIT on the same
+// connection. A Committed with an error that is not ErrFenced leaves open whether it was applied: repeat the same commit.
 func (s *Store) Commit(ctx context.Context, commits []bot.Commit) []bot.Committed {
-	done := make([]bot.Committed, len(commits))
-	if s.opt.WaitReplicas > 0 {
-		for i, c := range commits {
-			done[i] = s.commitAndWait(ctx, c)
-		}
-		return done
+	if s.opt.WaitReplicas == 0 {
+		return s.commitTo(ctx, s.rdb, commits)
 	}
-	cmds, err := pipelined(ctx, s.rdb, commitScript, func(p redis.Pipeliner) []*redis.Cmd {
+	done := make([]bot.Committed, len(commits))
+	places := map[redis.UniversalClient][]int{}
+	for i, c := range commits {
+		master, err := s.master(ctx, s.keys.state(c.Lease.Shard))
+		if err != nil {
+			done[i].Err = err
+			continue
+		}
+		places[master] = append(places[master], i)
+	}
+	var wg sync.WaitGroup
+	for master, which := range places {
+		wg.Go(func() {
+			var mine []bot.Commit
+			for _, i := range which {
+				mine = append(mine, commits[i])
+			}
+			for k, d := range s.commitTo(ctx, master, mine) {
+				done[which[k]] = d
+			}
+		})
+	}
+	wg.Wait()
+	return done
+}
+
+// master is the client of the one server that holds key.
+func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, error) {
+	if cluster, ok := s.rdb.(*redis.ClusterClient); ok {
+		return cluster.MasterForKey(ctx, key)
+	}
+	return s.rdb, nil
+}
+
+func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits []bot.Commit) []bot.Committed {
+	done := make([]bot.Committed, len(commits))
+	var wait *redis.Cmd
+	cmds, err := pipelined(ctx, rdb, commitScript, func(p redis.Pipeliner) []*redis.Cmd {
 		var cmds []*redis.Cmd
 		for _, c := range commits {
 			keys, args := s.writes(c)
 			cmds = append(cmds, commitScript.EvalSha(ctx, p, keys, args...))
 		}
+		if s.opt.WaitReplicas > 0 {
+			wait = p.Do(ctx, "WAIT", s.opt.WaitReplicas, waitFor.Milliseconds())
+		}
 		return cmds
 	})
 	for i := range done {
-		if i < len(cmds) {
-			done[i] = committed(cmds[i])
-		} else {
+		if i >= len(cmds) {
 			done[i].Err = err
+			continue
 		}
+		done[i] = committed(cmds[i])
+		if done[i].Err == nil && wait != nil && number(wait.Val()) < int64(s.opt.WaitReplicas) {
+			done[i].Err = fmt.Errorf("only %d of %d replicas have the commit", number(wait.Val()), s.opt.WaitReplicas)
+		}
+	}
+	if cluster, ok := s.rdb.(*redis.ClusterClient); ok && err != nil && s.opt.WaitReplicas > 0 {
+		cluster.ReloadState(ctx) // a master may have gone: its own client does not notice
 	}
 	return done
 }
 
-func (s *Store) commitAndWait(ctx context.Context, c bot.Commit) bot.Committed {
-	keys, args := s.writes(c)
-	node := s.rdb
-	if cluster, ok := s.rdb.(*redis.ClusterClient); ok {
-		master, err := cluster.MasterForKey(ctx, keys[0])
-		if err != nil {
-			return bot.Committed{Err: err}
-		}
-		node = master
-	}
-	var wait *redis.Cmd
-	cmds, err := pipelined(ctx, node, commitScript, func(p redis.Pipeliner) []*redis.Cmd {
-		cmd := commitScript.EvalSha(ctx, p, keys, args...)
-		wait = p.Do(ctx, "WAIT", s.opt.WaitReplicas, time.Second.Milliseconds())
-		return []*redis.Cmd{cmd}
-	})
-	done := committed(cmds[0])
-	switch {
-	case done.Err != nil:
-	case err != nil:
-		done.Err = err
-	case number(wait.Val()) < int64(s.opt.WaitReplicas):
-		done.Err = fmt.Errorf("only %d of %d replicas have the commit", number(wait.Val()), s.opt.WaitReplicas)
-	}
-	return done
-}
+// waitFor is how long a commit waits for replicas before it is given again.
+const waitFor = time.Second
 
 func committed(cmd *redis.Cmd) bot.Committed {
 	reply, err := cmd.Slice()
@@ -123,6 +143,8 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 		if f.Run.State == bot.RunOpen {
 			w.add("SADD", s.keys.open(sh), f.Run.ID)
 			w.add("HSET", s.keys.slots(sh), f.Slot+":p", f.Run.Due.UnixMilli())
+		} else {
+			s.ages(w, c, "r"+f.Run.ID)
 		}
 		if !f.Next.IsZero() {
 			w.add("ZADD", s.keys.due(sh), "XX", f.Next.UnixMilli(), f.Slot)
@@ -130,10 +152,7 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 	}
 	s.pageWrites(w, c)
 	for _, r := range c.Runs {
-		w.add("HSET", s.keys.runs(sh), r.ID, toJSON(r))
-		if r.State != bot.RunOpen {
-			w.add("SREM", s.keys.open(sh), r.ID)
-		}
+		s.runWrites(w, c, r)
 	}
 	for _, u := range c.Slots {
 		w.add("HSET", s.keys.slots(sh), u.Slot+":u", u.Upto)
@@ -142,7 +161,24 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 	if c.Pub > 0 {
 		w.add("HSET", s.keys.state(sh), "pub", c.Pub)
 	}
+	s.agedWrites(w, c)
 	return w.keys, w.args
+}
+
+// runWrites keeps the state of a run; one that had nothing for anybody leaves no trace.
+func (s *Store) runWrites(w *writeList, c bot.Commit, r bot.Run) {
+	sh := c.Lease.Shard
+	switch {
+	case r.State == bot.RunOpen:
+		w.add("HSET", s.keys.runs(sh), r.ID, toJSON(r))
+		return
+	case r.State == bot.RunDone && r.Paged == 0:
+		w.add("HDEL", s.keys.runs(sh), r.ID)
+	default:
+		w.add("HSET", s.keys.runs(sh), r.ID, toJSON(r))
+		s.ages(w, c, "r"+r.ID)
+	}
+	w.add("SREM", s.keys.open(sh), r.ID)
 }
 
 func (s *Store) pageWrites(w *writeList, c bot.Commit) {
@@ -151,7 +187,9 @@ func (s *Store) pageWrites(w *writeList, c bot.Commit) {
 		w.add("SET", s.keys.page(sh, p.Number), packPage(p))
 		w.add("SADD", s.keys.todo(sh), p.Number)
 		w.add("HSET", s.keys.state(sh), "page", p.Number)
-		w.add("HSETNX", s.keys.days(sh), day(time.Now()), p.Number)
+	}
+	if len(c.Pages) > 0 {
+		w.add("HSETNX", s.keys.days(sh), day(time.Now()), c.Pages[0].Number)
 	}
 }
 
@@ -173,21 +211,21 @@ func (s *Store) outcomeWrites(w *writeList, c bot.Commit) {
 	for _, page := range c.Finished {
 		w.add("SREM", s.keys.todo(sh), page)
 	}
-	for _, d := range c.Owe {
-		w.add("HSET", s.keys.owed(sh), packMember(d.Member), packOwed(d.Owed))
-	}
-	for _, m := range c.Paid {
-		w.add("HDEL", s.keys.owed(sh), packMember(m))
+	for _, d := range c.Debts {
+		if d.Paid {
+			w.add("HDEL", s.keys.owed(sh), packMember(d.Member))
+		} else {
+			w.add("HSET", s.keys.owed(sh), packMember(d.Member), packOwed(d.Owed))
+		}
 	}
 	for _, l := range c.Letters {
 		w.add("HSET", s.keys.letters(sh), l.ID, toJSON(l))
+		s.ages(w, c, "d"+l.ID)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Counts)) {
 		w.add("HINCRBY", s.keys.counts(sh), key, c.Counts[key])
 	}
 }
-
-func day(t time.Time) string { return t.UTC().Format("20060102") }
 
 // toJSON encodes one of our own records: strings, numbers and times, which cannot fail.
 func toJSON(v any) string {
@@ -199,16 +237,14 @@ func toJSON(v any) string {
 }
 
 func packOwed(o bot.Owed) string {
-	return strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First]
+	return strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First] + map[bool]string{true: "j"}[o.Joined]
 }
 
 func unpackOwed(s string) *bot.Owed {
 	if s == "" {
 		return nil
 	}
-	first := s[len(s)-1] == 'f'
-	if first {
-		s = s[:len(s)-1]
-	}
-	return &bot.Owed{From: number(s), First: first}
+	s, joined := strings.CutSuffix(s, "j")
+	s, first := strings.CutSuffix(s, "f")
+	return &bot.Owed{From: number(s), First: first, Joined: joined}
 }

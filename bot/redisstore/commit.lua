@@ -10,6 +10,7 @@ local last = tonumber(v[3] or '0')
 local number = tonumber(ARGV[3])
 local ctl = tonumber(v[4] or '0')
 if last == number then
+  redis.call('HSET', KEYS[1], 'commit', ARGV[3]) -- the same value: it gives this connection something to WAIT for
   return {1, ctl}
 end
 if last ~= number - 1 then

@@ -176,20 +176,11 @@ func (s *Store) exportSub(ctx context.Context, sh int, sub bot.Subscription, pub
 
 // openDebts is what subscriptions of a shard have not had: owed, or paged and not delivered yet.
 func (s *Store) openDebts(ctx context.Context, sh int) (map[bot.SlotMember]bot.Owed, error) {
-	debts := map[bot.SlotMember]bot.Owed{}
-	owed, err := s.rdb.HGetAll(ctx, s.keys.owed(sh)).Result()
-	if err != nil {
-		return nil, err
-	}
-	for member, packed := range owed {
-		if m, err := unpackMember(member); err == nil {
-			debts[m] = *unpackOwed(packed)
-		}
-	}
 	t, _, err := s.Takeover(ctx, bot.Lease{Shard: sh})
 	if err != nil {
 		return nil, err
 	}
+	debts := t.Owed
 	for _, page := range t.Pages {
 		for i, e := range page.Entries {
 			if o, ok := t.Ledger[bot.Place{Page: page.Number, Index: i}]; ok && o.State != bot.Queued && o.State != bot.Sending && o.State != bot.Uncertain {

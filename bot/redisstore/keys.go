@@ -50,6 +50,9 @@ func (k keys) fly(s int) string             { return k.shard(s, "fly") }  // has
 func (k keys) owed(s int) string            { return k.shard(s, "owed") } // hash: member → packed debt
 func (k keys) letters(s int) string         { return k.shard(s, "dead") } // hash: delivery → JSON
 func (k keys) days(s int) string            { return k.shard(s, "days") } // hash: day → first page
+func (k keys) names(s int, day string) string {
+	return k.shard(s, "day:"+day) // list: "r<run>", "d<letter>" that go with the day
+}
 
 // The catalogue, the nodes and the meta record stand outside the shards.
 func (k keys) head() string   { return k.prefix + ":{cat}:head" }   // string: last number given

@@ -19,7 +19,7 @@ func (s *Store) Beat(ctx context.Context, node string) (nodes int, head int64, n
 	}
 	pipe := s.rdb.Pipeline()
 	pipe.ZAdd(ctx, s.keys.nodes(), redis.Z{Score: float64(now.UnixMilli()), Member: node})
-	pipe.ZRemRangeByScore(ctx, s.keys.nodes(), "-inf", fmt.Sprint(now.Add(-leaseTTL).UnixMilli()))
+	pipe.ZRemRangeByScore(ctx, s.keys.nodes(), "-inf", fmt.Sprint(now.Add(-bot.LeaseTTL).UnixMilli()))
 	count := pipe.ZCard(ctx, s.keys.nodes())
 	last := pipe.Get(ctx, s.keys.head())
 	if _, err := pipe.Exec(ctx); none(err) != nil {
@@ -34,7 +34,7 @@ func (s *Store) Leave(ctx context.Context, node string) error {
 }
 
 // Tick renews the leases that the node holds and tries to take the shards in want. One Tick per shard comes back, for those that are the
-// node's now or were until now (Err = ErrFenced).
+// node's now or were until now (Err = ErrFenced); those that could not be asked are left out, and the error says why.
 func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
 	shards := append(append([]int(nil), held...), want...)
 	if len(shards) == 0 {
@@ -44,15 +44,16 @@ func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.
 		var cmds []*redis.Cmd
 		for i, sh := range shards {
 			cmds = append(cmds, beatScript.EvalSha(ctx, p, []string{s.keys.state(sh), s.keys.due(sh), s.keys.slots(sh)},
-				node, leaseTTL.Milliseconds(), flag(i >= len(held)), flag(s.opt.Sole), dueLimit))
+				node, bot.LeaseTTL.Milliseconds(), flag(i >= len(held)), flag(s.opt.Sole), dueLimit))
 		}
 		return cmds
 	})
 	var ticks []bot.Tick
 	for i, c := range cmds {
-		reply, err := c.Slice()
-		if err != nil {
-			return nil, fmt.Errorf("renew the lease of shard %d: %w", shards[i], err)
+		reply, failed := c.Slice()
+		if failed != nil {
+			err = fmt.Errorf("renew the lease of shard %d: %w", shards[i], failed)
+			continue // one server of a Cluster may be down: the others' shards go on
 		}
 		tick := bot.Tick{Lease: bot.Lease{Shard: shards[i], Node: node}}
 		if number(reply[0]) == 0 {

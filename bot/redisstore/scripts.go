@@ -42,9 +42,7 @@ func pipelined(ctx context.Context, rdb redis.UniversalClient, script *redis.Scr
 		if try > 0 || !forgotten(cmds) {
 			return cmds, err
 		}
-		if err := load(ctx, rdb, script); err != nil {
-			return cmds, err
-		}
+		_ = load(ctx, rdb, script) // where it fails, the second try says why; other masters of a Cluster have it now
 	}
 }
 

@@ -16,8 +16,6 @@ import (
 const schemaVersion = 1
 
 const (
-	// leaseTTL is how long a shard stays with a node that is not heard of. Renewed each second.
-	leaseTTL = 4 * time.Second
 	// dueLimit is the most slots of one shard that one beat returns; the rest comes with the next.
 	dueLimit = 100
 	// chunk is the most fields or keys asked for in one command.

@@ -110,7 +110,7 @@ func (s *Store) Next(ctx context.Context, id bot.SubscriptionID) (bot.Recipe, []
 	if k < 0 {
 		return bot.Recipe{}, nil, fmt.Errorf("subscription %s: %w", id, bot.ErrNotFound)
 	}
-	head, _, err := s.headNow(ctx)
+	head, now, err := s.headNow(ctx)
 	if err != nil {
 		return bot.Recipe{}, nil, err
 	}
@@ -123,7 +123,7 @@ func (s *Store) Next(ctx context.Context, id bot.SubscriptionID) (bot.Recipe, []
 	if err != nil {
 		return bot.Recipe{}, nil, err
 	}
-	recipe := bot.RecipeFor(records[0], bot.Run{From: slots[0].Upto, Upto: head, Last: slots[0].Last})
+	recipe := bot.RecipeFor(records[0], bot.Run{From: slots[0].Upto, Upto: head, Last: slots[0].Last, Due: now})
 	entries, err := s.Entries(ctx, recipe.From, recipe.Upto)
 	return recipe, entries, err
 }
@@ -134,13 +134,17 @@ func (s *Store) Moved(ctx context.Context, from, to bot.Channel) error {
 	if err != nil || packed == "" || from.ID() == to.ID() {
 		return err
 	}
+	subs, err := s.carried(ctx, from.ID(), old.subs)
+	if err != nil {
+		return err
+	}
 	err = s.update(ctx, to.ID(), func(r *record) error {
 		if len(r.subs) > 0 {
 			return nil // moved before
 		}
 		r.channel, r.last = old.channel, old.last
 		r.channel.Workspace, r.channel.Address = to.Workspace, to.Address
-		r.subs = slices.Clone(old.subs)
+		r.subs = slices.Clone(subs)
 		for i := range r.subs {
 			r.subs[i].ID.Channel = to.ID()
 		}
@@ -150,6 +154,32 @@ func (s *Store) Moved(ctx context.Context, from, to bot.Channel) error {
 		return err
 	}
 	return s.update(ctx, from.ID(), func(r *record) error { r.subs = nil; return nil })
+}
+
+// carried makes subscriptions stand by themselves, without their slots and debts: what each is still to get is in Since and SinceAt.
+func (s *Store) carried(ctx context.Context, id bot.ChannelID, subs []bot.Subscription) ([]bot.Subscription, error) {
+	sh := s.keys.shardOf(id)
+	debts, err := s.openDebts(ctx, sh)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pub := number(s.rdb.HGet(ctx, s.keys.state(sh), "pub").Val())
+	carried := slices.Clone(subs)
+	for i, sub := range subs {
+		l, err := s.exportSub(ctx, sh, sub, pub, debts)
+		if err != nil {
+			return nil, err
+		}
+		carried[i].Since, carried[i].SinceAt = l.Offered, time.Time{}
+		if l.Fresh {
+			carried[i].SinceAt = now.Truncate(time.Millisecond).UTC()
+		}
+	}
+	return carried, nil
 }
 
 // Renamed changes the shown name of a channel that has subscriptions.

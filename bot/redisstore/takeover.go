@@ -16,10 +16,11 @@ import (
 // Takeover reads all that a new owner must know of its shard: what may be on the wire, pages that are not finished with their ledgers, and
 // open runs. Damaged values are left out and returned as faults, so that one bad record never stops a shard.
 func (s *Store) Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []error, error) {
-	t := bot.Takeover{Lease: lease, Flights: map[string][]bot.Flight{}, Ledger: map[bot.Place]bot.Outcome{}}
+	t := bot.Takeover{Lease: lease, Flights: map[string][]bot.Flight{}, Ledger: map[bot.Place]bot.Outcome{}, Owed: map[bot.SlotMember]bot.Owed{}}
 	sh := lease.Shard
 	pipe := s.rdb.Pipeline()
 	fly, todo, open := pipe.HGetAll(ctx, s.keys.fly(sh)), pipe.SMembers(ctx, s.keys.todo(sh)), pipe.SMembers(ctx, s.keys.open(sh))
+	owed := pipe.HGetAll(ctx, s.keys.owed(sh))
 	if _, err := pipe.Exec(ctx); err != nil {
 		return t, nil, fmt.Errorf("take over shard %d: %w", sh, err)
 	}
@@ -31,6 +32,14 @@ func (s *Store) Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []
 			continue
 		}
 		t.Flights[lane] = flights
+	}
+	for packed, debt := range owed.Val() {
+		m, err := unpackMember(packed)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("debts of shard %d: %w", sh, err))
+			continue
+		}
+		t.Owed[m] = *unpackOwed(debt)
 	}
 	var pages []int64
 	for _, n := range todo.Val() {
