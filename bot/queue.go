@@ -93,9 +93,8 @@ type Record struct {
 
 // Owed is what a subscription was not sent although its slot went on: a dead, missed, paused or folded delivery.
 type Owed struct {
-	From   int64
-	First  bool // it never had its first digest
-	Joined bool // it arose while a delivery was on its way: that one does not pay it
+	From  int64
+	First bool // it never had its first digest
 }
 
 // Page is up to 100 deliveries of one lane, written before any of them is sent.

@@ -28,9 +28,11 @@ type delivery struct {
 	onWire     bool // handed to a worker
 	uncertain  bool // the last post of part may have arrived
 	looks      int  // looks that did not find an uncertain part
-	unpaid     bool // a debt arose while it was on its way: it stays after success
 	gone       bool // its subscription has ended; what is begun is finished
 	over       bool // it has its last state
+
+	behind  *delivery // the same subscription's delivery before, begun when this one was planned; this one goes when it is over
+	follows *delivery // the one that waits behind this
 }
 
 func (d *delivery) sub() bot.SubscriptionID { return bot.SubscriptionID(d.entry.Member) }
@@ -38,6 +40,9 @@ func (d *delivery) id() string              { return bot.DeliveryID(d.entry.Run,
 
 // begun says that something of the delivery is, or may be, out already.
 func (d *delivery) begun() bool { return d.flightPart > 0 || d.done > 0 || d.uncertain }
+
+// wait puts a delivery behind another.
+func (d *delivery) wait(before *delivery) { d.behind, before.follows = before, d }
 
 // outcome is the ledger entry that says where the delivery stands now.
 func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
@@ -69,8 +74,11 @@ func newLane(a bot.Adapter, window int) *lane {
 	return &lane{name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), jobs: make(chan *delivery, window)}
 }
 
-// push makes a delivery ready, or lets it wait for its time.
+// push makes a delivery ready, or lets it wait for its time, or for the one before it.
 func (l *lane) push(d *delivery) {
+	if d.behind != nil {
+		return
+	}
 	if d.notBefore.After(time.Now()) {
 		heap.Push(&l.waiting, d)
 		return

@@ -162,12 +162,7 @@ func (e *Engine) page(s *shard, r *run, st step) {
 	lanes := map[string][]*delivery{}
 	for _, p := range st.planned {
 		d := e.plan(s, r, p, st.ctl)
-		if d == nil {
-			r.Skips++
-			continue
-		}
 		lanes[d.lane.name] = append(lanes[d.lane.name], d)
-		r.Paged++
 	}
 	for name, all := range lanes {
 		for part := range slices.Chunk(all, pageSize) {
@@ -175,10 +170,9 @@ func (e *Engine) page(s *shard, r *run, st step) {
 		}
 	}
 	for _, debt := range st.owe {
-		debt.Owed.Joined = e.leaveUnpaid(s, debt.Member)
 		s.owe(debt.Member, debt.Owed)
 	}
-	r.Cursor, r.Skips = st.cursor, r.Skips+st.skipped
+	r.Cursor, r.Paged, r.Skips = st.cursor, r.Paged+len(st.planned), r.Skips+st.skipped
 	if st.last {
 		r.State = bot.RunDone
 		s.next.Slots = append(s.next.Slots, bot.SlotRun{Slot: r.Slot, Upto: r.Upto})
@@ -188,44 +182,37 @@ func (e *Engine) page(s *shard, r *run, st step) {
 	s.next.Runs = append(s.next.Runs, r.Run)
 }
 
-// plan makes one delivery. Where the member's delivery before is still open there is one in the end: a waiting one is folded into the new, one
-// that is on its way leaves what is new as a debt, and nil comes back. A debt that changed since the records were read is the loop's word.
+// plan makes one delivery. A debt that changed since the records were read is the loop's word. Where the subscription's delivery before is
+// still open, one that only waits is folded into the new one; behind one that has begun the new one waits.
 func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 	m := p.record.Member
-	if debt := s.debt(m); !sameDebt(debt, p.record.Owed) {
+	before := s.bySub[bot.SubscriptionID(m)]
+	debt := s.debt(m)
+	if before != nil && (before.begun() || before.behind != nil) {
+		debt = nil // the one under way pays it
+	}
+	if !sameDebt(debt, p.record.Owed) {
 		p.record.Owed, p.cut = debt, nil
 		p.recipe = bot.RecipeFor(p.record, r.Run)
 	}
 	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, ctl: ctl, part: 1}
-	if waiting := s.bySub[bot.SubscriptionID(m)]; waiting != nil {
-		if waiting.begun() {
-			p.record.Owed = nil
-			recipe := bot.RecipeFor(p.record, r.Run)
-			before := s.owed[m]
-			if !waiting.unpaid {
-				before.From, before.First = recipe.From, false
-			}
-			s.setOwed(m, bot.Owed{From: min(before.From, recipe.From), First: before.First || recipe.First, Joined: true})
-			waiting.unpaid = true
-			return nil
+	switch {
+	case before == nil:
+	case before.begun():
+		d.wait(before)
+	default:
+		if before.behind != nil {
+			d.wait(before.behind)
 		}
-		p.recipe, p.cut = waiting.entry.Recipe.Joined(p.recipe), nil
-		d.attempts, d.notBefore = waiting.attempts, waiting.notBefore
-		e.end(waiting, bot.Skipped, codeFolded)
+		p.recipe, p.cut = before.entry.Recipe.Joined(p.recipe), nil
+		d.attempts, d.notBefore = before.attempts, before.notBefore
+		before.behind = nil
+		e.end(before, bot.Skipped, codeFolded)
 	}
 	d.cut = p.cut
 	d.entry = bot.PageEntry{Member: m, Run: r.ID, Due: r.Due, Recipe: p.recipe, Owed: p.record.Owed != nil}
 	s.bySub[d.sub()] = d
 	return d
-}
-
-// leaveUnpaid has an open delivery leave a debt that is not its own.
-func (e *Engine) leaveUnpaid(s *shard, m bot.SlotMember) bool {
-	d := s.bySub[bot.SubscriptionID(m)]
-	if d != nil {
-		d.unpaid = true
-	}
-	return d != nil
 }
 
 func sameDebt(a, b *bot.Owed) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }

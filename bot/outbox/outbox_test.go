@@ -538,35 +538,3 @@ func TestTwoNodesOneDies(t *testing.T) {
 	eventually(t, "a finished ledger", w.settled)
 	exactlyOnce(t, p, 800, "0-1/1")
 }
-
-func TestWaitingDeliveryStandsForTheNextRun(t *testing.T) {
-	w := embeddedWorld(t)
-	w.subscribe(1)
-	var open atomic.Bool
-	p := &platform{answer: func(bot.Channel, bot.Post) error {
-		if open.Load() {
-			return nil
-		}
-		return &bot.SendError{Fault: bot.RateLimited, Scope: bot.ScopeMessage, Code: "429", RetryAfter: 200 * time.Millisecond, Err: errors.New("slow down")}
-	}}
-	w.engine(p, nil)
-	w.due()
-	eventually(t, "a waiting delivery", func() bool { return !w.settled() })
-	time.Sleep(100 * time.Millisecond)
-	w.publish("second")
-	time.Sleep(100 * time.Millisecond)
-	w.due()
-	time.Sleep(300 * time.Millisecond)
-	open.Store(true)
-	eventually(t, "one post", func() bool { return p.count() >= 1 })
-	eventually(t, "a finished ledger", w.settled)
-	if seen := p.seen(); len(seen) != 1 || seen["C00000 0-2/1"] != 1 {
-		t.Errorf("arrived: %v, want one digest of both issues", seen)
-	}
-	w.publish("third")
-	w.due()
-	eventually(t, "the next digest", func() bool { return p.count() >= 2 })
-	if seen := p.seen(); seen["C00000 2-3/1"] != 1 {
-		t.Errorf("arrived: %v, want the third issue alone", seen)
-	}
-}

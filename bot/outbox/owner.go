@@ -224,10 +224,6 @@ func (s *shard) owe(m bot.SlotMember, o bot.Owed) {
 	if before, ok := s.owed[m]; ok {
 		o.From, o.First = min(o.From, before.From), o.First || before.First
 	}
-	s.setOwed(m, o)
-}
-
-func (s *shard) setOwed(m bot.SlotMember, o bot.Owed) {
 	s.owed[m] = o
 	s.next.Debts = append(s.next.Debts, bot.Debt{Member: m, Owed: o})
 	s.next.note()

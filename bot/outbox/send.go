@@ -308,6 +308,7 @@ func (e *Engine) end(d *delivery, state bot.DeliveryState, code string) {
 	s.next.count(d.entry.Run, state)
 	e.metrics.deliveries.WithLabelValues(d.lane.name, string(state)).Inc()
 	e.settle(d, state, code)
+	defer e.release(d, state)
 	delete(s.open, d.place)
 	if s.bySub[d.sub()] == d {
 		delete(s.bySub, d.sub())
@@ -317,6 +318,20 @@ func (e *Engine) end(d *delivery, state bot.DeliveryState, code string) {
 		delete(s.pages, d.place.Page)
 		s.next.Finished = append(s.next.Finished, d.place.Page)
 	}
+}
+
+// release lets the delivery go that waited behind d. When d did not arrive, what both hold comes with the next run, in one digest.
+func (e *Engine) release(d *delivery, state bot.DeliveryState) {
+	next := d.follows
+	if next == nil || next.over || next.behind != d {
+		return
+	}
+	next.behind = nil
+	if _, owed := d.shard.owed[d.entry.Member]; owed && state != bot.Sent {
+		e.end(next, bot.Skipped, codeFolded)
+		return
+	}
+	next.lane.push(next)
 }
 
 // settle says what the subscription is owed after a delivery.
@@ -330,11 +345,6 @@ func (e *Engine) settle(d *delivery, state bot.DeliveryState, code string) {
 		}
 	case state != bot.Sent && code != codeNothing:
 		s.owe(m, bot.Owed{From: recipe.From, First: recipe.First})
-	case d.unpaid:
-		if o, ok := s.owed[m]; ok {
-			o.Joined = false
-			s.setOwed(m, o)
-		}
 	case d.entry.Owed && state == bot.Sent:
 		s.paid(m)
 	}

@@ -67,7 +67,7 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 		if known && final(o.State) {
 			continue
 		}
-		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl, unpaid: t.Owed[entry.Member].Joined}
+		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl}
 		if known {
 			d.attempts, d.done, d.first, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.NotBefore, o.Cut
 			d.part, d.uncertain = o.Parts+1, o.State == bot.Uncertain
@@ -165,6 +165,9 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 }
 
 func (e *Engine) adopt(s *shard, d *delivery, now time.Time) {
+	if before := s.bySub[d.sub()]; before != nil {
+		d.wait(before)
+	}
 	s.open[d.place], s.bySub[d.sub()] = d, d
 	switch {
 	case d.lane == nil:

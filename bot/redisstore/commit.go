@@ -237,14 +237,13 @@ func toJSON(v any) string {
 }
 
 func packOwed(o bot.Owed) string {
-	return strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First] + map[bool]string{true: "j"}[o.Joined]
+	return strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First]
 }
 
 func unpackOwed(s string) *bot.Owed {
 	if s == "" {
 		return nil
 	}
-	s, joined := strings.CutSuffix(s, "j")
 	s, first := strings.CutSuffix(s, "f")
-	return &bot.Owed{From: number(s), First: first, Joined: joined}
+	return &bot.Owed{From: number(s), First: first}
 }
