@@ -2,8 +2,11 @@ package parse
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +86,34 @@ var hostile = []struct {
 	{"mended", func(n int) string { return strings.Repeat(`[[a\] (http`, n/11) }},
 }
 
+var sizes = []struct {
+	name  string
+	bytes int
+}{{"10kB", 10_000}, {"100kB", 100_000}, {"1MB", 1_000_000}}
+
+// joined is about n bytes of the issues below dir: one of each folder in turn, whole.
+func joined(dir string, n int) string {
+	folders := map[string][]string{}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && IsIssueFile(path) && !strings.Contains(path, "/licenses/") {
+			folders[filepath.Dir(path)] = append(folders[filepath.Dir(path)], path)
+		}
+		return nil
+	})
+	var all strings.Builder
+	for k, more := 0, true; more && all.Len() < n; k++ {
+		more = false
+		for _, folder := range slices.Sorted(maps.Keys(folders)) {
+			if files := folders[folder]; k < len(files) && all.Len() < n {
+				data, _ := os.ReadFile(files[k])
+				all.Write(data)
+				more = true
+			}
+		}
+	}
+	return all.String()
+}
+
 // BenchmarkParse measures Parse beside goldmark's own parse of the same bytes in the same run: of-goldmark is the ratio.
 func BenchmarkParse(b *testing.B) {
 	plain := goldmark.New().Parser()
@@ -105,20 +136,14 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportMetric(float64(ours)/float64(theirs), "of-goldmark")
 		})
 	}
-	for _, size := range []struct {
-		name  string
-		bytes int
-	}{{"10kB", 10_000}, {"100kB", 100_000}, {"1MB", 1_000_000}} {
+	for _, size := range sizes {
 		run(size.name, issueText(size.bytes))
 	}
 	if dir := os.Getenv("WEEKLYBOT_SHARED"); dir != "" {
-		var all strings.Builder
-		files, _ := filepath.Glob(filepath.Join(dir, "seeds", "*.txt"))
-		for _, file := range files {
-			data, _ := os.ReadFile(file)
-			all.Write(data)
+		for _, size := range sizes {
+			run("corpus/"+size.name, joined(filepath.Join(dir, "corpus"), size.bytes))
 		}
-		run("seeds", all.String())
+		run("seeds", joined(filepath.Join(dir, "seeds"), 1_000_000))
 	}
 	for _, h := range hostile {
 		run("hostile/"+h.name+"/100kB", h.text(100_000))

@@ -50,12 +50,12 @@ func (b *block) plain() string {
 }
 
 // titled takes the block apart into title and rest.
-func (b *block) titled() titled {
+func (b *block) titled() *titled {
 	if b.parts == nil {
 		t := titleOf(b.runs)
 		b.parts = &t
 	}
-	return *b.parts
+	return b.parts
 }
 
 // run is a piece of text of one look.

@@ -71,22 +71,37 @@ func splitParas(body []*block) []*block {
 			out = append(out, b)
 			continue
 		}
-		lines := splitLines(b.runs)
-		begins := 0
-		for _, line := range lines {
-			if t := titleOf(line); beginsItem(t) {
-				begins++
-			}
-		}
-		if begins < 2 || begins*2 < len(lines) || !beginsItem(titleOf(lines[0])) {
+		if lines := linesOf(b); beginItems(lines) {
+			out = append(out, lines...)
+		} else {
 			out = append(out, b)
-			continue
-		}
-		for k, line := range lines {
-			out = append(out, &block{kind: kindPara, line: b.line + k, runs: line})
 		}
 	}
 	return out
+}
+
+// linesOf makes a paragraph of each line of b.
+func linesOf(b *block) []*block {
+	lines := splitLines(b.runs)
+	out := make([]*block, len(lines))
+	for k, line := range lines {
+		out[k] = &block{kind: kindPara, line: b.line + k, runs: line}
+	}
+	return out
+}
+
+// beginItems reports whether the first of lines, and at least half of them, begin an item.
+func beginItems(lines []*block) bool {
+	if !lines[0].titled().beginsItem() {
+		return false
+	}
+	begins := 0
+	for _, line := range lines {
+		if line.titled().beginsItem() {
+			begins++
+		}
+	}
+	return begins >= 2 && begins*2 >= len(lines)
 }
 
 // minLinkRow is how many links a paragraph must hold to be a list of links written in one line.
@@ -123,7 +138,7 @@ func isLinkRow(runs []run) bool {
 }
 
 // beginsItem reports whether a line can only be the first line of an item.
-func beginsItem(t titled) bool {
+func (t *titled) beginsItem() bool {
 	return t.form == strong && (t.url != "" || t.lead.numbered) || t.form == withURL && (t.lead.numbered || t.title != "")
 }
 
@@ -179,7 +194,7 @@ func (r *reader) survey(body []*block) {
 					r.strong++
 				}
 				fallthrough
-			case beginsItem(t):
+			case t.beginsItem():
 				r.strong++
 				r.paraFirst = r.paraFirst || r.lists == 0
 			}
@@ -283,7 +298,7 @@ func (r *reader) para(b *block) {
 	}
 	if r.strong > 0 {
 		t := b.titled()
-		isNew := beginsItem(t) || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && t.title != ""
+		isNew := t.beginsItem() || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && t.title != ""
 		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
 			isNew = false
 		}

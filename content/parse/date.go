@@ -50,6 +50,9 @@ const maxDateText = 400
 // findDate finds the first date of s; ok is false when there is none.
 func findDate(s string) (f found, ok bool) {
 	s = s[:min(len(s), maxDateText)]
+	if !strings.Contains(s, "20") && !strings.Contains(s, "19") {
+		return f, false
+	}
 	for _, try := range []struct {
 		re      *regexp.Regexp
 		y, m, d int
@@ -137,6 +140,9 @@ var (
 // findNumber finds the number of an issue in its title. A number at the very end counts when it is no year and no date stands there.
 func findNumber(s string) (int, bool) {
 	s = s[:min(len(s), maxDateText)]
+	if !strings.ContainsAny(s, "0123456789第") {
+		return 0, false
+	}
 	for _, re := range []*regexp.Regexp{hanNumberRE, hashRE, hanVolRE, wordRE} {
 		if m := re.FindStringSubmatch(s); m != nil {
 			if n, ok := anyNumber(m[1]); ok {

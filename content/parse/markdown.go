@@ -129,6 +129,9 @@ func (p cjkEmphasis) Parse(parent ast.Node, block text.Reader, pc parser.Context
 
 // isEast reports whether r belongs to Chinese, Japanese or Korean text, its punctuation included.
 func isEast(r rune) bool {
+	if r < 0x1100 {
+		return false
+	}
 	return isHan(r) || r >= 0x3000 && r <= 0x303f || r >= 0xff00 && r <= 0xffef || r == '“' || r == '”' || r == '…' || r == '—' ||
 		unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }

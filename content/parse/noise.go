@@ -1,7 +1,6 @@
 package parse
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,7 +9,7 @@ import (
 // short line, so that news about the same words stays news.
 
 // metaHeadingRE are headings that hold no news.
-var metaHeadingRE = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+var metaHeadingRE = phraseOf(`(?i)^(?:` + strings.Join([]string{
 	`(?:本期|本周|本刊|责任|特约|周刊|周报)?(?:的)?(?:编辑|主编|责编|作者|编者|撰稿人?|供稿人?|贡献者|编辑团队|作者团队|译者|校对)(?:们|名单|列表|团队|简介|介绍|成员)?`,
 	`(?:欢迎)?(?:关注|订阅|联系|加入)(?:我们|方式|本刊|周刊|周报|渠道|与?(?:反馈|投稿|分享|订阅|关注))?`, `(?:如何|怎么|怎样)(?:订阅|投稿|参与|贡献|关注)(?:本刊|周刊|周报|我们)?`,
 	`(?:使用|图例|阅读|标记|符号|补充|本期|特别)?(?:说明|声明|图例)`, `版权(?:声明|信息|说明)?`, `免责声明`, `(?:投稿|反馈|勘误|联系)(?:方式|指南|说明|邮箱)?`, `关于(?:我们|本刊|本站|作者|周刊|周报|本周刊|本周报)`,
@@ -31,10 +30,10 @@ func isMetaHeading(heading string) bool {
 }
 
 // placeholderRE is what stands where there is nothing to say.
-var placeholderRE = regexp.MustCompile(`(?i)^(?:(?:no|there (?:are|is|were|was) no) .{0,120}?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*|none(?: (?:this|so far).{0,20})?|nothing(?: (?:new|this (?:week|month|time)|to (?:report|see|show)|yet|here|today|was .{0,30}))*|n/?a|tbd|tba|todo|to be (?:announced|determined)|coming soon|empty|[-–—.…\s]*|(?:本(?:周|期|月))?(?:暂无|暂时没有|没有|无)(?:内容|更新|新闻|动态|活动|消息|相关内容)?|待(?:补充|定|更新|添加)|敬请期待|空)[.。!！]*$`)
+var placeholderRE = phraseOf(`(?i)^(?:(?:no|there (?:are|is|were|was) no) .{0,120}?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*|none(?: (?:this|so far).{0,20})?|nothing(?: (?:new|this (?:week|month|time)|to (?:report|see|show)|yet|here|today|was .{0,30}))*|n/?a|tbd|tba|todo|to be (?:announced|determined)|coming soon|empty|[-–—.…\s]*|(?:本(?:周|期|月))?(?:暂无|暂时没有|没有|无)(?:内容|更新|新闻|动态|活动|消息|相关内容)?|待(?:补充|定|更新|添加)|敬请期待|空)[.。!！]*$`)
 
-// placeholderFirst are the characters that placeholderRE can begin with: a cheap test before a dear one.
-const placeholderFirst = "nNtTcCeE-–—.…本暂没无待敬空"
+// noneRE begins a remark that there is nothing, when all of it is in emphasis.
+var noneRE = phraseOf(`(?i)^(?:no |there were no )`)
 
 // isPlaceholder reports whether an entry says that there is none. Entries that lead somewhere by their first words never do.
 func isPlaceholder(b *block) bool {
@@ -42,11 +41,14 @@ func isPlaceholder(b *block) bool {
 	if len(runs) == 1 && runs[0].url == "" && len(runs[0].text) > 1200 {
 		return false
 	}
+	said := strings.Trim(b.plain(), "*_()（）[] ")
+	if hasLetter(said) && (len(said) > 400 || !placeholderRE.starts.may(said) && !noneRE.starts.may(said)) {
+		return false
+	}
 	rest := b.titled().lead.rest
 	if len(rest) > 0 && rest[0].url != "" && hasLetter(rest[0].text) {
 		return false
 	}
-	said := strings.Trim(b.plain(), "*_()（）[] ")
 	if !hasLetter(said) && len(webLinks(runs)) == 0 {
 		return true
 	}
@@ -56,12 +58,10 @@ func isPlaceholder(b *block) bool {
 	if len(rest) > 0 && rest[0].url != "" || len(said) > 400 {
 		return false
 	}
-	first, _ := utf8.DecodeRuneInString(said)
-	if strings.ContainsRune(placeholderFirst, first) && placeholderRE.MatchString(said) {
+	if placeholderRE.MatchString(said) {
 		return true
 	}
-	low := strings.ToLower(said)
-	return (strings.HasPrefix(low, "no ") || strings.HasPrefix(low, "there were no ")) && allEmphasis(runs)
+	return noneRE.MatchString(said) && allEmphasis(runs)
 }
 
 func allEmphasis(runs []run) bool {
@@ -74,7 +74,7 @@ func allEmphasis(runs []run) bool {
 }
 
 // aroundRE begins lines that surround the news: glossary, archive, sponsor, subscription, and calls to take part.
-var aroundRE = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+var aroundRE = phraseOf(`(?i)^(?:` + strings.Join([]string{
 	`(?:名词|术语)(?:解释|表|说明)`, `(?:本文|本期|本刊|周报|周刊|文章|原文)(?:已)?(?:归档|存档|收录|首发|同步|发布|更新)(?:到|于|在|至)`, `(?:归档|存档|收录)(?:到|于|在|至)`, `(?:往期|历史|上期|下期|上一期|下一期)(?:回顾|文章|周报|周刊|内容|预告)?\s*[:：]`,
 	`(?:欢迎|请|点击|扫码|扫描|长按|立即|可以|点此)?(?:关注|订阅|投稿|转发|扫码|加入|添加)(?:我们|本刊|周刊|周报|公众号|微信|一下|二维码|交流群|方式|地址|[:：])`, `(?:RSS|邮件|邮箱|Telegram|微信|公众号)(?:频道|订阅|地址|群)?\s*[:：]`, `(?:本期|本周|本刊|本周刊|本周报|周刊|周报)由.{0,30}(?:赞助|支持|提供|发布|出品)`, `(?:本期)?(?:赞助|广告|感谢|鸣谢).{0,30}(?:赞助|支持|提供)`,
 	`(?:赞助|广告|推广|备注|注|说明|声明|版权|免责声明|转载|勘误|反馈|投稿|联系)(?:商|方式|邮箱|信息|请)?\s*[:：]`,
@@ -83,19 +83,19 @@ var aroundRE = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
 }, "|") + `)`)
 
 // askRE finds a wish to the reader anywhere in a short paragraph without a title.
-var askRE = regexp.MustCompile(`(?i)\b(?:subscribe|unsubscribe|submit (?:your|a|tasks|it|them|quotes|more)|suggestions? (?:and|or|for)|let us know|pull requests? (?:were|was)|send (?:us|me) (?:a|an|your)|follow us|sign up|pr to)\b|订阅|投稿|公众号|扫码|二维码|请移步|联系我们|欢迎关注|转发给|提 ?issue`)
+var askRE = phraseOf(`(?i)\b(?:subscribe|unsubscribe|submit (?:your|a|tasks|it|them|quotes|more)|suggestions? (?:and|or|for)|let us know|pull requests? (?:were|was)|send (?:us|me) (?:a|an|your)|follow us|sign up|pr to)\b|订阅|投稿|公众号|扫码|二维码|请移步|联系我们|欢迎关注|转发给|提 ?issue`)
 
 // isAround reports whether a line surrounds the news.
 func isAround(said string) bool {
-	return len(said) <= 900 && utf8.RuneCountInString(said) <= 300 && aroundRE.MatchString(strings.TrimLeft(withoutEmoji(cut(said, 200)), "*_>-–—•[(（【 "))
+	return len(said) <= 900 && aroundRE.MatchString(strings.TrimLeft(withoutEmoji(cut(said, 200)), "*_>-–—•[(（【 ")) && utf8.RuneCountInString(said) <= 300
 }
 
 func isAsk(said string) bool {
-	return len(said) <= 1200 && utf8.RuneCountInString(said) <= 400 && (askRE.MatchString(said) || isAround(said))
+	return len(said) <= 1200 && (askRE.within(said) || isAround(said)) && utf8.RuneCountInString(said) <= 400
 }
 
 // callRE is link text that only says "here it is".
-var callRE = regexp.MustCompile(`(?i)^(?:请?(?:点击)?(?:此处|这里|此|查看|阅读|下载|访问|戳)*(?:查看|阅读|下载|访问|在线)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|译文|博客|幻灯片|资料|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?|(?:read|learn|see|find out|watch|view|get|view)(?: (?:the|full|it|more|on|all|article|post|story|video|report|announcement|here))*|here|link|links?|more|source|details?|full (?:story|post|article|report|text)(?: here)?|article|post|video|slides|code|repo(?:sitory)?|github|website|pdf|download|docs|announcement|release notes|changelog|continue reading|→|»|>>+)\s*[.。→»>!！]*$`)
+var callRE = phraseOf(`(?i)^(?:请?(?:点击)?(?:此处|这里|此|查看|阅读|下载|访问|戳)*(?:查看|阅读|下载|访问|在线)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|译文|博客|幻灯片|资料|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?|(?:read|learn|see|find out|watch|view|get|view)(?: (?:the|full|it|more|on|all|article|post|story|video|report|announcement|here))*|here|link|links?|more|source|details?|full (?:story|post|article|report|text)(?: here)?|article|post|video|slides|code|repo(?:sitory)?|github|website|pdf|download|docs|announcement|release notes|changelog|continue reading|→|»|>>+)\s*[.。→»>!！]*$`)
 
 func isCall(text string) bool {
 	if len(text) > 120 {

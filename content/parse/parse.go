@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"weeklybot/content"
 )
@@ -171,9 +172,13 @@ func lang(i *content.Issue) string {
 	count := func(s string) {
 		for _, r := range s {
 			switch {
+			case r < utf8.RuneSelf:
+				if r|0x20 >= 'a' && r|0x20 <= 'z' {
+					latin++
+				}
 			case isHan(r):
 				han++
-			case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xc0 && r < 0x250:
+			case r >= 0xc0 && r < 0x250:
 				latin++
 			}
 		}

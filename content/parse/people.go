@@ -15,33 +15,51 @@ const (
 	editor
 )
 
-var (
-	hanEditorRE = regexp.MustCompile(`^(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`)
-	hanAuthorRE = regexp.MustCompile(`^(?:本期|本周|本文|本刊|周刊|周报|特约|原文)*(?:作者|撰文|撰稿人?|供稿人?|整理人?|编写|贡献者|文字|内容|策划|译者)\s*(?:[:：|｜]|是)\s*`)
-	engEditorRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*:?\s+|^(?:this week'?s\s+|your\s+)?(?:editors?|curators?|maintainers?)\s*(?:[:：]|\b(?:is|are)\b)\s*`)
-	engAuthorRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:written|authored)\s+by\s*:?\s+|^(?:by|authors?|contributors?|writers?)\s*[:：]\s*`)
-	// The same, with nothing behind: a list of names follows.
-	announceRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*[:：]?$`)
-)
+// rolePhrases begin lines that give names, in the order in which they are tried.
+var rolePhrases = []struct {
+	phrase
+	role    role
+	passive bool // holds "… by", perhaps far from its beginning
+}{
+	{phraseOf(`^(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`), editor, false},
+	{phraseOf(`^(?:本期|本周|本文|本刊|周刊|周报|特约|原文)*(?:作者|撰文|撰稿人?|供稿人?|整理人?|编写|贡献者|文字|内容|策划|译者)\s*(?:[:：|｜]|是)\s*`), author, false},
+	{phraseOf(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*:?\s+`), editor, true},
+	{phraseOf(`(?i)^(?:this week'?s\s+|your\s+)?(?:editors?|curators?|maintainers?)\s*(?:[:：]|\b(?:is|are)\b)\s*`), editor, false},
+	{phraseOf(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:written|authored)\s+by\s*:?\s+`), author, true},
+	{phraseOf(`(?i)^(?:by|authors?|contributors?|writers?)\s*[:：]\s*`), author, false},
+}
+
+// announceRE is a role with nothing behind: a list of names follows.
+var announceRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*[:：]?$`)
 
 // roleOf tells whose names a line gives, and where they begin.
 func roleOf(line string) (role, int) {
 	head := cut(line, 120)
-	if !strings.ContainsAny(head, ":：|｜是") && !strings.Contains(head, " by") && !strings.Contains(head, " is ") && !strings.Contains(head, " are ") {
+	by := holdsBy(head)
+	if !by && !strings.ContainsAny(head, ":：|｜是") && !strings.Contains(head, " is ") && !strings.Contains(head, " are ") {
 		return noRole, 0
 	}
-	for _, try := range []struct {
-		re   *regexp.Regexp
-		role role
-	}{{hanEditorRE, editor}, {hanAuthorRE, author}, {engEditorRE, editor}, {engAuthorRE, author}} {
-		if m := try.re.FindStringIndex(head); m != nil {
-			return try.role, m[1]
+	for k := range rolePhrases {
+		if p := &rolePhrases[k]; by || !p.passive {
+			if m := p.FindStringIndex(head); m != nil {
+				return p.role, m[1]
+			}
 		}
 	}
-	if len(head) == len(line) && announceRE.MatchString(line) {
+	if by && len(head) == len(line) && announceRE.MatchString(line) {
 		return editor, len(line)
 	}
 	return noRole, 0
+}
+
+// holdsBy reports whether a word of s begins with "by".
+func holdsBy(s string) bool {
+	for k := 2; k < len(s); k++ {
+		if s[k]|0x20 == 'y' && s[k-1]|0x20 == 'b' && (s[k-2] <= ' ' || s[k-2] >= utf8.RuneSelf) {
+			return true
+		}
+	}
+	return false
 }
 
 // people takes names out of the lines of a paragraph. It reports whether the whole paragraph is such lines; announced is the role of a

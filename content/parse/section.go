@@ -187,7 +187,7 @@ func holdsTitles(body []*block) bool {
 		if b.kind != kindPara {
 			continue
 		}
-		if t := b.titled(); (beginsItem(t) || t.lead.numbered) && !isAddress(b.runs) {
+		if t := b.titled(); (t.beginsItem() || t.lead.numbered) && !isAddress(b.runs) {
 			titles++
 		}
 		if k := strings.IndexByte(joinText(b.runs), '\n'); k >= 0 && titles < 2 {
@@ -356,7 +356,7 @@ func (p *issueReader) sections(n *node, above []string) {
 
 // headingItem reads a heading and what stands below it as one item.
 func headingItem(n *node) content.Item {
-	t := n.head.titled()
+	t := *n.head.titled()
 	if !strings.Contains(n.head.plain(), "://") && t.form == sentence {
 		l := n.head.titled().lead
 		t.title, t.rest = trimTitle(plain(l.rest)), nil
@@ -441,14 +441,6 @@ func pseudoHeading(body []*block, k int) string {
 func startsLikeName(text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
 	return (!unicode.IsLower(first) || hanCount(text) > 0) && unicode.In(first, unicode.L, unicode.N)
-}
-
-func joinText(runs []run) string {
-	var b strings.Builder
-	for _, r := range runs {
-		b.WriteString(r.text)
-	}
-	return b.String()
 }
 
 func allBold(runs []run) bool {

@@ -11,15 +11,33 @@ func plain(runs []run) string {
 	if len(runs) == 1 {
 		return squeeze(runs[0].text)
 	}
-	var b strings.Builder
-	for _, r := range runs {
-		b.WriteString(r.text)
+	return squeeze(joinText(runs))
+}
+
+func joinText(runs []run) string {
+	if len(runs) == 1 {
+		return runs[0].text
 	}
-	return squeeze(b.String())
+	size := 0
+	for k := range runs {
+		size += len(runs[k].text)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for k := range runs {
+		b.WriteString(runs[k].text)
+	}
+	return b.String()
 }
 
 // squeeze makes one line of s: runs of blanks become one space, and a line end between two East Asian characters nothing.
 func squeeze(s string) string {
+	for s != "" && asciiBlank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && asciiBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
 	if !hasOddBlank(s) {
 		return s
 	}
@@ -49,16 +67,15 @@ func squeeze(s string) string {
 func hasOddBlank(s string) bool {
 	for k := 0; k < len(s); k++ {
 		switch c := s[k]; {
-		case c > ' ' && c < utf8.RuneSelf:
+		case !mayBlank[c]:
 		case c == ' ':
 			if k == 0 || k+1 == len(s) || s[k+1] == ' ' {
 				return true
 			}
 		case c < ' ':
-			if c >= '\t' && c <= '\f' {
-				return true
-			}
-		case c == 0xc2 || c == 0xe1 || c == 0xe2 || c == 0xe3 || c == 0xef:
+			return true
+		case k+1 < len(s) && c == 0xe3 && s[k+1] != 0x80, k+1 < len(s) && c == 0xef && s[k+1] != 0xbb:
+		default:
 			if r, _ := utf8.DecodeRuneInString(s[k:]); isBlank(r) || isInvisible(r) {
 				return true
 			}
@@ -66,6 +83,11 @@ func hasOddBlank(s string) bool {
 	}
 	return false
 }
+
+// mayBlank are the bytes that a blank or an invisible character can begin with.
+var mayBlank = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': true, 0xc2: true, 0xe1: true, 0xe2: true, 0xe3: true, 0xef: true}
+
+func asciiBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\v' || c == '\f' }
 
 func isInvisible(r rune) bool { return r == 0x200b || r == 0xfeff || r == 0xad || r == 0x2060 }
 
@@ -186,14 +208,29 @@ func isEmoji(r rune) bool {
 	return r >= 0x2300 && r < 0x2400 || r >= 0x25a0 && r < 0x27c0 || r >= 0x2b00 && r < 0x2c00
 }
 
+func hasEmoji(s string) bool {
+	for k := 0; k < len(s); k++ {
+		switch c := s[k]; {
+		case c < 0xe2 || c >= 0xe4 && c < 0xef:
+		default:
+			if r, _ := utf8.DecodeRuneInString(s[k:]); isEmoji(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // withoutEmoji takes pictographs and ":name:" marks out of s.
 func withoutEmoji(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if isEmoji(r) {
-			return -1
-		}
-		return r
-	}, s)
+	if hasEmoji(s) {
+		s = strings.Map(func(r rune) rune {
+			if isEmoji(r) {
+				return -1
+			}
+			return r
+		}, s)
+	}
 	for n := emojiName(s); n > 0; n = emojiName(s) {
 		s = strings.TrimLeft(s[n:], " ")
 	}
