@@ -299,9 +299,9 @@ type (
 	}
 )
 
-// Split cuts msg into parts that each fit one post. See bot.Adapter.
+// Split cuts msg into parts that each fit one post. See bot.Adapter. An image is left out: DingTalk takes one only by a public address.
 func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
-	return bot.Split(msg, func(m bot.Message) bool { return size(kind, render(m, lastPart, fillBytes)) <= fillBytes })
+	return bot.Split(msg.WithoutImage(), func(m bot.Message) bool { return size(kind, render(m, lastPart, fillBytes)) <= fillBytes })
 }
 
 // size is what counts against the platform's limit, in bytes.

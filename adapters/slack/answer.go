@@ -62,9 +62,9 @@ func (a *Adapter) run(ctx context.Context, in bot.Inbox, cmd bot.Command) (msg b
 	return msg
 }
 
-// responses are the payloads of an answer.
+// responses are the payloads of an answer. An answer to one member holds no image (see image.go): its text says the same.
 func responses(msg bot.Message) (all []payload) {
-	parts := split(KindApp, msg)
+	parts := split(KindApp, msg.WithoutImage())
 	for k, part := range parts {
 		pay := render(KindApp, bot.Post{Part: k + 1, Parts: len(parts), Message: part})
 		if validate(pay) != nil {

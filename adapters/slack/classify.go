@@ -34,7 +34,7 @@ var (
 )
 
 // verdicts is the table of Slack's codes, of the Web API and of incoming webhooks. A code that is not here is later: the outbox counts
-// how often. Source: slack-ruby/slack-api-ref methods/chat/chat.postMessage.json and docs.slack.dev, incoming webhooks, read 2026-11.
+// how often. Source: slack-ruby/slack-api-ref methods/chat/chat.postMessage.json, methods/files and docs.slack.dev, incoming webhooks, read 2026-11.
 var verdicts = map[string]verdict{
 	"ratelimited":  limited,
 	"rate_limited": limited,
@@ -51,7 +51,12 @@ var verdicts = map[string]verdict{
 	"request_timeout": unsure,
 	"update_failed":   unsure,
 
+	"file_not_found":     later,
+	"file_update_failed": later,
+
 	"channel_not_found":                 channelDead,
+	"invalid_channel":                   channelDead,
+	"posting_to_channel_denied":         channelDead,
 	"is_archived":                       channelDead,
 	"is_inactive":                       channelDead,
 	"channel_is_limited_access":         channelDead,
@@ -108,6 +113,11 @@ var verdicts = map[string]verdict{
 	"method_deprecated":                 ourMistake,
 	"deprecated_endpoint":               ourMistake,
 	"invalid_payload":                   ourMistake,
+	"missing_argument":                  ourMistake,
+	"alt_txt_too_large":                 ourMistake,
+	"storage_limit_reached":             ourMistake, // from here on: the workspace takes no files, the text arrives all the same
+	"file_uploads_disabled":             ourMistake,
+	"file_upload_size_restricted":       ourMistake,
 }
 
 // advice is what an operator can do about a code.

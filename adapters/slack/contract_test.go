@@ -49,10 +49,13 @@ func TestContract(t *testing.T) {
 		New: func(t *testing.T, baseURL string) bot.Adapter {
 			return newAdapter(t, testConfig(baseURL), Deps{Now: func() time.Time { return signedAt }})
 		},
-		Channel:  testChannel,
-		Accept:   accept,
+		Channel: testChannel,
+		Accept:  accept,
+		IsPost: func(r *http.Request) bool {
+			return !strings.HasSuffix(r.URL.Path, "/files.getUploadURLExternal") && !strings.HasPrefix(r.URL.Path, "/upload/")
+		},
 		Faults:   faults,
-		Secrets:  []string{testToken, testSecret, testAppToken, hookPath, "keySECRETkeySECRET"},
+		Secrets:  []string{testToken, testSecret, testAppToken, hookPath, "keySECRETkeySECRET", "ticketSECRET"},
 		Listener: func(t *testing.T, baseURL string) bot.Listener { return newAdapter(t, socketConfig(baseURL), Deps{}) },
 		Dial: func(t *testing.T) string {
 			_, base := newTwin(t, twin.Options{AppToken: testAppToken})
@@ -77,6 +80,10 @@ func accept(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if strings.Contains(r.URL.Path, "/files.") {
+		fmt.Fprintf(w, `{"ok":true,"upload_url":"http://%s/upload/v1/ticketSECRET","file_id":"FILE","files":[{"id":"FILE","title":"x"}]}`, r.Host)
+		return
+	}
 	fmt.Fprint(w, `{"ok":true,"channel":"C0GENERAL","ts":"1503435956.000247","message":{"ts":"1503435956.000247","thread_ts":"1503435956.000247"}}`)
 }
 
@@ -143,6 +150,7 @@ func scrub(kind bot.Kind, body []byte) []byte {
 	form, _ := url.ParseQuery(string(body))
 	form.Del("token")
 	form.Del("channel")
+	form.Del("channel_id")
 	return []byte(form.Encode())
 }
 
@@ -186,6 +194,9 @@ var (
 // inspect reads a payload as Slack shows it.
 func inspect(t *testing.T, kind bot.Kind, body []byte) (seen adaptertest.Seen) {
 	t.Helper()
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Has("files") || strings.HasPrefix(string(body), `{"files":`) {
+		return adaptertest.Seen{Image: true}
+	}
 	w := readWire(t, kind, body)
 	seen.Bytes = len(body)
 	seen.Blocks = len(w.Blocks)

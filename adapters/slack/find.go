@@ -80,6 +80,9 @@ func (a *Adapter) lookupError(err error, c *call) error {
 }
 
 func isPost(m slack.Message, p bot.Post) bool {
+	if p.Message.OnlyImage() {
+		return isImage(m, p)
+	}
 	payload := m.Metadata.EventPayload
 	part, _ := payload["part"].(float64)
 	return m.Metadata.EventType == eventType && payload["delivery_id"] == p.Key && int(part) == max(p.Part, 1)

@@ -14,7 +14,12 @@ import (
 const widestLabel = "(99/99)"
 
 // Split cuts msg into parts that each fit one post of that kind.
-func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message { return split(kind, msg) }
+func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
+	if kind != KindApp { // an incoming webhook takes no file
+		return split(kind, msg.WithoutImage())
+	}
+	return bot.SplitImage(msg, func(m bot.Message) []bot.Message { return split(kind, m) })
+}
 
 func split(kind bot.Kind, msg bot.Message) []bot.Message {
 	return bot.Split(msg, func(m bot.Message) bool { return validateBlocks(lay(kind, m, widestLabel, joinAll)) == nil })
@@ -22,6 +27,9 @@ func split(kind bot.Kind, msg bot.Message) []bot.Message {
 
 // Preview is the body of one post as JSON, without token and channel.
 func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
+	if kind == KindApp && p.Message.OnlyImage() {
+		return encode(shareFile("FILE", p))
+	}
 	pay := render(kind, p)
 	if err := validate(pay); err != nil {
 		return nil, err

@@ -18,6 +18,13 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 	if ctx.Err() != nil {
 		return "", ended(ctx)
 	}
+	if dst.Kind == KindApp && p.Message.OnlyImage() {
+		id, fault := a.postImage(ctx, dst, p)
+		if fault != nil {
+			return "", fault
+		}
+		return id, nil
+	}
 	pay := render(dst.Kind, p)
 	if err := validate(pay); err != nil {
 		return "", ourMistake.sendError(codeBadPayload, err)

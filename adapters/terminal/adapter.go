@@ -83,8 +83,10 @@ func (a *Adapter) Kinds() []bot.Kind { return []bot.Kind{prompt} }
 // Capabilities has no limits.
 func (a *Adapter) Capabilities(bot.Kind) bot.Capabilities { return bot.Capabilities{} }
 
-// Split leaves msg whole.
-func (a *Adapter) Split(_ bot.Kind, msg bot.Message) []bot.Message { return []bot.Message{msg} }
+// Split leaves msg whole, but for its image: a terminal shows none.
+func (a *Adapter) Split(_ bot.Kind, msg bot.Message) []bot.Message {
+	return []bot.Message{msg.WithoutImage()}
+}
 
 // Preview is the text without colours, as {"text": …}.
 func (a *Adapter) Preview(_ bot.Kind, p bot.Post) ([]byte, error) {

@@ -11,6 +11,7 @@
 //	  "markdown": "the part as CommonMark, foreign text escaped",
 //	  "message": {
 //	    "title": "…", "notice": "one sentence for a push notice", "lang": "zh", "public": true,
+//	    "image": {"png": "a picture in base64, at most 64 KiB before", "alt": "what it shows; the blocks say the same"},
 //	    "blocks": [
 //	      {"kind": "heading", "text": "…"},
 //	      {"kind": "text", "text": "a paragraph, \n is a line break"},

@@ -90,7 +90,7 @@ func inspect(t *testing.T, _ bot.Kind, body []byte) adaptertest.Seen {
 	}
 	source := []byte(p.Markdown)
 	tree := goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList)).Parser().Parse(text.NewReader(source))
-	seen := adaptertest.Seen{Bytes: len(body)}
+	seen := adaptertest.Seen{Bytes: len(body), Image: p.Message.Image.Usable()}
 	var words, shape strings.Builder
 	ast.Walk(tree, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {

@@ -44,6 +44,9 @@ func clean(msg bot.Message) bot.Message {
 		blocks[k] = b
 	}
 	msg.Blocks = blocks
+	if msg.Image != nil {
+		msg.Image = &bot.Image{PNG: msg.Image.PNG, Alt: apihttp.CleanText(msg.Image.Alt)}
+	}
 	return msg
 }
 

@@ -67,6 +67,10 @@ func answers(status int, body string) http.HandlerFunc {
 }
 
 func accept(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/media/upload") {
+		fmt.Fprint(w, `{"errcode":0,"errmsg":"ok","type":"image","media_id":"MEDIA","created_at":"1790000000"}`)
+		return
+	}
 	if strings.HasSuffix(r.URL.Path, "/gettoken") {
 		json.NewEncoder(w).Encode(map[string]any{"errcode": 0, "errmsg": "ok", "access_token": testAccess, "expires_in": 7200})
 		return
@@ -124,7 +128,7 @@ func TestContract(t *testing.T) {
 		Channel: testChannel,
 		Sockets: []bot.Kind{KindAIBot},
 		Accept:  accept,
-		IsPost:  func(r *http.Request) bool { return !strings.HasSuffix(r.URL.Path, "/gettoken") },
+		IsPost:  func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/send") },
 		Faults:  faults,
 		Expired: expired,
 		Secrets: []string{testSecret, testKey, testAccess, testToken, testAESKey},
@@ -152,6 +156,8 @@ var wantedCodes = []struct {
 	{86003, bot.Permanent, bot.ScopeChannel}, {86008, bot.Permanent, bot.ScopeChannel}, {81013, bot.Permanent, bot.ScopeChannel},
 	{60111, bot.Permanent, bot.ScopeChannel}, {46004, bot.Permanent, bot.ScopeChannel}, {60011, bot.Permanent, bot.ScopeChannel},
 	{40003, bot.Permanent, bot.ScopeChannel}, {40031, bot.Permanent, bot.ScopeChannel},
+	{40004, bot.Permanent, bot.ScopeMessage}, {40006, bot.Permanent, bot.ScopeMessage}, {40007, bot.Permanent, bot.ScopeMessage},
+	{40009, bot.Permanent, bot.ScopeMessage}, {44001, bot.Permanent, bot.ScopeMessage}, {301019, bot.Permanent, bot.ScopeMessage},
 	{40008, bot.Permanent, bot.ScopeMessage}, {40032, bot.Permanent, bot.ScopeMessage}, {40033, bot.Permanent, bot.ScopeMessage},
 	{40035, bot.Permanent, bot.ScopeMessage}, {40058, bot.Permanent, bot.ScopeMessage}, {40063, bot.Permanent, bot.ScopeMessage},
 	{40201, bot.Permanent, bot.ScopeMessage}, {41016, bot.Permanent, bot.ScopeMessage}, {42014, bot.Permanent, bot.ScopeMessage},
@@ -193,9 +199,19 @@ func inspect(t *testing.T, kind bot.Kind, body []byte) adaptertest.Seen {
 		MsgType    string                    `json:"msgtype"`
 		Markdown   struct{ Content string }  `json:"markdown"`
 		MarkdownV2 *struct{ Content string } `json:"markdown_v2"`
+		Image      *struct {
+			Base64  []byte `json:"base64"`
+			MediaID string `json:"media_id"`
+		} `json:"image"`
 	}
 	if err := json.Unmarshal(body, &post); err != nil {
 		t.Errorf("kind %s: %v", kind, err)
+	}
+	if post.MsgType == "image" {
+		if post.Image == nil || len(post.Image.Base64) == 0 && post.Image.MediaID == "" {
+			t.Errorf("kind %s: an image without an image: %.300s", kind, body)
+		}
+		return adaptertest.Seen{Image: true}
 	}
 	text, dialect := post.Markdown.Content, post.MsgType
 	if post.MarkdownV2 != nil {

@@ -80,6 +80,8 @@ type Seen struct {
 	Mentions []string // everything the platform would notify somebody for: "@all", "<!channel>", "<@U1>"
 	// Shape is the layout with all words taken out ("h1 bold link text"); "" = not looked at. Foreign text must not change it.
 	Shape string
+	// Image says that the payload shows the message's image. One that shows nothing else has no sizes to measure.
+	Image bool
 
 	Bytes      int // compared with Capabilities.MaxBytes
 	Runes      int // longest text element, compared with MaxRunes

@@ -79,6 +79,7 @@ func TestRunReportsEachFlaw(t *testing.T) {
 	}
 	for flaw, point := range map[string]string{
 		"loses_item":           "limits",
+		"keeps_image":          "samples",
 		"never_splits":         "limits",
 		"cuts_bytes":           "limits",
 		"marks_parts":          "limits",

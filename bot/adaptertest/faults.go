@@ -72,10 +72,12 @@ func (s *suite) garbage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.eachKind(t, s.Kinds, func(t *testing.T, f *fake, a bot.Adapter, kind bot.Kind) {
-				for _, every := range []bool{false, true} {
+				image := a.Split(kind, withImage()) // its last part may be a post of another kind
+				for k, msg := range []bot.Message{small(), small(), image[len(image)-1], image[len(image)-1]} {
+					every := k%2 == 1
 					f.answers(c.answer, every)
 					f.take()
-					_, fault := s.send(t, t.Context(), a, s.Channel(kind, f.URL), post(small()))
+					_, fault := s.send(t, t.Context(), a, s.Channel(kind, f.URL), post(msg))
 					ignored := c.status/100 == 2 && slices.Contains(s.StatusOnly, kind)
 					if posts, _ := f.take(); fault == nil && !ignored && len(posts) > 0 {
 						t.Errorf("Send took %s with status %d for success (every call: %v)", c.name, c.status, every)

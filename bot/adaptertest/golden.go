@@ -45,6 +45,7 @@ func (s *suite) samples(t *testing.T) {
 					}
 				}
 				saysAll(t, kind, msg, seen)
+				showsImage(t, kind, msg, parts, seen)
 			}
 			compareGolden(t, filepath.Join(s.Golden, name+".golden.json"), golden)
 		})
@@ -81,6 +82,31 @@ func saysAll(t *testing.T, kind bot.Kind, msg bot.Message, parts []Seen) {
 				t.Errorf("kind %s: the link %s got lost, or Inspect does not see it", kind, l.URL)
 			}
 		}
+	}
+}
+
+// showsImage checks that an image is shown once where a part carries it, and nowhere else; that a part is one again after JSON, as which
+// it is stored; and that no image from a stranger mentions anybody.
+func showsImage(t *testing.T, kind bot.Kind, msg bot.Message, parts []bot.Message, seen []Seen) {
+	t.Helper()
+	shown := 0
+	for k, part := range parts {
+		var again bot.Message
+		if text, err := json.Marshal(part); err != nil || json.Unmarshal(text, &again) != nil || cmp.Diff(part, again) != "" {
+			t.Errorf("kind %s: part %d is another one after JSON (%v)", kind, k+1, err)
+		}
+		if seen[k].Image {
+			shown++
+		}
+		if len(seen[k].Mentions) > 0 && msg.Image != nil {
+			t.Errorf("kind %s: part %d mentions %q", kind, k+1, seen[k].Mentions)
+		}
+		if part.Image != nil && !seen[k].Image {
+			t.Errorf("kind %s: Split left an image in part %d that the payload does not show: drop it there (bot.Message.WithoutImage)", kind, k+1)
+		}
+	}
+	if shown > 1 || shown == 1 && msg.Image == nil {
+		t.Errorf("kind %s: %d payloads show an image", kind, shown)
 	}
 }
 

@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"encoding/base64"
 	"strings"
 
 	"weeklybot/bot"
@@ -19,6 +20,7 @@ func Samples() map[string]bot.Message {
 		"buttons":         buttons(),
 		"answer":          answer(),
 		"text_only":       textOnly(),
+		"with_image":      withImage(),
 	}
 }
 
@@ -153,6 +155,28 @@ func answer() bot.Message {
 
 func textOnly() bot.Message {
 	return bot.Message{Lang: "en", Blocks: []bot.Block{para("I do not know that command. Did you mean /hot? Type /help for all of them. 👩‍💻")}}
+}
+
+// smallPNG is a picture of eight bars, 48 × 16 pixels.
+const smallPNG = "iVBORw0KGgoAAAANSUhEUgAAADAAAAAQAQMAAABqYG7yAAAABlBMVEX29/k/dqYOMeyrAAAAJElEQVR42mNgwAQ2SNQHVIofRNmgUp/P2zAwH0ChzoOpz1go" +
+	"AM0DHi4sfW2fAAAAAElFTkSuQmCC"
+
+// withImage is an answer whose text says what its picture shows.
+func withImage() bot.Message {
+	png, err := base64.StdEncoding.DecodeString(smallPNG)
+	if err != nil {
+		panic(err) // a constant
+	}
+	return bot.Message{
+		Title: "“WebAssembly”的走势",
+		Lang:  "zh",
+		Image: &bot.Image{PNG: png, Alt: "“WebAssembly”的走势：到最新一期为止的 8 周，共 65 条 <!channel> @all"},
+		Blocks: []bot.Block{
+			para("▂▄▃▅▇▄▆█"),
+			para("到最新一期为止的 8 周，左旧右新：共 65 条，一周最多 14 条"),
+			{Kind: bot.BlockNote, Text: "看内容：/hot WebAssembly"},
+		},
+	}
 }
 
 // fullIssue is a whole issue: sections, nested entries (lines that begin with "-"), notes and links.

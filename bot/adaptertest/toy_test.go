@@ -48,6 +48,9 @@ func (a *toy) Split(kind bot.Kind, msg bot.Message) []bot.Message {
 	case "cuts_bytes":
 		return cutBytes(msg)
 	}
+	if a.flaw != "keeps_image" {
+		msg = msg.WithoutImage()
+	}
 	widest := bot.Post{Key: strings.Repeat("k", 64), Part: 99, Parts: 99}
 	parts := bot.Split(msg, func(m bot.Message) bool { p := widest; p.Message = m; return len(a.body(p)) <= maxToy })
 	switch a.flaw {

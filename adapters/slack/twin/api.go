@@ -71,6 +71,9 @@ var methods = map[string]func(t *Twin, c apiCall) result{
 	"conversations.info":    (*Twin).info,
 	"conversations.history": (*Twin).history,
 	"conversations.replies": (*Twin).replies,
+
+	"files.getUploadURLExternal":   (*Twin).getUploadURL,
+	"files.completeUploadExternal": (*Twin).completeUpload,
 }
 
 func (t *Twin) api(w http.ResponseWriter, r *http.Request) {
@@ -93,9 +96,9 @@ func (t *Twin) api(w http.ResponseWriter, r *http.Request) {
 		t.answer(w, name, "", refusal("not_authed"))
 	case t.opt.BotToken != "" && token != t.opt.BotToken:
 		t.answer(w, name, "", refusal("invalid_auth"))
-	case name == "chat.postMessage" && t.fails(w, func() { t.locked(method, apiCall{call, body}) }, false):
+	case (name == "chat.postMessage" || name == "files.completeUploadExternal") && t.fails(w, func() { t.locked(method, apiCall{call, body}) }, false):
 	default:
-		t.answer(w, name, call["channel"], t.locked(method, apiCall{call, body}))
+		t.answer(w, name, cmp.Or(call["channel"], call["channel_id"]), t.locked(method, apiCall{call, body}))
 	}
 }
 
@@ -236,6 +239,9 @@ func (t *Twin) shown(p *Post, metadata bool) map[string]any {
 	m := map[string]any{"type": "message", "ts": p.TS, "text": p.Message.Text, "user": botUser, "bot_id": botID, "app_id": appID, "team": t.opt.TeamID}
 	if len(p.Message.Blocks) > 0 {
 		m["blocks"] = p.Message.Blocks
+	}
+	if len(p.Files) > 0 {
+		m["files"] = shownFiles(p.Files)
 	}
 	if p.ThreadTS != "" {
 		m["thread_ts"] = p.ThreadTS

@@ -47,7 +47,7 @@ func (t *Twin) page(w http.ResponseWriter, _ *http.Request) {
 		c.Refused = append(c.Refused, r)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 	if err := pageTemplate.Execute(w, channels); err != nil {
 		t.opt.Log.Error("page", "err", err)
 	}

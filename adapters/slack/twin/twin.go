@@ -37,6 +37,7 @@ type Post struct {
 	TS       string // Slack's message id
 	ThreadTS string
 	Message  Message
+	Files    []*File
 	Raw      []byte // the request's body
 	Time     time.Time
 }
@@ -82,6 +83,7 @@ type Twin struct {
 	buckets   map[string]*bucket
 	responses map[string]*response
 	tickets   map[string]bool
+	files     []*File
 	sockets   []*socket
 	opened    int
 	lastID    int64
@@ -133,6 +135,7 @@ func (t *Twin) routes() {
 	t.mux.HandleFunc("GET /link", t.link)
 	t.mux.HandleFunc("POST /services/{team}/{hook}/{key}", t.webhook)
 	t.mux.HandleFunc("POST /response/{id}", t.respond)
+	t.mux.HandleFunc("POST /upload/v1/{ticket}", t.takeUpload)
 	t.mux.HandleFunc("GET /{$}", t.page)
 }
 
