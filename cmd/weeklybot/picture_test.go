@@ -1,4 +1,4 @@
-package docs
+package main
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ import (
 var newPicture = flag.Bool("picture", false, "take the picture of the README anew")
 
 const (
-	pictureFile     = "digest.png"
+	pictureFile     = "../../docs/digest.png"
 	maxPictureBytes = 300_000
 	pictureIssue    = "content/samples/cloud-native-notes/2026-11-16-issue-04.md"
 	columnWidth     = 400 // pixels
@@ -52,7 +52,7 @@ type shop struct {
 // TestPicture sends the digest of a sample issue to the three stand-ins and looks at their pages in a browser; what it sees there is the
 // picture of the README.
 func TestPicture(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join("..", pictureIssue))
+	data, err := os.ReadFile(filepath.Join("..", "..", pictureIssue))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestPicture(t *testing.T) {
 	ctx := startBrowser(t)
 	var columns []image.Image
 	for _, s := range shops(t) {
-		deliver(t, s, digest.Issue(issue, bot.StyleBrief, "zh", 0))
+		deliverTo(t, s, digest.Issue(issue, bot.StyleBrief, "zh", 0))
 		columns = append(columns, look(t, ctx, s.page, issue.Sections[0].Items[0].Title))
 	}
 	if *newPicture {
@@ -68,7 +68,7 @@ func TestPicture(t *testing.T) {
 	}
 	picture, err := os.ReadFile(pictureFile)
 	if err != nil || len(picture) > maxPictureBytes {
-		t.Fatalf("%v; %d bytes, want at most %d: go test ./docs -run Picture -picture", err, len(picture), maxPictureBytes)
+		t.Fatalf("%v; %d bytes, want at most %d: go test ./cmd/weeklybot -run Picture -picture", err, len(picture), maxPictureBytes)
 	}
 	if _, err := png.Decode(bytes.NewReader(picture)); err != nil {
 		t.Error(err)
@@ -79,7 +79,7 @@ func shops(t *testing.T) []shop {
 	t.Helper()
 	slackTwin, wecomTwin := slacktwin.New(slacktwin.Options{}), wecomtwin.New(wecomtwin.Options{})
 	dingTwin := dingtwin.New(dingtwin.Options{Robots: []dingtwin.Robot{{Name: "weekly", Token: "demo", Secret: "SECdemo"}}})
-	slackURL, wecomURL, dingURL := serve(t, slackTwin), serve(t, wecomTwin), serve(t, dingTwin)
+	slackURL, wecomURL, dingURL := servePage(t, slackTwin), servePage(t, wecomTwin), servePage(t, dingTwin)
 	log := slog.New(slog.DiscardHandler)
 	slackBot, err1 := slack.New(slack.Config{BotToken: "xoxb-demo", SigningSecret: "s", APIURL: slackURL + "/api/"}, slack.Deps{Log: log})
 	wecomBot, err2 := wecom.New(wecom.Config{APIURL: wecomURL}, wecom.Deps{Log: log})
@@ -98,7 +98,7 @@ func shops(t *testing.T) []shop {
 	}
 }
 
-func deliver(t *testing.T, s shop, msg bot.Message) {
+func deliverTo(t *testing.T, s shop, msg bot.Message) {
 	t.Helper()
 	parts := s.adapter.Split(s.channel.Kind, msg)
 	post := bot.Post{Key: bot.DeliveryKey("picture"), Parts: len(parts)}
@@ -154,7 +154,7 @@ func save(t *testing.T, columns []image.Image) {
 	}
 }
 
-func serve(t *testing.T, h http.Handler) string {
+func servePage(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
