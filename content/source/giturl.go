@@ -90,7 +90,7 @@ func repoKey(raw string) string {
 		raw = "file://" + raw
 	}
 	u, err := url.Parse(raw)
-	if err != nil || strings.Trim(u.Path, "/") == "" {
+	if err != nil || u.Scheme == "" || strings.Trim(u.Path, "/") == "" {
 		return ""
 	}
 	return strings.ToLower(strings.TrimPrefix(u.Hostname(), "www.") + "/" + strings.TrimSuffix(strings.Trim(u.Path, "/"), ".git"))
