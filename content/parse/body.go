@@ -310,7 +310,7 @@ func (r *reader) para(b *block) {
 			return
 		}
 		if r.open != nil {
-			r.open.para(b.runs)
+			r.open.para(b.runs, b.plain())
 		}
 		return
 	}
@@ -323,7 +323,7 @@ func (r *reader) para(b *block) {
 			r.open.item.URL = webLinks(b.runs)[0]
 		}
 	} else if r.open != nil && !isAsk(said) {
-		r.open.para(b.runs)
+		r.open.para(b.runs, b.plain())
 	}
 }
 

@@ -50,7 +50,7 @@ const maxDateText = 400
 // findDate finds the first date of s; ok is false when there is none.
 func findDate(s string) (f found, ok bool) {
 	s = s[:min(len(s), maxDateText)]
-	if !strings.Contains(s, "20") && !strings.Contains(s, "19") {
+	if !holdsYear(s) {
 		return f, false
 	}
 	for _, try := range []struct {
@@ -80,9 +80,15 @@ func findDate(s string) (f found, ok bool) {
 	return f, ok
 }
 
+// holdsYear reports whether s may hold a year: all dates that are read here do.
+func holdsYear(s string) bool { return strings.Contains(s, "20") || strings.Contains(s, "19") }
+
 // findPeriod finds a first and a last day in s, or one day twice.
 func findPeriod(s string) (from, to string, ok bool) {
 	s = s[:min(len(s), maxDateText)]
+	if !holdsYear(s) {
+		return "", "", false
+	}
 	if m := monthSpan.FindStringSubmatch(s); m != nil {
 		last := m[3]
 		if last == "" {

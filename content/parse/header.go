@@ -151,10 +151,8 @@ func decodeYAML(raw string) (values map[string]any, line int, err error) {
 	if depth(raw) > maxValueDepth {
 		return nil, 1, errors.New("is nested too deeply")
 	}
-	for _, t := range lexer.Tokenize(raw) {
-		if t.Type == token.AliasType || t.Type == token.MergeKeyType {
-			return nil, t.Position.Line, errors.New("aliases (*name) are not read")
-		}
+	if line := aliasLine(raw); line > 0 {
+		return nil, line, errors.New("aliases (*name) are not read")
 	}
 	err = yaml.Unmarshal([]byte(raw), &values)
 	if err == nil {
@@ -165,6 +163,19 @@ func decodeYAML(raw string) (values map[string]any, line int, err error) {
 		return nil, syntax.GetToken().Position.Line, errors.New(syntax.GetMessage())
 	}
 	return nil, 1, errors.New(strings.SplitN(err.Error(), "\n", 2)[0])
+}
+
+// aliasLine is the line of the first alias or merge key in raw, 0 when there is none.
+func aliasLine(raw string) int {
+	if !strings.Contains(raw, "*") && !strings.Contains(raw, "<<") {
+		return 0
+	}
+	for _, t := range lexer.Tokenize(raw) {
+		if t.Type == token.AliasType || t.Type == token.MergeKeyType {
+			return t.Position.Line
+		}
+	}
+	return 0
 }
 
 func depth(s string) int {

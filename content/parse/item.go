@@ -28,10 +28,11 @@ type entry struct {
 
 // newEntry begins an item with the paragraph that holds its title.
 func newEntry(first []run, line int) *entry {
-	return titleOf(first).entry(first, line)
+	t := titleOf(first)
+	return t.entry(first, line)
 }
 
-func (t titled) entry(first []run, line int) *entry {
+func (t *titled) entry(first []run, line int) *entry {
 	e := &entry{item: content.Item{Title: t.title, Tags: t.tags, By: t.by, Line: line, Links: webLinks(first)}}
 	if isWeb(t.url) {
 		e.item.URL = t.url
@@ -48,7 +49,11 @@ func (t titled) entry(first []run, line int) *entry {
 
 // without leaves out a bare URL that the item has as its link already.
 func without(runs []run, url string) []run {
-	return slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.look&bare != 0 && r.url == url })
+	has := func(r run) bool { return r.look&bare != 0 && r.url == url }
+	if !slices.ContainsFunc(runs, has) {
+		return runs
+	}
+	return slices.DeleteFunc(slices.Clone(runs), has)
 }
 
 // signature reads a name in emphasis at the very end: "… text _Name_".
@@ -73,8 +78,23 @@ func endsSentence(s string) bool {
 
 var sponsorRE = regexp.MustCompile(`(?i)^(?:.{0,40}[,，·|/(（\s])?(?:sponsor(?:ed)?|advertisement|advert|ad|promoted|广告|赞助|推广)$`)
 
+// endsAsSponsored is a cheap test before sponsorRE: whether the last word of s is one of its words.
+func endsAsSponsored(s string) bool {
+	s = strings.TrimRightFunc(tail(s, 60), func(r rune) bool { return isBlankOrInvisible(r) || strings.ContainsRune("()（）[]【】.。", r) })
+	if s == "" {
+		return false
+	}
+	if c := s[len(s)-1] | 0x20; c != 'r' && c != 'd' && c != 't' && c < utf8.RuneSelf {
+		return false
+	}
+	s = strings.ToLower(tail(s, len("advertisement")))
+	return slices.ContainsFunc(sponsorWords, func(w string) bool { return strings.HasSuffix(s, w) })
+}
+
+var sponsorWords = []string{"sponsor", "sponsored", "advertisement", "advert", "ad", "promoted", "广告", "赞助", "推广"}
+
 // isSponsored reports whether a tag before the title, or a remark at its end, says that the item was paid for.
-func (t titled) isSponsored() bool {
+func (t *titled) isSponsored() bool {
 	for _, tag := range t.tags {
 		if sponsorRE.MatchString(tag) {
 			return true
@@ -84,6 +104,9 @@ func (t titled) isSponsored() bool {
 		return false
 	}
 	last := t.rest[len(t.rest)-1]
+	if !endsAsSponsored(last.text) {
+		return false
+	}
 	text := squeeze(last.text)
 	if k := strings.LastIndexAny(text, "(（[【"); k >= 0 && strings.HasSuffix(strings.TrimRight(text, ".。 "), map[bool]string{true: ")"}[strings.Contains(text[k:], ")")]) {
 		return sponsorRE.MatchString(strings.Trim(text[k:], "()（）[]【】.。 "))
@@ -112,7 +135,7 @@ func (e *entry) grow(blocks []*block) {
 	for _, b := range blocks {
 		switch b.kind {
 		case kindPara, kindHeading:
-			e.para(b.runs)
+			e.para(b.runs, b.plain())
 		case kindList:
 			for _, kid := range b.kids {
 				if nested, ok := listEntry(kid); ok {
@@ -124,15 +147,15 @@ func (e *entry) grow(blocks []*block) {
 		case kindTable:
 			for _, row := range b.kids {
 				for _, cell := range row.kids {
-					e.para(cell.runs)
+					e.para(cell.runs, cell.plain())
 				}
 			}
 		}
 	}
 }
 
-func (e *entry) para(runs []run) {
-	said := plain(runs)
+// para adds a paragraph; said is what it says.
+func (e *entry) para(runs []run, said string) {
 	links := webLinks(runs)
 	if e.item.URL == "" && len(links) > 0 {
 		if len(links) == 1 && isAddress(runs) {

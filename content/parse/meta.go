@@ -123,6 +123,9 @@ func (p *issueReader) fillDate(stem string) {
 	}
 	p.fixYear(stem)
 	for _, text := range []string{i.Title, p.title, stem, p.dateline} {
+		if i.Date != "" && i.Period[0] != "" {
+			break
+		}
 		from, to, ok := findPeriod(text)
 		if !ok {
 			continue

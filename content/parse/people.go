@@ -36,20 +36,24 @@ var announceRE = regexp.MustCompile(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?
 func roleOf(line string) (role, int) {
 	head := cut(line, 120)
 	by := holdsBy(head)
-	if !by && !strings.ContainsAny(head, ":：|｜是") && !strings.Contains(head, " is ") && !strings.Contains(head, " are ") {
-		return noRole, 0
-	}
 	for k := range rolePhrases {
-		if p := &rolePhrases[k]; by || !p.passive {
-			if m := p.FindStringIndex(head); m != nil {
-				return p.role, m[1]
-			}
+		p := &rolePhrases[k]
+		if p.passive && !by || !p.starts.may(head) || !by && !holdsColon(head) {
+			continue
+		}
+		if m := p.Regexp.FindStringIndex(head); m != nil {
+			return p.role, m[1]
 		}
 	}
 	if by && len(head) == len(line) && announceRE.MatchString(line) {
 		return editor, len(line)
 	}
 	return noRole, 0
+}
+
+// holdsColon reports whether s holds a mark or word that can stand between a role and a name.
+func holdsColon(s string) bool {
+	return strings.ContainsAny(s, ":：|｜是") || strings.Contains(s, " is ") || strings.Contains(s, " are ")
 }
 
 // holdsBy reports whether a word of s begins with "by".

@@ -89,6 +89,8 @@ var mayBlank = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': tr
 
 func asciiBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\v' || c == '\f' }
 
+func isBlankOrInvisible(r rune) bool { return isBlank(r) || isInvisible(r) }
+
 func isInvisible(r rune) bool { return r == 0x200b || r == 0xfeff || r == 0xad || r == 0x2060 }
 
 func isBlank(r rune) bool {
@@ -408,6 +410,18 @@ func cut(s string, n int) string {
 		n--
 	}
 	return s[:n]
+}
+
+// tail is the end of s, at most n bytes, whole characters.
+func tail(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	s = s[len(s)-n:]
+	for s != "" && !utf8.RuneStart(s[0]) {
+		s = s[1:]
+	}
+	return s
 }
 
 // hanCount counts Han characters.

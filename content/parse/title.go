@@ -177,10 +177,7 @@ const maxFollows = 200
 
 // headEnd decides what follows the first n runs: the end of the title, or the rest of a sentence.
 func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
-	follows := ""
-	for k := n; k < len(runs) && len(follows) < maxFollows; k++ {
-		follows += runs[k].text
-	}
+	follows := textFrom(runs[n:])
 	next := run{}
 	if n < len(runs) {
 		next = runs[n]
@@ -202,6 +199,16 @@ func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
 		t.form = weak
 	}
 	return true
+}
+
+// textFrom is at least maxFollows bytes of the text of runs, where they have as many.
+func textFrom(runs []run) string {
+	n, size := 0, 0
+	for n < len(runs) && size < maxFollows {
+		size += len(runs[n].text)
+		n++
+	}
+	return joinText(runs[:n])
 }
 
 // runsOn reports whether text goes on in lower case, as in "[name](url) is a tool that …".
@@ -389,6 +396,9 @@ func (t *titled) sentence(runs []run) {
 		t.form = sentence
 	}
 	at, linkEnd := 0, 0
+	if !slices.ContainsFunc(runs, func(r run) bool { return isWeb(r.url) }) {
+		runs = nil
+	}
 	for _, r := range runs {
 		text := squeeze(r.text)
 		k := -1
@@ -410,7 +420,7 @@ func (t *titled) sentence(runs []run) {
 			t.url = r.url
 		}
 	}
-	if columns(said[:end]) > maxClause {
+	if end > maxClause && columns(said[:end]) > maxClause {
 		end = clauseEnd(said[:end], linkEnd)
 	}
 	t.title = trimTitle(withoutEmojiEnds(said[:end]))
@@ -426,8 +436,13 @@ const (
 
 // clauseEnd is where the first clause of a long sentence ends that holds all of its links.
 func clauseEnd(s string, after int) int {
+	wide := 0
 	for k, r := range s {
-		if k < after || columns(s[:min(k, 4*minClause)]) < minClause {
+		before := wide
+		if wide++; isEast(r) {
+			wide++
+		}
+		if k < after || before < minClause {
 			continue
 		}
 		next, _ := utf8.DecodeRuneInString(s[k+utf8.RuneLen(r):])
@@ -445,15 +460,12 @@ var bylineRE = regexp.MustCompile(`(?i)^[（(]?\s*(?:by|作者|译者|译|文/|�
 
 // byline reads an author named at the start of what follows a title.
 func byline(runs []run) string {
-	rest := ""
-	for k := 0; k < len(runs) && len(rest) < maxFollows; k++ {
-		rest += runs[k].text
+	rest := textFrom(runs)
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(rest, isBlankOrInvisible)); !strings.ContainsRune("bBvV(（作译文撰", first) {
+		return ""
 	}
 	rest, _, _ = strings.Cut(strings.TrimLeft(rest, " \n"), "\n")
 	rest = cut(squeeze(rest), maxFollows)
-	if first, _ := utf8.DecodeRuneInString(rest); !strings.ContainsRune("bBvV(（作译文撰", first) {
-		return ""
-	}
 	if m := bylineRE.FindStringSubmatch(rest); m != nil && width(m[1]) <= 5 {
 		return strings.TrimSpace(m[1])
 	}
