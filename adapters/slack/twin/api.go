@@ -74,6 +74,10 @@ var methods = map[string]func(t *Twin, c apiCall) result{
 
 	"files.getUploadURLExternal":   (*Twin).getUploadURL,
 	"files.completeUploadExternal": (*Twin).completeUpload,
+
+	"views.open":    (*Twin).openView,
+	"views.publish": (*Twin).publishView,
+	"views.update":  (*Twin).updateView,
 }
 
 func (t *Twin) api(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,6 +18,7 @@ const (
 // response is one response URL.
 type response struct {
 	channel string
+	origin  string // TS of the message whose button was clicked
 	uses    int
 	until   time.Time
 }
@@ -45,12 +47,12 @@ func (t *Twin) webhook(w http.ResponseWriter, r *http.Request) {
 func (t *Twin) respond(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	url := t.responses[r.PathValue("id")]
-	channel := ""
+	channel, origin := "", ""
 	if url != nil {
-		channel = url.channel
+		channel, origin = url.channel, url.origin
 	}
 	t.mu.Unlock()
-	t.take(w, r, channel, Post{Kind: "response", Channel: channel}, func() string {
+	t.take(w, r, channel, Post{Kind: "response", Channel: channel, origin: origin}, func() string {
 		switch {
 		case url == nil || t.opt.Now().After(url.until):
 			return "expired_url"
@@ -109,12 +111,20 @@ func (t *Twin) takeLocked(p Post, body []byte, allowed func() string) (code stri
 		UnfurlLinks  bool            `json:"unfurl_links"`
 		UnfurlMedia  *bool           `json:"unfurl_media"`
 		Parse        string          `json:"parse"`
+		Replace      bool            `json:"replace_original"`
+		Delete       bool            `json:"delete_original"`
+		ThreadTS     string          `json:"thread_ts"`
 	}
 	if json.Unmarshal(body, &in) != nil {
 		return "invalid_payload", nil, 0
 	}
 	if code := allowed(); code != "" {
 		return code, nil, 0
+	}
+	original := slices.IndexFunc(t.posts, func(q *Post) bool { return p.origin != "" && q.TS == p.origin })
+	if in.Delete && original >= 0 {
+		t.posts = slices.Delete(t.posts, original, original+1)
+		return "", nil, 0
 	}
 	if p.Message, f = readMessage(in.Text, in.Blocks, in.Attachments, nil); f != nil {
 		code = f.code
@@ -129,6 +139,14 @@ func (t *Twin) takeLocked(p Post, body []byte, allowed func() string) (code stri
 	p.Message.ResponseType, p.Message.Parse = in.ResponseType, in.Parse
 	p.Message.UnfurlLinks, p.Message.UnfurlMedia = in.UnfurlLinks, in.UnfurlMedia == nil || *in.UnfurlMedia
 	p.Raw = body
+	if in.Replace && original >= 0 {
+		p.Message.ResponseType = t.posts[original].Message.ResponseType // who sees a message is settled for its life
+		t.posts[original].Message, t.posts[original].Raw = p.Message, body
+		return "", nil, 0
+	}
+	if p.Kind == "response" {
+		p.ThreadTS = in.ThreadTS
+	}
 	t.keep(p)
 	return "", nil, 0
 }

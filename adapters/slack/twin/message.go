@@ -73,6 +73,9 @@ func readBlocks(raw []byte) ([]map[string]any, *flaw) {
 type checker struct {
 	total    int
 	messages []string
+	inView   bool
+	inputs   int             // blocks of input
+	ids      map[string]bool // of blocks
 }
 
 func (c *checker) wrong(at, format string, args ...any) {
@@ -86,6 +89,7 @@ var blockChecks = map[string]func(c *checker, at string, b map[string]any){
 	"section": (*checker).section,
 	"context": (*checker).context,
 	"actions": (*checker).actions,
+	"input":   func(c *checker, at string, b map[string]any) { c.input(at, b) },
 }
 
 func (c *checker) block(at string, b map[string]any) {
@@ -96,9 +100,17 @@ func (c *checker) block(at string, b map[string]any) {
 		return
 	}
 	check(c, at, b)
-	if id, _ := b["block_id"].(string); utf8.RuneCountInString(id) > 255 {
+	id, _ := b["block_id"].(string)
+	if utf8.RuneCountInString(id) > 255 {
 		c.wrong(at+"/block_id", "must be less than 256 characters")
 	}
+	if id != "" && c.ids[id] {
+		c.wrong(at+"/block_id", "must be unique")
+	}
+	if c.ids == nil {
+		c.ids = map[string]bool{}
+	}
+	c.ids[id] = true
 }
 
 func (c *checker) section(at string, b map[string]any) {

@@ -44,13 +44,14 @@ func (t *Twin) CommandForm(c Command) []byte {
 	name, text, _ := strings.Cut(c.Text, " ")
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.nextTS(t.opt.Now())
+	user := cmp.Or(c.User, userDefault)
+	trigger := t.newTrigger(user, c.Trigger)
 	id := strconv.FormatInt(t.lastID, 10)
 	channel := cmp.Or(c.Channel, channelDefault)
 	form := url.Values{
 		"token": {"deprecated"}, "team_id": {cmp.Or(c.Team, t.opt.TeamID)}, "team_domain": {"twin"}, "channel_id": {channel},
-		"channel_name": {cmp.Or(t.channels[channel].Name, "general")}, "user_id": {cmp.Or(c.User, "U0MEMBER")}, "user_name": {"member"},
-		"command": {name}, "text": {text}, "api_app_id": {appID}, "is_enterprise_install": {"false"}, "trigger_id": {cmp.Or(c.Trigger, id+".twin")},
+		"channel_name": {cmp.Or(t.channels[channel].Name, "general")}, "user_id": {user}, "user_name": {"member"},
+		"command": {name}, "text": {text}, "api_app_id": {appID}, "is_enterprise_install": {"false"}, "trigger_id": {trigger},
 	}
 	if !c.WithoutResponses {
 		t.forgetResponses()

@@ -171,7 +171,7 @@ func (t *Twin) envelope(ctx context.Context, kind string, payload any) (json.Raw
 	ack := make(chan json.RawMessage, 1)
 	s.acks.Store(id, ack)
 	defer s.acks.Delete(id)
-	err := s.write(map[string]any{"envelope_id": id, "type": kind, "payload": payload, "accepts_response_payload": kind == "slash_commands"})
+	err := s.write(map[string]any{"envelope_id": id, "type": kind, "payload": payload, "accepts_response_payload": kind != "events_api"})
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ type Post struct {
 	Files    []*File
 	Raw      []byte // the request's body
 	Time     time.Time
+
+	origin string // response URLs: TS of the message that may be replaced
 }
 
 // Refusal is one request that was not accepted.
@@ -82,6 +84,10 @@ type Twin struct {
 	dead      map[string]bool // webhook paths that were removed
 	buckets   map[string]*bucket
 	responses map[string]*response
+	triggers  map[string]*trigger
+	views     []*View          // modals, oldest first
+	homes     map[string]*View // by member
+	homeOff   bool
 	tickets   map[string]bool
 	files     []*File
 	sockets   []*socket
@@ -116,7 +122,7 @@ func New(opt Options) *Twin {
 	t := &Twin{
 		opt: opt, url: opt.URL, mux: http.NewServeMux(),
 		channels: map[string]Channel{}, dead: map[string]bool{}, buckets: map[string]*bucket{}, responses: map[string]*response{},
-		tickets: map[string]bool{},
+		tickets: map[string]bool{}, triggers: map[string]*trigger{}, homes: map[string]*View{},
 	}
 	t.routes()
 	return t

@@ -1,0 +1,353 @@
+package twin
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Click is a member's click on a button.
+type Click struct {
+	Post    string // TS of the message that the button stands in; or
+	View    string // ID of the view
+	Block   string // block_id; "" = any
+	Action  string // action_id
+	Value   string // "" = any
+	User    string // default U0MEMBER
+	Trigger string // "" = a new one; the same again is a replay
+}
+
+const userDefault = "U0MEMBER"
+
+var errNoButton = errors.New("there is no such button")
+
+// Click sends a click to target (the app's /slack/interactions), or over the socket if target is "", and returns the HTTP status. An
+// error says that Slack would have shown one to the member.
+func (t *Twin) Click(ctx context.Context, target string, c Click) (status int, err error) {
+	payload, err := t.clickPayload(c)
+	if err != nil {
+		return 0, err
+	}
+	status, raw, err := t.interact(ctx, target, payload)
+	if err == nil && (status != http.StatusOK || len(raw) > 0 && string(raw) != "null") {
+		err = fmt.Errorf("the click was answered with status %d and %d bytes: want 200 and none", status, len(raw))
+	}
+	return status, err
+}
+
+func (t *Twin) clickPayload(c Click) (map[string]any, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.User = cmp.Or(c.User, userDefault)
+	payload := t.payload("block_actions", c.User, c.Trigger)
+	var blocks []map[string]any
+	if c.View != "" {
+		v := t.view(c.View)
+		if v == nil {
+			return nil, fmt.Errorf("view %s: %w", c.View, errNoButton)
+		}
+		blocks = v.Blocks
+		payload["view"], payload["container"] = v.object, map[string]any{"type": "view", "view_id": v.ID}
+	} else {
+		k := slices.IndexFunc(t.posts, func(p *Post) bool { return p.TS == c.Post })
+		if k < 0 {
+			return nil, fmt.Errorf("post %s: %w", c.Post, errNoButton)
+		}
+		p := t.posts[k]
+		blocks = p.Message.Blocks
+		t.fromMessage(payload, p)
+	}
+	for k, b := range blocks {
+		id := blockID(b, k)
+		elements, _ := b["elements"].([]any)
+		for _, e := range elements {
+			button, _ := e.(map[string]any)
+			if button["type"] == "button" && button["action_id"] == c.Action && (c.Block == "" || c.Block == id) && (c.Value == "" || c.Value == button["value"]) {
+				action := map[string]any{"type": "button", "block_id": id, "action_id": c.Action, "text": button["text"], "action_ts": t.nextTS(t.opt.Now())}
+				if button["value"] != nil {
+					action["value"] = button["value"]
+				}
+				payload["actions"] = []any{action}
+				return payload, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", c.Action, errNoButton)
+}
+
+// fromMessage is what the payload says of a click in a message. t.mu is held.
+func (t *Twin) fromMessage(payload map[string]any, p *Post) {
+	ephemeral := p.Message.ResponseType == "ephemeral"
+	payload["channel"] = map[string]any{"id": p.Channel, "name": cmp.Or(t.channels[p.Channel].Name, "general")}
+	payload["container"] = map[string]any{"type": "message", "message_ts": p.TS, "channel_id": p.Channel, "is_ephemeral": ephemeral}
+	if !ephemeral {
+		payload["message"] = t.shown(p, true)
+	}
+	id := strconv.FormatInt(t.lastID, 10)
+	t.forgetResponses()
+	t.responses[id] = &response{channel: p.Channel, origin: p.TS, until: t.opt.Now().Add(responseLife)}
+	payload["response_url"] = t.url + "/response/" + id
+}
+
+func blockID(b map[string]any, k int) string {
+	id, _ := b["block_id"].(string)
+	return cmp.Or(id, fmt.Sprintf("b%d", k))
+}
+
+// payload is what all interactions have in common. t.mu is held.
+func (t *Twin) payload(kind, user, triggerID string) map[string]any {
+	return map[string]any{
+		"type": kind, "token": "deprecated", "api_app_id": appID, "is_enterprise_install": false, "enterprise": nil,
+		"team":       map[string]any{"id": t.opt.TeamID, "domain": "twin"},
+		"user":       map[string]any{"id": user, "username": "member", "name": "member", "team_id": t.opt.TeamID},
+		"trigger_id": t.newTrigger(user, triggerID), "state": map[string]any{"values": map[string]any{}},
+	}
+}
+
+// interact sends an interaction: as a form with one field, signed, or as an envelope.
+func (t *Twin) interact(ctx context.Context, target string, payload map[string]any) (int, []byte, error) {
+	if target == "" {
+		raw, err := t.envelope(ctx, "interactive", payload)
+		return http.StatusOK, raw, err
+	}
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return 0, nil, err
+	}
+	return t.send(ctx, target, "application/x-www-form-urlencoded", []byte(url.Values{"payload": {string(body)}}.Encode()))
+}
+
+// Submit is a member's submission of a modal.
+type Submit struct {
+	View    string
+	Values  map[string]string // by block_id; what is not there keeps its initial value
+	Trigger string
+}
+
+// Submitted is what became of a submission.
+type Submitted struct {
+	Status int
+	Errors map[string]string // by block; the modal stays open
+	View   View              // the modal afterwards
+}
+
+// Submit sends a submission to target (the app's /slack/interactions), or over the socket if target is "". An error says that Slack's
+// client would not send it, or would show an error for the answer.
+func (t *Twin) Submit(ctx context.Context, target string, s Submit) (Submitted, error) {
+	payload, err := t.submitPayload(s)
+	if err != nil {
+		return Submitted{}, err
+	}
+	status, raw, err := t.interact(ctx, target, payload)
+	if err != nil {
+		return Submitted{Status: status}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.view(s.View)
+	if err := t.submitted(v, status, raw); err != nil {
+		return Submitted{Status: status, View: *v}, err
+	}
+	return Submitted{Status: status, Errors: v.Errors, View: *v}, nil
+}
+
+func (t *Twin) submitPayload(s Submit) (map[string]any, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.view(s.View)
+	if v == nil || !v.Open || v.Submit == "" {
+		return nil, fmt.Errorf("view %s is not open, or has nothing to submit", s.View)
+	}
+	values := map[string]any{}
+	for _, b := range v.Blocks {
+		if b["type"] != "input" {
+			continue
+		}
+		id, _ := b["block_id"].(string)
+		e, _ := b["element"].(map[string]any)
+		typed, given := s.Values[id]
+		entry, filled, err := entered(e, typed, given)
+		if err != nil {
+			return nil, fmt.Errorf("block %s: %w", id, err)
+		}
+		if !filled && b["optional"] != true {
+			return nil, fmt.Errorf("block %s: Slack's client asks to fill it in", id)
+		}
+		action, _ := e["action_id"].(string)
+		values[id] = map[string]any{action: entry}
+	}
+	payload := t.payload("view_submission", v.User, s.Trigger)
+	delete(payload, "state")
+	object := map[string]any{}
+	for name, field := range v.object {
+		object[name] = field
+	}
+	object["state"] = map[string]any{"values": values}
+	payload["view"], payload["response_urls"] = object, []any{}
+	return payload, nil
+}
+
+// entered is the state of an element: what was typed, else its initial value.
+func entered(e map[string]any, typed string, given bool) (entry map[string]any, filled bool, err error) {
+	kind, _ := e["type"].(string)
+	entry = map[string]any{"type": kind}
+	initial := func(name string) string {
+		text, _ := e[name].(string)
+		if given {
+			text = typed
+		}
+		return text
+	}
+	field, value := "value", ""
+	switch kind {
+	case "static_select":
+		return chosen(entry, e, typed, given)
+	case "timepicker":
+		field, value = "selected_time", initial("initial_time")
+		if value != "" && !clock.MatchString(value) {
+			return nil, false, errors.New("is no time")
+		}
+	case "number_input":
+		value = initial("initial_value")
+		err = inRange(e, value)
+	default:
+		value = initial("initial_value")
+		if most, ok := e["max_length"].(float64); ok && len([]rune(value)) > int(most) {
+			err = fmt.Errorf("is longer than %v", most)
+		}
+	}
+	entry[field] = nil
+	if value != "" {
+		entry[field] = value
+	}
+	return entry, value != "", err
+}
+
+func inRange(e map[string]any, value string) error {
+	if value == "" {
+		return nil
+	}
+	n, err := strconv.ParseFloat(value, 64)
+	for name, sign := range map[string]float64{"min_value": 1, "max_value": -1} {
+		text, _ := e[name].(string)
+		if bound, no := strconv.ParseFloat(text, 64); no == nil && sign*(n-bound) < 0 {
+			return fmt.Errorf("is beyond %s", name)
+		}
+	}
+	if err != nil || e["is_decimal_allowed"] == false && strings.ContainsAny(value, ".eE") {
+		return errors.New("is no number")
+	}
+	return nil
+}
+
+func chosen(entry, e map[string]any, typed string, given bool) (map[string]any, bool, error) {
+	entry["selected_option"] = nil
+	if initial, ok := e["initial_option"].(map[string]any); ok && !given {
+		entry["selected_option"] = initial
+		return entry, true, nil
+	}
+	if typed == "" {
+		return entry, false, nil
+	}
+	options, _ := e["options"].([]any)
+	for _, o := range options {
+		if option, _ := o.(map[string]any); option["value"] == typed {
+			entry["selected_option"] = option
+			return entry, true, nil
+		}
+	}
+	return nil, false, fmt.Errorf("%q is no option", typed)
+}
+
+// submitted does with the modal what the app's answer says. t.mu is held.
+func (t *Twin) submitted(v *View, status int, raw []byte) error {
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d", status)
+	}
+	v.Errors = nil
+	if len(raw) == 0 || string(raw) == "null" {
+		v.Open = false
+		return nil
+	}
+	var answer struct {
+		Action string            `json:"response_action"`
+		View   json.RawMessage   `json:"view"`
+		Errors map[string]string `json:"errors"`
+	}
+	if json.Unmarshal(raw, &answer) != nil {
+		return errors.New("the answer is no JSON")
+	}
+	switch answer.Action {
+	case "clear":
+		for _, other := range t.views {
+			other.Open = other.Open && other.User != v.User
+		}
+	case "errors":
+		for id, text := range answer.Errors {
+			isInput := func(b map[string]any) bool { return b["type"] == "input" && b["block_id"] == id }
+			if !slices.ContainsFunc(v.Blocks, isInput) || text == "" {
+				return fmt.Errorf("errors: %q is no input block, or nothing is said", id)
+			}
+		}
+		if len(answer.Errors) == 0 {
+			return errors.New("errors: none are there")
+		}
+		v.Errors = answer.Errors
+	case "update":
+		next, f := readView(answer.View, "modal")
+		if f != nil {
+			return f
+		}
+		t.replaceView(v, next)
+	default:
+		return fmt.Errorf("response_action %q is not known here", answer.Action)
+	}
+	return nil
+}
+
+// OpenHome tells target (the app's /slack/events, or the socket) that user opened the app's Home tab.
+func (t *Twin) OpenHome(ctx context.Context, target, user string) error {
+	user = cmp.Or(user, userDefault)
+	inner := map[string]any{"type": "app_home_opened", "user": user, "channel": dmOf(user), "tab": "home"}
+	t.mu.Lock()
+	if home := t.homes[user]; home != nil {
+		inner["view"] = home.object
+	}
+	inner["event_ts"] = t.nextTS(t.opt.Now())
+	t.mu.Unlock()
+	return t.event(ctx, target, inner)
+}
+
+// Mention posts a member's message that mentions the bot, and tells target (the app's /slack/events, or the socket) of it. It returns
+// the message's ts.
+func (t *Twin) Mention(ctx context.Context, target, channel, user, text, thread string) (ts string, err error) {
+	t.mu.Lock()
+	ts = t.nextTS(t.opt.Now())
+	t.mu.Unlock()
+	inner := map[string]any{"type": "app_mention", "user": cmp.Or(user, userDefault), "channel": cmp.Or(channel, channelDefault), "text": text, "ts": ts, "event_ts": ts}
+	if thread != "" {
+		inner["thread_ts"] = thread
+	}
+	return ts, t.event(ctx, target, inner)
+}
+
+func (t *Twin) event(ctx context.Context, target string, inner map[string]any) error {
+	if target == "" {
+		return t.SocketEvent(ctx, Event{Inner: inner})
+	}
+	status, _, err := t.SendEvent(ctx, target, Event{Inner: inner})
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("the event was answered with status %d", status)
+	}
+	return err
+}
+
+// dmOf is the conversation of a member with the app.
+func dmOf(user string) string { return "D" + strings.TrimPrefix(user, "U") }
