@@ -61,6 +61,12 @@ type Finder interface {
 	Find(ctx context.Context, dst Channel, p Post, since time.Time) (r Receipt, found bool, err error)
 }
 
+// Recaller can take back what was posted.
+type Recaller interface {
+	// Recall deletes the post that r proves. Nil also says that it was gone already. A non-nil error is always a *SendError.
+	Recall(ctx context.Context, dst Channel, r Receipt) error
+}
+
 // Checker tries the adapter's credentials without posting anything.
 type Checker interface {
 	// Check returns one line per credential tried.

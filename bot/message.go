@@ -9,6 +9,9 @@ type Message struct {
 	Public bool    `json:"public,omitempty"` // an answer that the whole channel may see
 	Image  *Image  `json:"image,omitempty"`  // nil: none
 	Blocks []Block `json:"blocks,omitempty"`
+	// Code is the code of the UserError that an answer tells of, "unknown_topic", so that a form can show it beside the field at fault;
+	// "" when the command was done. It is not stored.
+	Code string `json:"-"`
 }
 
 // BlockKind names a layout element.

@@ -229,7 +229,7 @@ func (r *Router) failed(cmd bot.Command, err error) (Answer, error) {
 
 // userMessage shows a UserError: what is wrong, and what to type.
 func userMessage(err *bot.UserError, lang string) bot.Message {
-	msg := bot.Message{Lang: lang, Notice: err.Text, Blocks: []bot.Block{{Kind: bot.BlockText, Text: err.Text}}}
+	msg := bot.Message{Lang: lang, Notice: err.Text, Code: err.Code, Blocks: []bot.Block{{Kind: bot.BlockText, Text: err.Text}}}
 	if err.Hint != "" {
 		msg.Blocks = append(msg.Blocks, bot.Block{Kind: bot.BlockText, Text: err.Hint})
 	}
