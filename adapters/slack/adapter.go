@@ -2,7 +2,7 @@
 // hears slash commands and events, over HTTP or over a socket that it opens itself (Socket Mode).
 //
 // It owns Block Kit, Slack's limits, escaping, signatures and error codes. It refuses to retry, to pace, to schedule and to remember:
-// a post goes out once, and what happened is said once. The only thing kept is the bot's own id. An Adapter is safe for concurrent use.
+// a post goes out once, and what happened is said once. All it keeps is the bot's own id and the ids of the last mentions. An Adapter is safe for concurrent use.
 package slack
 
 import (
@@ -44,6 +44,8 @@ type Adapter struct {
 	publicURL string
 	ackWithin time.Duration
 
+	heard heard // events that may come again
+
 	self struct { // whom the token belongs to, asked for once
 		sync.Mutex
 		botID string
@@ -58,6 +60,7 @@ var (
 	_ bot.Checker   = (*Adapter)(nil)
 	_ bot.Finder    = (*Adapter)(nil)
 	_ bot.Toolbox   = (*Adapter)(nil)
+	_ bot.Recaller  = (*Adapter)(nil)
 )
 
 const apiTimeout = 30 * time.Second
@@ -93,8 +96,8 @@ func (a *Adapter) Kinds() []bot.Kind { return []bot.Kind{KindApp, KindWebhook} }
 func (a *Adapter) Capabilities(bot.Kind) bot.Capabilities {
 	return bot.Capabilities{
 		MaxRunes:      maxTextObject,
-		MaxTotalRunes: budgetTotal,
-		MaxBlocks:     budgetBlocks,
+		MaxTotalRunes: budgetTotal + rowTotal,
+		MaxBlocks:     budgetBlocks + rowBlocks,
 		MinGap:        minGap,
 		Markdown:      true,
 	}

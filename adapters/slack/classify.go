@@ -113,11 +113,18 @@ var verdicts = map[string]verdict{
 	"method_deprecated":                 ourMistake,
 	"deprecated_endpoint":               ourMistake,
 	"invalid_payload":                   ourMistake,
-	"missing_argument":                  ourMistake,
-	"alt_txt_too_large":                 ourMistake,
-	"storage_limit_reached":             ourMistake, // from here on: the workspace takes no files, the text arrives all the same
-	"file_uploads_disabled":             ourMistake,
-	"file_upload_size_restricted":       ourMistake,
+
+	"cant_delete_message":                 ourMistake, // from here on: chat.delete and views
+	"compliance_exports_prevent_deletion": ourMistake,
+	"view_too_large":                      ourMistake,
+	"not_enabled":                         ourMistake,
+	"expired_trigger_id":                  ourMistake,
+	"exchanged_trigger_id":                ourMistake,
+	"missing_argument":                    ourMistake,
+	"alt_txt_too_large":                   ourMistake,
+	"storage_limit_reached":               ourMistake, // from here on: the workspace takes no files, the text arrives all the same
+	"file_uploads_disabled":               ourMistake,
+	"file_upload_size_restricted":         ourMistake,
 }
 
 // advice is what an operator can do about a code.
@@ -127,6 +134,7 @@ var advice = map[string]string{
 	"missing_scope":     "add the scope to the Slack app and install it again",
 	"invalid_auth":      "the bot token is wrong: copy it again from OAuth & Permissions",
 	"token_revoked":     "the app was uninstalled: install it again and use the new token",
+	"not_enabled":       "switch the Home tab on in the Slack app, under App Home",
 	"no_service":        "the webhook was removed: make a new one",
 }
 

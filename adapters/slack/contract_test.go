@@ -161,9 +161,10 @@ type wire struct {
 		Type     string
 		Text     *wireText
 		Elements []struct {
-			Type string
-			URL  string
-			Text json.RawMessage // an object in a button, a string in a context
+			Type  string
+			URL   string
+			Value string
+			Text  json.RawMessage // an object in a button, a string in a context
 		}
 	}
 }
@@ -218,7 +219,9 @@ func inspect(t *testing.T, kind bot.Kind, body []byte) (seen adaptertest.Seen) {
 			var label wireText
 			if e.Type == "button" {
 				_ = json.Unmarshal(e.Text, &label)
-				seen.Links = append(seen.Links, e.URL)
+				if e.URL != "" || !bareSubscribe.MatchString(e.Value) { // a command in a button is ours, whatever the message says
+					seen.Links = append(seen.Links, e.URL)
+				}
 			} else {
 				label.Type = e.Type
 				_ = json.Unmarshal(e.Text, &label.Text)

@@ -60,6 +60,11 @@ func (a *Adapter) event(w http.ResponseWriter, r *http.Request, body []byte, in 
 		_, _ = w.Write([]byte(env.Challenge))
 		return
 	}
+	if s, ok := readSpoken(body); ok {
+		httpReply(w)(nil, true)
+		a.hearSpoken(context.WithoutCancel(r.Context()), in, s)
+		return
+	}
 	if a.record(r.Context(), env, in) != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 	}

@@ -19,8 +19,7 @@ func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/slack/commands", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.command(w, r, body, in) }))
 	mux.Handle("/slack/events", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.event(w, r, body, in) }))
-	// A click on a link button is reported too, and must be acknowledged or Slack shows a warning sign beside it.
-	mux.Handle("/slack/interactions", a.verified(func(http.ResponseWriter, *http.Request, []byte) {}))
+	mux.Handle("/slack/interactions", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.interacted(w, r, body, in) }))
 	return mux
 }
 
@@ -50,33 +49,43 @@ func (a *Adapter) verified(next func(http.ResponseWriter, *http.Request, []byte)
 }
 
 func (a *Adapter) command(w http.ResponseWriter, r *http.Request, body []byte, in bot.Inbox) {
-	cmd, responseURL, check, err := a.parseCommand(r, body)
+	cmd, slash, check, err := a.parseCommand(r, body)
 	switch {
 	case err != nil:
 		http.Error(w, "malformed command: "+err.Error(), http.StatusBadRequest)
 	case check: // Slack tries our certificate
 		w.WriteHeader(http.StatusOK)
 	default:
-		a.answer(context.WithoutCancel(r.Context()), in, cmd, responseURL, httpReply(w))
+		a.slash(context.WithoutCancel(r.Context()), in, cmd, slash, httpReply(w))
 	}
 }
 
+// slash answers a slash command, however it came.
+func (a *Adapter) slash(ctx context.Context, in bot.Inbox, cmd bot.Command, slash slack.SlashCommand, first reply) {
+	responseURL := bot.Secret(slash.ResponseURL)
+	if bareSubscribe.MatchString(cmd.Text) {
+		a.formOrAnswer(ctx, in, cmd, slash.TriggerID, responseURL, first)
+		return
+	}
+	a.answer(ctx, in, cmd, responseURL, first)
+}
+
 // parseCommand reads the form of a slash command. check is true for Slack's ssl_check, which is no command.
-func (a *Adapter) parseCommand(r *http.Request, body []byte) (cmd bot.Command, responseURL bot.Secret, check bool, err error) {
+func (a *Adapter) parseCommand(r *http.Request, body []byte) (cmd bot.Command, slash slack.SlashCommand, check bool, err error) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	slash, err := slack.SlashCommandParse(r)
+	slash, err = slack.SlashCommandParse(r)
 	if err != nil {
-		return cmd, "", false, errors.New("not a form")
+		return cmd, slash, false, errors.New("not a form")
 	}
 	if r.PostForm.Get("ssl_check") == "1" {
-		return cmd, "", true, nil
+		return cmd, slash, true, nil
 	}
 	id := slash.TriggerID
 	if id == "" {
 		id = r.Header.Get(headerSignature)
 	}
 	cmd, err = a.toCommand(slash, id)
-	return cmd, bot.Secret(slash.ResponseURL), false, err
+	return cmd, slash, false, err
 }
 
 // toCommand is a slash command as the core knows it, however it came.

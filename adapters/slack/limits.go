@@ -16,6 +16,13 @@ const (
 	// maxButtonText and maxButtonURL are the limits of a button. Source: @slack/types 3.2.0.
 	maxButtonText = 75
 	maxButtonURL  = 3000
+	// maxButtonValue is the most that a button's value may hold; in bytes here, to be safe. Source: @slack/types 3.2.0.
+	maxButtonValue = 2000
+	// maxViewBlocks, maxViewBytes and maxPrivateMetadata are the limits of a modal and of a Home tab. Source: docs.slack.dev, App Home and
+	// views; slack-ruby/slack-api-ref methods/views (view_too_large).
+	maxViewBlocks      = 100
+	maxViewBytes       = 250_000
+	maxPrivateMetadata = 3000
 	// maxFallback is the most that Slack advises for the top-level text; it cuts above 40,000. Source: docs.slack.dev, chat.postMessage.
 	maxFallback = 4000
 	// maxMetadataBytes bounds the metadata as JSON. Slack has an error metadata_too_large and names no size: 1 KiB is never near it.
@@ -29,6 +36,9 @@ const (
 	budgetTotal = 12_000
 	// budgetBlocks leaves room for what clients add: Slack takes 50 in a message. Source: docs.slack.dev, block-kit ("no more than 50 items").
 	budgetBlocks = 45
+	// rowBlocks and rowTotal are for the row of our own buttons that may stand below all that.
+	rowBlocks = 1
+	rowTotal  = 100
 	// budgetSection is how long a section grows when several short items share one.
 	budgetSection = 2900
 	// budgetURL is the longest link written into text, escapes included; a longer one cannot share a section with a readable title.
@@ -48,6 +58,10 @@ const (
 	ackWithin = 2500 * time.Millisecond
 	// commandLife ends a command that does not answer, long before its response_url dies.
 	commandLife = 2 * time.Minute
+	// triggerLife is how long a trigger_id opens a form. Source: docs.slack.dev, handling user interaction.
+	triggerLife = 3 * time.Second
+	// languageWithin is how long a form waits for the core to say in which language.
+	languageWithin = 500 * time.Millisecond
 	// maxSkew is how old or new a signed request may be. Source: docs.slack.dev, verifying requests from Slack.
 	maxSkew = 300 * time.Second
 )

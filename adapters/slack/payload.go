@@ -20,6 +20,8 @@ type payload struct {
 	UnfurlLinks  bool                 `json:"unfurl_links"`
 	UnfurlMedia  bool                 `json:"unfurl_media"`
 	Parse        string               `json:"parse"`
+
+	ReplaceOriginal bool `json:"replace_original,omitempty"` // response URLs: in the place of the message whose button was clicked
 }
 
 // parseNone keeps Slack from turning a bare @here or #general into a mention.

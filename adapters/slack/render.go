@@ -71,6 +71,9 @@ func render(kind bot.Kind, p bot.Post) payload {
 		if p.Part > 1 {
 			pay.ThreadTS = string(p.First)
 		}
+		if p.Key != "" && p.Part >= p.Parts {
+			pay.Blocks = addButton(pay.Blocks, subscribeButton(p.Message.Lang))
+		}
 	}
 	return pay
 }

@@ -114,13 +114,35 @@ func (a *Adapter) hear(ctx context.Context, client *socketmode.Client, event soc
 	case socketmode.EventTypeSlashCommand:
 		a.socketCommand(ctx, client, event, in)
 	case socketmode.EventTypeEventsAPI:
+		if s, ok := readSpoken(event.Request.Payload); ok {
+			_ = client.AckCtx(ctx, id, nil)
+			a.hearSpoken(ctx, in, s)
+			return
+		}
 		var env envelope
 		if json.Unmarshal(event.Request.Payload, &env) == nil && a.record(ctx, env, in) != nil {
 			return
 		}
 		_ = client.AckCtx(ctx, id, nil)
 	case socketmode.EventTypeInteractive:
+		var it interaction
+		if json.Unmarshal(event.Request.Payload, &it) != nil {
+			_ = client.AckCtx(ctx, id, nil)
+			return
+		}
+		a.interact(ctx, in, it, id, socketReply(ctx, client, id))
+	}
+}
+
+// socketReply acknowledges an envelope. The library refuses bodies of 20 KiB and more, which Slack would drop: it is acknowledged then
+// without one, and the response URL takes it.
+func socketReply(ctx context.Context, client *socketmode.Client, id string) reply {
+	return func(body any, _ bool) bool {
+		if client.AckCtx(ctx, id, body) == nil {
+			return true
+		}
 		_ = client.AckCtx(ctx, id, nil)
+		return false
 	}
 }
 
@@ -136,11 +158,5 @@ func (a *Adapter) socketCommand(ctx context.Context, client *socketmode.Client, 
 		_ = client.AckCtx(ctx, event.Request.EnvelopeID, nil)
 		return
 	}
-	a.answer(ctx, in, cmd, bot.Secret(slash.ResponseURL), func(pay payload, _ bool) bool {
-		if client.AckCtx(ctx, event.Request.EnvelopeID, pay) == nil {
-			return true
-		}
-		_ = client.AckCtx(ctx, event.Request.EnvelopeID, nil) // the library refuses 20 KiB and more, which Slack would drop: the response URL takes it
-		return false
-	})
+	a.slash(ctx, in, cmd, slash, socketReply(ctx, client, event.Request.EnvelopeID))
 }

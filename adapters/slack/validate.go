@@ -17,12 +17,17 @@ func validate(p payload) error {
 			return fmt.Errorf("metadata is %d bytes: want at most %d", len(body), maxMetadataBytes)
 		}
 	}
-	return validateBlocks(p.Blocks)
+	return checkBlocks(p.Blocks, budgetBlocks+rowBlocks, budgetTotal+rowTotal)
 }
 
+// validateBlocks is for what a message brings, before our own buttons are below it.
 func validateBlocks(blocks []slack.Block) error {
-	if len(blocks) > budgetBlocks {
-		return fmt.Errorf("%d blocks: want at most %d", len(blocks), budgetBlocks)
+	return checkBlocks(blocks, budgetBlocks, budgetTotal)
+}
+
+func checkBlocks(blocks []slack.Block, most, mostText int) error {
+	if len(blocks) > most {
+		return fmt.Errorf("%d blocks: want at most %d", len(blocks), most)
 	}
 	total := 0
 	for k, block := range blocks {
@@ -32,8 +37,8 @@ func validateBlocks(blocks []slack.Block) error {
 		}
 		total += n
 	}
-	if total > budgetTotal {
-		return fmt.Errorf("blocks hold %d characters together: want at most %d", total, budgetTotal)
+	if total > mostText {
+		return fmt.Errorf("blocks hold %d characters together: want at most %d", total, mostText)
 	}
 	return nil
 }
@@ -85,6 +90,9 @@ func checkButtons(elements []slack.BlockElement) (size int, err error) {
 		n, err := checkText(button.Text, maxButtonText)
 		if err != nil {
 			return 0, err
+		}
+		if len(button.Value) > maxButtonValue {
+			return 0, fmt.Errorf("button value of %d bytes: want at most %d", len(button.Value), maxButtonValue)
 		}
 		if runes(button.URL) > maxButtonURL {
 			return 0, fmt.Errorf("button URL of %d characters: want at most %d", runes(button.URL), maxButtonURL)
