@@ -104,7 +104,8 @@ func TestPlainMessagesAreNeverEmpty(t *testing.T) {
 }
 
 func TestMsgUUID(t *testing.T) {
-	if msgUUID("k", 1) != msgUUID("k", 1) || msgUUID("k", 1) == msgUUID("k", 2) || msgUUID("k", 1) == msgUUID("l", 1) {
+	first, again := msgUUID("k", 1), msgUUID("k", 1)
+	if first != again || first == msgUUID("k", 2) || first == msgUUID("l", 1) {
 		t.Error("want one msgUuid for each key and part, the same each time")
 	}
 	if msgUUID("", 1) != "" {

@@ -57,7 +57,7 @@ func (s *Set) firstFetch(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, st := range s.states {
 		if r, ok := st.reader.(remote); ok && r.fetched().IsZero() {
-			all.Go(func() { s.fetch(ctx, st, r) })
+			all.Go(func() { _ = s.fetch(ctx, st, r) }) // Status tells of it
 		}
 	}
 	all.Wait()
