@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -51,8 +52,15 @@ func (b *block) plain() string {
 
 // titled takes the block apart into title and rest.
 func (b *block) titled() *titled {
+	t := b.shape()
+	t.complete()
+	return t
+}
+
+// shape is titled without what form and lead can do without, see shapeOf.
+func (b *block) shape() *titled {
 	if b.parts == nil {
-		t := titleOf(b.runs)
+		t := shapeOf(b.runs)
 		b.parts = &t
 	}
 	return b.parts
@@ -78,15 +86,19 @@ const (
 // markdownBlocks parses s.
 func markdownBlocks(s *source) []*block {
 	root := markdown.Parse(text.NewReader(s.text))
-	c := converter{src: s}
+	c := converter{src: s, text: string(s.text)}
 	return joinLists(c.blocks(root))
 }
 
 type converter struct {
-	buf   []byte // text of the last run, while it grows
 	src   *source
-	url   string // of an <a> written as inline HTML
-	looks look   // of <b>, <strong>, <em>, <i> written as inline HTML
+	text  string  // of src: most runs are pieces of it
+	buf   []byte  // text of the last run, while it grows and is no piece
+	from  int     // where the last run begins in text
+	to    int     // where it ends; -1 when it is no piece
+	spare []block // blocks not yet used
+	url   string  // of an <a> written as inline HTML
+	looks look    // of <b>, <strong>, <em>, <i> written as inline HTML
 }
 
 func (c *converter) blocks(parent ast.Node) []*block {
@@ -105,8 +117,19 @@ func (c *converter) blocks(parent ast.Node) []*block {
 	return expandHTML(out)
 }
 
+// add makes a block for n. Blocks are made by the dozen: an issue has many.
+func (c *converter) add(kind blockKind, n ast.Node) *block {
+	if len(c.spare) == 0 {
+		c.spare = make([]block, 32)
+	}
+	b := &c.spare[0]
+	c.spare = c.spare[1:]
+	b.kind, b.line = kind, c.line(n)
+	return b
+}
+
 func (c *converter) block(n ast.Node) *block {
-	b := &block{line: c.line(n)}
+	b := c.add(kindPara, n)
 	switch n := n.(type) {
 	case *ast.Heading:
 		b.kind, b.level, b.runs = kindHeading, n.Level, c.inline(n)
@@ -116,7 +139,9 @@ func (c *converter) block(n ast.Node) *block {
 		b.kind, b.ordered, b.marker, b.start = kindList, n.IsOrdered(), n.Marker, n.Start
 		b.indent = c.indent(n)
 		for e := n.FirstChild(); e != nil; e = e.NextSibling() {
-			b.kids = append(b.kids, &block{kind: kindEntry, line: c.line(e), kids: joinLists(c.blocks(e))})
+			entry := c.add(kindEntry, e)
+			entry.kids = joinLists(c.blocks(e))
+			b.kids = append(b.kids, entry)
 		}
 	case *ast.Blockquote:
 		b.kind, b.kids = kindQuote, joinLists(c.blocks(n))
@@ -138,7 +163,7 @@ func (c *converter) block(n ast.Node) *block {
 }
 
 func (c *converter) row(n ast.Node) *block {
-	row := &block{kind: kindRow, line: c.line(n)}
+	row := c.add(kindRow, n)
 	for cell := n.FirstChild(); cell != nil; cell = cell.NextSibling() {
 		row.kids = append(row.kids, &block{kind: kindPara, line: row.line, runs: c.inline(cell)})
 	}
@@ -204,7 +229,7 @@ func (c *converter) inline(n ast.Node) []run {
 	c.url, c.looks = "", 0
 	var runs []run
 	c.flatten(n, run{}, &runs)
-	c.flush(runs)
+	c.end(runs)
 	return linkify(runs)
 }
 
@@ -212,16 +237,16 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
 		switch n := n.(type) {
 		case *ast.Text:
-			c.add(out, as, unescape(n.Segment.Value(c.src.text)))
+			c.piece(out, as, n.Segment)
 			if n.SoftLineBreak() || n.HardLineBreak() {
-				c.add(out, run{look: as.look, url: as.url}, "\n")
+				c.lineEnd(out, run{look: as.look, url: as.url}, n.Segment.Stop)
 			}
 		case *ast.String:
-			c.add(out, as, string(n.Value))
+			c.say(out, as, string(n.Value))
 		case *ast.CodeSpan:
 			as := as
 			as.look |= code
-			c.add(out, as, c.codeText(n))
+			c.say(out, as, c.codeText(n))
 		case *ast.Emphasis:
 			as := as
 			if as.look |= em; n.Level == 2 {
@@ -234,15 +259,15 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 			before := len(*out)
 			c.flatten(n, as, out)
 			if len(*out) == before && as.url != "" && n.HasChildren() {
-				c.flush(*out)
+				c.end(*out)
 				*out = append(*out, run{url: as.url, look: image})
 			}
 		case *ast.AutoLink:
 			if url := string(n.URL(c.src.text)); n.AutoLinkType == ast.AutoLinkURL {
-				c.flush(*out)
+				c.end(*out)
 				*out = append(*out, run{text: url, url: url, look: as.look | bare})
 			} else {
-				c.add(out, as, url)
+				c.say(out, as, url)
 			}
 		case *ast.Image:
 		case *ast.RawHTML:
@@ -263,29 +288,76 @@ func (c *converter) codeText(n *ast.CodeSpan) string {
 	return strings.ReplaceAll(b.String(), "\n", " ")
 }
 
-// add appends text to the last run when it looks the same, else as a new one.
-func (c *converter) add(out *[]run, as run, text string) {
+// piece says a segment of the source. Without escapes it is a piece of text, and so is a run of neighbouring ones.
+func (c *converter) piece(out *[]run, as run, s text.Segment) {
+	raw := s.Value(c.src.text)
+	if s.Padding > 0 || len(raw) != s.Stop-s.Start || bytes.IndexByte(raw, '\\') >= 0 || bytes.IndexByte(raw, '&') >= 0 {
+		c.say(out, as, unescape(raw))
+		return
+	}
+	c.slice(out, as, s.Start, s.Stop)
+}
+
+// lineEnd says the line end at an offset of the source, or behind the blanks there.
+func (c *converter) lineEnd(out *[]run, as run, at int) {
+	if at < len(c.text) && c.text[at] == '\n' {
+		c.slice(out, as, at, at+1)
+	} else {
+		c.say(out, as, "\n")
+	}
+}
+
+func (c *converter) slice(out *[]run, as run, from, to int) {
+	if from == to {
+		return
+	}
+	if last := c.continues(*out, &as); last != nil && c.to == from {
+		c.to = to
+		last.text = c.text[c.from:to]
+		return
+	} else if last != nil {
+		c.say(out, as, c.text[from:to])
+		return
+	}
+	c.end(*out)
+	as.text = c.text[from:to]
+	*out = append(*out, as)
+	c.from, c.to = from, to
+}
+
+// say appends text to the last run when it looks the same, else as a new one.
+func (c *converter) say(out *[]run, as run, text string) {
 	if text == "" {
 		return
 	}
-	if as.url == "" {
-		as.url = c.url
-	}
-	as.look |= c.looks
-	if last := len(*out) - 1; last >= 0 && (*out)[last].url == as.url && (*out)[last].look == as.look {
+	if last := c.continues(*out, &as); last != nil {
 		if len(c.buf) == 0 {
-			c.buf = append(c.buf, (*out)[last].text...)
+			c.buf = append(c.buf, last.text...)
 		}
 		c.buf = append(c.buf, text...)
+		c.to = -1
 		return
 	}
-	c.flush(*out)
+	c.end(*out)
 	as.text = text
 	*out = append(*out, as)
 }
 
-// flush ends the run that grows.
-func (c *converter) flush(out []run) {
+// continues gives as the looks of open tags, and the last of out when it looks the same.
+func (c *converter) continues(out []run, as *run) *run {
+	if as.url == "" {
+		as.url = c.url
+	}
+	as.look |= c.looks
+	if last := len(out) - 1; last >= 0 && out[last].url == as.url && out[last].look == as.look {
+		return &out[last]
+	}
+	return nil
+}
+
+// end ends the run that grows.
+func (c *converter) end(out []run) {
+	c.to = -1
 	if len(c.buf) > 0 {
 		out[len(out)-1].text = string(c.buf)
 		c.buf = c.buf[:0]
@@ -313,7 +385,7 @@ func (c *converter) tag(n *ast.RawHTML, out *[]run) {
 		}
 		return
 	case "br":
-		c.add(out, run{}, "\n")
+		c.say(out, run{}, "\n")
 		return
 	case "b", "strong":
 		flag = bold
@@ -347,6 +419,9 @@ func destination(b []byte) string {
 
 // joinLists attaches a list that is indented less than CommonMark wants, or that an entry announces with a colon, to the entry above it.
 func joinLists(blocks []*block) []*block {
+	if !hasNeighbours(blocks) {
+		return blocks
+	}
 	var out []*block
 	for _, b := range blocks {
 		if last := len(out) - 1; b.kind == kindList && last >= 0 && out[last].kind == kindList && belongs(out[last], b) {
@@ -357,6 +432,16 @@ func joinLists(blocks []*block) []*block {
 		out = append(out, b)
 	}
 	return out
+}
+
+// hasNeighbours reports whether a list stands directly below another one.
+func hasNeighbours(blocks []*block) bool {
+	for k := 1; k < len(blocks); k++ {
+		if blocks[k].kind == kindList && blocks[k-1].kind == kindList {
+			return true
+		}
+	}
+	return false
 }
 
 func belongs(above, list *block) bool {

@@ -92,12 +92,12 @@ func linesOf(b *block) []*block {
 
 // beginItems reports whether the first of lines, and at least half of them, begin an item.
 func beginItems(lines []*block) bool {
-	if !lines[0].titled().beginsItem() {
+	if !lines[0].shape().beginsItem() {
 		return false
 	}
 	begins := 0
 	for _, line := range lines {
-		if line.titled().beginsItem() {
+		if line.shape().beginsItem() {
 			begins++
 		}
 	}
@@ -180,7 +180,7 @@ func (r *reader) survey(body []*block) {
 			}
 			paras++
 			empty = empty || isPlaceholder(b)
-			t := b.titled()
+			t := b.shape()
 			if t.lead.numbered {
 				numbered++
 			}
@@ -270,7 +270,7 @@ func (r *reader) surrounds(b *block) bool {
 			return true
 		}
 	}
-	rest := b.titled().lead.rest
+	rest := b.shape().lead.rest
 	return isAround(b.plain()) && len(rest) > 0 && (rest[0].url == "" || rest[0].look&bare != 0)
 }
 

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -23,6 +24,9 @@ func htmlTag(raw string) (name string, attrs map[string]string, closing bool) {
 
 // expandHTML replaces raw HTML by what it holds.
 func expandHTML(blocks []*block) []*block {
+	if !slices.ContainsFunc(blocks, func(b *block) bool { return b.kind == kindHTML }) {
+		return blocks
+	}
 	out := blocks[:0:0]
 	for _, b := range blocks {
 		if b.kind != kindHTML {

@@ -45,7 +45,7 @@ func isPlaceholder(b *block) bool {
 	if hasLetter(said) && (len(said) > 400 || !placeholderRE.starts.may(said) && !noneRE.starts.may(said)) {
 		return false
 	}
-	rest := b.titled().lead.rest
+	rest := b.shape().lead.rest
 	if len(rest) > 0 && rest[0].url != "" && hasLetter(rest[0].text) {
 		return false
 	}

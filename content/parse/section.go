@@ -173,7 +173,7 @@ func (n *node) isLeaf() bool { return len(n.kids) == 0 }
 // standsForOne reports whether a heading without link and the text below it are one piece: the text brings one link of its own line, or
 // ends with a call to it, or the heading carries a number and its text is prose.
 func standsForOne(n *node) bool {
-	numbered := n.head.titled().lead.numbered && !numeralRE.MatchString(headingText(n.head.runs))
+	numbered := n.head.shape().lead.numbered && !numeralRE.MatchString(headingText(n.head.runs))
 	if n.level < 2 || n.parent.head == nil && n.level < 3 {
 		return numbered && bringsLink(n)
 	}
@@ -187,7 +187,7 @@ func holdsTitles(body []*block) bool {
 		if b.kind != kindPara {
 			continue
 		}
-		if t := b.titled(); (t.beginsItem() || t.lead.numbered) && !isAddress(b.runs) {
+		if t := b.shape(); (t.beginsItem() || t.lead.numbered) && !isAddress(b.runs) {
 			titles++
 		}
 		if k := strings.IndexByte(joinText(b.runs), '\n'); k >= 0 && titles < 2 {
@@ -225,7 +225,7 @@ func bringsLink(n *node) bool {
 
 // isLinkHeading reports whether a heading is a link, but for pictographs, numbers, tags and an author's name around it.
 func isLinkHeading(head *block) bool {
-	l := head.titled().lead
+	l := head.shape().lead
 	if len(l.rest) == 0 {
 		return false
 	}
@@ -254,7 +254,7 @@ func isLinkList(list *block) bool {
 	led := 0
 	for _, e := range list.kids {
 		if b := firstPara(e); b != nil {
-			if l := b.titled().lead; len(l.rest) > 0 && isWeb(l.rest[0].url) {
+			if l := b.shape().lead; len(l.rest) > 0 && isWeb(l.rest[0].url) {
 				led++
 			}
 		}
@@ -358,7 +358,7 @@ func (p *issueReader) sections(n *node, above []string) {
 func headingItem(n *node) content.Item {
 	t := *n.head.titled()
 	if !strings.Contains(n.head.plain(), "://") && t.form == sentence {
-		l := n.head.titled().lead
+		l := n.head.shape().lead
 		t.title, t.rest = trimTitle(plain(l.rest)), nil
 	}
 	if t.title == "" {
@@ -428,8 +428,8 @@ func pseudoHeading(body []*block, k int) string {
 		}
 	case next.kind == kindPara && bracketed && !isPlaceholder(next):
 	case next.kind == kindPara && marked:
-		t := next.titled()
-		if l := next.titled().lead; !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
+		t := next.shape()
+		if l := next.shape().lead; !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
 			return ""
 		}
 	default:

@@ -28,16 +28,36 @@ type titled struct {
 	form  form
 	lead  lead
 	by    string
+
+	loose []run // what is still to be read as a sentence
+	tail  []run // what is still to follow rest
 }
 
 // titleOf takes a paragraph apart into title and rest.
 func titleOf(runs []run) titled {
+	t := shapeOf(runs)
+	t.complete()
+	return t
+}
+
+// shapeOf is titleOf without title, URL and rest of a paragraph of the forms weak and sentence: complete adds them.
+func shapeOf(runs []run) titled {
 	runs, tail := cutRuns(runs)
 	t := takeApart(runs)
-	if len(tail) > 0 {
-		t.rest = append(slices.Clip(t.rest), tail...)
-	}
+	t.tail = tail
 	return t
+}
+
+func (t *titled) complete() {
+	if t.loose != nil {
+		t.sentence(t.loose)
+		t.finish()
+		t.loose = nil
+	}
+	if len(t.tail) > 0 {
+		t.rest = append(slices.Clip(t.rest), t.tail...)
+		t.tail = nil
+	}
 }
 
 // maxHead is how much of a paragraph is searched for its title, in bytes and in pieces.
@@ -78,27 +98,31 @@ func takeApart(runs []run) titled {
 	}
 	if first := l.rest[0]; first.look&bare == 0 && (first.url != "" || first.look&bold != 0) {
 		if t.head(l.rest) {
-			return t.finish()
+			t.finish()
+			return t
 		}
 		t.form = weak
 	} else if t.beforeURL(l.rest) {
 		t.form = withURL
-		return t.finish()
+		t.finish()
+		return t
+	} else {
+		t.form = sentence
 	}
-	t.sentence(l.rest)
-	return t.finish()
+	t.loose = l.rest
+	return t
 }
 
-func (t titled) finish() titled {
+// finish cuts a title that is too long and looks for its author.
+func (t *titled) finish() {
 	if t.title == "" {
-		return t
+		return
 	}
 	title, rest := cutTitle(t.title)
 	if t.title = title; rest != "" {
 		t.rest = append([]run{{text: rest + " "}}, t.rest...)
 	}
 	t.by = byline(t.rest)
-	return t
 }
 
 // maxLabelRunes is how long the "label：" before a title may be, in code points.
@@ -390,9 +414,6 @@ func textRuns(s string) []run {
 func (t *titled) sentence(runs []run) {
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
-	if t.form == noTitle {
-		t.form = sentence
-	}
 	at, linkEnd := 0, 0
 	if !slices.ContainsFunc(runs, func(r run) bool { return isWeb(r.url) }) {
 		runs = nil
