@@ -184,7 +184,8 @@ func (a *Adapter) answerCommand(ctx context.Context, in bot.Inbox, m inbound, te
 	a.runCommand(ctx, in, m, text, answer.say)
 }
 
-// runCommand runs a member's command and brings back what it says: the first part by say, if say takes it, the rest by reply.
+// runCommand runs a member's command and brings back what it says: by say, if it is one part and say takes it, else by reply. Several parts
+// never mix the two ways: the platform could show the second before the first.
 func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, m inbound, text string, say func(body []byte) bool) {
 	cmd := m.command(text, a.now())
 	cmd.Channel.Workspace = cmp.Or(cmd.Channel.Workspace, a.cfg.CorpID)
@@ -197,11 +198,14 @@ func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, m inbound, text 
 		return
 	}
 	parts := a.Split(KindWebhook, msg)
+	if len(parts) > 1 {
+		say(emptyAnswer)
+	}
 	for k, part := range parts {
 		post := bot.Post{Key: "reply/" + m.MsgID, Part: k + 1, Parts: len(parts), Message: part}
 		body := encode(renderPart(part, post.Part, post.Parts).webhook(""))
-		if k == 0 && say(body) {
-			continue
+		if len(parts) == 1 && say(body) {
+			return
 		}
 		if err := a.reply(ctx, m, cmd.Channel, post, body); err != nil {
 			a.log.Error("answer to a command was not delivered", "adapter", Name, "workspace", cmd.Channel.Workspace,

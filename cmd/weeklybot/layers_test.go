@@ -27,7 +27,7 @@ var rules = []rule{
 	{"bot/", []string{"bot/", "content", "internal/nearest"}},
 	{"content/", []string{"content/", "internal/nearest"}},
 	{"internal/", nil},
-	{"docs/", []string{"internal/"}},
+	{"docs/", []string{"adapters/", "bot/", "content/", "internal/"}},
 }
 
 // testsMay is what tests may import besides.
