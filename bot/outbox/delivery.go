@@ -27,6 +27,7 @@ type delivery struct {
 	flightPart int  // part that may be on the wire; 0: none
 	onWire     bool // handed to a worker
 	uncertain  bool // the last post of part may have arrived
+	whole      bool // that post was the whole digest, whatever it would be cut into now
 	looks      int  // looks that did not find an uncertain part
 	gone       bool // its subscription has ended; what is begun is finished
 	over       bool // it has its last state
@@ -49,10 +50,10 @@ func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 	o := bot.Outcome{
 		Place: d.place, State: state, At: time.Now(), Attempts: d.attempts, Parts: d.done, Code: code, First: d.first, NotBefore: d.notBefore,
 	}
-	if d.cut != nil {
-		o.Cut = d.cut.hash
+	if d.cut != nil && !d.whole {
+		d.recorded = d.cut.hash
 	}
-	d.recorded = o.Cut
+	o.Cut = d.recorded
 	return o
 }
 

@@ -272,7 +272,7 @@ func TestARunReachesEveryChannelOnce(t *testing.T) {
 // settled says that no page is unfinished and no run open.
 func (w *world) settled() bool {
 	ctx := context.Background()
-	for _, name := range []string{"todo", "open"} {
+	for _, name := range []string{"open", "todo"} { // in the order in which work moves on
 		for _, key := range w.keys(name) {
 			if w.rdb.SCard(ctx, key).Val() > 0 {
 				return false

@@ -64,7 +64,10 @@ func (e *Engine) launch(d *delivery, now time.Time) {
 	l.flying++
 	d.flightPart, d.notBefore = d.part, time.Time{}
 	s.fly(d, now)
-	if d.recorded != d.cut.hash {
+	if _, finds := l.adapter.(bot.Finder); !finds {
+		d.whole = false // nobody can look: it goes out anew
+	}
+	if d.recorded != d.cut.hash && !d.whole {
 		e.record(d, bot.Sending, "")
 	}
 	s.next.then(func() {
@@ -169,6 +172,9 @@ func (e *Engine) landed(d *delivery, res result) {
 		e.notLooked(d, res.err)
 	case res.looked && !res.found:
 		e.notFound(d)
+	case res.looked && d.whole:
+		d.done = 1
+		e.end(d, bot.Sent, "")
 	case res.err == nil:
 		e.count(d, "", "")
 		e.arrived(d, res.receipt)
@@ -195,7 +201,7 @@ func (e *Engine) rest(d *delivery, code string, after time.Duration) {
 // notFound: a post that was looked for twice did not arrive, and is made again.
 func (e *Engine) notFound(d *delivery) {
 	if d.looks++; d.looks == 2 {
-		d.uncertain, d.looks = false, 0
+		d.uncertain, d.whole, d.looks = false, false, 0
 		e.rest(d, "", 0)
 		return
 	}
@@ -215,7 +221,7 @@ func (e *Engine) notLooked(d *delivery, err *bot.SendError) {
 		e.giveUp(d, bot.Held, err)
 	default:
 		e.log.Warn("a platform does not say whether a post arrived; it is posted again", "delivery", d.id(), "adapter", d.lane.name, "code", err.Code, "err", err.Err)
-		d.uncertain, d.looks, d.attempts = false, 0, 0
+		d.uncertain, d.whole, d.looks, d.attempts = false, false, 0, 0
 		e.rest(d, err.Code, 0)
 	}
 }
@@ -225,7 +231,7 @@ func (e *Engine) arrived(d *delivery, receipt bot.Receipt) {
 	if d.part == 1 {
 		d.first = receipt
 	}
-	d.done, d.uncertain, d.looks = d.part, false, 0
+	d.done, d.uncertain, d.whole, d.looks = d.part, false, false, 0
 	if d.part < len(d.cut.parts) {
 		d.part++
 		e.rest(d, "", 0)

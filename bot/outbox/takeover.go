@@ -75,6 +75,7 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 		if f, ok := flying[place]; ok && f.Part == d.part {
 			d.uncertain = true
 		}
+		d.whole = d.uncertain && d.recorded == "" // the cut of a digest of several parts is in the ledger before any is out
 		open = append(open, d)
 	}
 	return open

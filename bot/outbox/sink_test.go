@@ -1,0 +1,236 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"weeklybot/bot"
+)
+
+// sink is a platform over HTTP, in the test's process: it outlives the engines that are killed.
+type sink struct {
+	*httptest.Server
+	mu       sync.Mutex
+	got      map[string]map[string]int // channel and key → part with its cut → times
+	order    []string                  // faults of order and cut
+	count    atomic.Int64
+	faulty   bool
+	unheard  atomic.Int64 // accepted, and the answer cut off
+	rng      *rand.Rand
+	lastPart map[string]int
+	cutOf    map[string]string
+}
+
+func newSink(t testing.TB, seed uint64, faulty bool) *sink {
+	s := &sink{got: map[string]map[string]int{}, faulty: faulty, rng: rand.New(rand.NewPCG(seed, 1)), lastPart: map[string]int{}, cutOf: map[string]string{}}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *sink) dice() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rng.Float64()
+}
+
+func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	q := r.URL.Query()
+	if r.URL.Path == "/find" {
+		s.find(w, q)
+		return
+	}
+	dice := 1.0
+	if s.faulty {
+		dice = s.dice()
+	}
+	switch {
+	case dice < 0.02:
+		http.Error(w, "busy", http.StatusInternalServerError)
+	case dice < 0.04:
+		w.Header().Set("Retry-After", strconv.Itoa(int(dice*1000)))
+		http.Error(w, "slow down", http.StatusTooManyRequests)
+	case dice < 0.05:
+		panic(http.ErrAbortHandler) // hung up before it is accepted
+	case dice < 0.06:
+		s.unheard.Add(1)
+		s.accept(q)
+		panic(http.ErrAbortHandler)
+	default:
+		s.accept(q)
+		_, _ = io.WriteString(w, "1700000000.123456")
+	}
+}
+
+func (s *sink) accept(q url.Values) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, part := q.Get("channel")+" "+q.Get("key"), q.Get("part")+"/"+q.Get("parts")
+	if s.got[id] == nil {
+		s.got[id] = map[string]int{}
+	}
+	s.got[id][part]++
+	n, _ := strconv.Atoi(q.Get("part"))
+	if n > s.lastPart[id]+1 {
+		s.order = append(s.order, fmt.Sprintf("%s: part %s after part %d", id, part, s.lastPart[id]))
+	}
+	s.lastPart[id] = max(n, s.lastPart[id])
+	if before := s.cutOf[id]; n > 1 && before != q.Get("cut") {
+		s.order = append(s.order, fmt.Sprintf("%s: part %s of cut %s after cut %s", id, part, q.Get("cut"), before))
+	}
+	if n == 1 {
+		s.cutOf[id] = q.Get("cut")
+	}
+	s.count.Add(1)
+}
+
+func (s *sink) find(w http.ResponseWriter, q url.Values) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for part := range s.got[q.Get("channel")+" "+q.Get("key")] {
+		if n, _, _ := cutPart(part); n == q.Get("part") {
+			_, _ = io.WriteString(w, "found")
+			return
+		}
+	}
+	http.NotFound(w, nil)
+}
+
+func cutPart(s string) (part, parts string, ok bool) {
+	before, after, ok := bytes.Cut([]byte(s), []byte("/"))
+	return string(before), string(after), ok
+}
+
+// result counts what n channels got: parts that are missing, and parts that came again. each is how many digests each channel was to get.
+func (s *sink) result(n, each int) (lost, doubled int, faults []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.got) != n*each {
+		lost = n*each - len(s.got)
+	}
+	for _, parts := range s.got {
+		posts, best, missing := 0, 0, 1000
+		have := map[int]int{}
+		for part, times := range parts {
+			_, all, _ := cutPart(part)
+			n, _ := strconv.Atoi(all)
+			have[n]++
+			posts += times
+		}
+		for n, k := range have { // a digest that was sent anew may have been cut anew
+			if n-k < missing || n-k == missing && n > best {
+				best, missing = n, n-k
+			}
+		}
+		lost += missing
+		doubled += posts - (best - missing)
+	}
+	return lost, doubled, s.order
+}
+
+// example shows some of what came more than once.
+func (s *sink) example() (text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, parts := range s.got {
+		for part, times := range parts {
+			_, all, _ := cutPart(part)
+			if n, _ := strconv.Atoi(all); (times > 1 || n != len(parts)) && len(text) < 500 {
+				text += fmt.Sprint(id, parts, " ")
+			}
+		}
+	}
+	return text
+}
+
+// poster is the adapter of a sink.
+type poster struct {
+	base   string
+	client *http.Client
+	cutID  string
+	parts  int
+	body   []byte
+}
+
+// seeker is a poster that can look for its posts.
+type seeker struct{ *poster }
+
+func newPoster(base string, parts int, conns int) *poster {
+	return &poster{
+		base: base, parts: parts, cutID: strconv.FormatUint(rand.Uint64(), 36),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}},
+	}
+}
+
+func (p *poster) Name() string                           { return "sink" }
+func (p *poster) Kinds() []bot.Kind                      { return []bot.Kind{"app"} }
+func (p *poster) Capabilities(bot.Kind) bot.Capabilities { return bot.Capabilities{} }
+
+// Split cuts as no other process does, so that two cuts in one delivery are seen.
+func (p *poster) Split(_ bot.Kind, m bot.Message) (parts []bot.Message) {
+	for range p.parts {
+		parts = append(parts, bot.Message{Title: m.Title, Notice: p.cutID})
+	}
+	return parts
+}
+
+func (p *poster) query(dst bot.Channel, post bot.Post) string {
+	return url.Values{
+		"channel": {dst.Address}, "key": {post.Key}, "part": {strconv.Itoa(post.Part)}, "parts": {strconv.Itoa(post.Parts)}, "cut": {post.Message.Notice},
+	}.Encode()
+}
+
+func (p *poster) Send(ctx context.Context, dst bot.Channel, post bot.Post) (bot.Receipt, error) {
+	body := p.body
+	if body == nil {
+		body, _ = json.Marshal(post.Message)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/post?"+p.query(dst, post), io.NopCloser(bytes.NewReader(body))) // no GetBody: net/http does not repeat it
+	if err != nil {
+		return "", &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "request", Err: err}
+	}
+	req.ContentLength = int64(len(body))
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "no_answer", MaybeSent: true, Err: err}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "no_answer", MaybeSent: true, Err: err}
+	case resp.StatusCode == http.StatusTooManyRequests:
+		ms, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		return "", &bot.SendError{Fault: bot.RateLimited, Scope: bot.ScopeMessage, Code: "429", RetryAfter: time.Duration(ms) * time.Millisecond, Err: fmt.Errorf("429")}
+	case resp.StatusCode != http.StatusOK:
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: strconv.Itoa(resp.StatusCode), Err: fmt.Errorf("%s", resp.Status)}
+	}
+	return bot.Receipt(answer), nil
+}
+
+func (p seeker) Find(ctx context.Context, dst bot.Channel, post bot.Post, _ time.Time) (bot.Receipt, bool, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base+"/find?"+p.query(dst, post), nil)
+	if err != nil {
+		return "", false, err
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return "", false, &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "no_answer", Err: err}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	return bot.Receipt(answer), resp.StatusCode == http.StatusOK, err
+}

@@ -1,0 +1,116 @@
+package needs
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Process is a child that ends with the test, however that ends.
+type Process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start runs cmd.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the child dies with the thread that started it
+		cmd.SysProcAttr = diesWithParent()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+		}
+		close(p.done)
+	}()
+	if err := <-started; err != nil {
+		t.Fatalf("start %s: %v", cmd.Path, err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Kill ends the child as kill -9 does, and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Done is closed when the child has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err is how the child ended; only after Done.
+func (p *Process) Err() error { return p.err }
+
+// Server is a redis-server of a test's own.
+type Server struct {
+	*Process
+	Addr string // host:port, or the path of a unix socket
+	args []string
+}
+
+// NewServer starts a redis-server on a unix socket in dir; with port > 0 on that port of the loopback instead.
+func NewServer(t testing.TB, dir string, port int, args ...string) *Server {
+	t.Helper()
+	s := &Server{Addr: fmt.Sprint("127.0.0.1:", port)}
+	s.args = append([]string{"--dir", dir, "--save", "", "--daemonize", "no", "--port", fmt.Sprint(port)}, args...)
+	if port == 0 {
+		s.Addr = filepath.Join(dir, "s")
+		s.args = append(s.args, "--unixsocket", s.Addr)
+	} else {
+		s.args = append(s.args, "--bind", "127.0.0.1")
+	}
+	s.Restart(t)
+	return s
+}
+
+// Restart starts the server again after a Kill, with the same settings and data, and waits until it answers.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.Process = Start(t, exec.Command(RedisServer(t), s.args...))
+	c := s.Client()
+	defer func() { _ = c.Close() }()
+	var err error
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if err = c.Ping(context.Background()).Err(); err == nil {
+			return
+		}
+	}
+	t.Fatalf("redis-server at %s does not answer: %v", s.Addr, err)
+}
+
+// Client is a new client of the server.
+func (s *Server) Client() *redis.Client {
+	opt := &redis.Options{Addr: s.Addr, Network: "tcp"}
+	if filepath.IsAbs(s.Addr) {
+		opt.Network = "unix"
+	}
+	return redis.NewClient(opt)
+}
+
+// FreePorts finds ports of the loopback that nobody listens on.
+func FreePorts(t testing.TB, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }() // all stay taken until all are found
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
