@@ -38,6 +38,7 @@ type homePage struct {
 	Newer, Older string
 	Searched     bool
 	Result       content.Result
+	Chart        string // address of the picture of a topic's weeks
 }
 
 func (s *Server) home(r *http.Request, v *view) (string, int) {
@@ -51,6 +52,7 @@ func (s *Server) home(r *http.Request, v *view) (string, int) {
 	switch name := query.Get("series"); {
 	case v.Query != "":
 		v.Title = v.Query + " · " + v.T.Name
+		p.Chart = s.chartURL(v.Query)
 		p.Searched, p.Result = true, s.cfg.Search(content.Query{Text: v.Query, Limit: maxHits, Lang: v.Lang})
 	case name != "":
 		if !slices.Contains(lib.Series(), name) {

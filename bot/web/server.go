@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Library   func() *content.Library // the newest; called once a request
 	Search    func(content.Query) content.Result
+	Trend     func(topic string, weeks int) []int // items about a topic in each of the last weeks, the oldest first; nil = no charts
 	Topics    *content.Topics
 	Sources   func() []SourceStatus           // may be nil
 	Ready     func(ctx context.Context) error // nil when the bot can do its work
@@ -62,6 +63,7 @@ func New(cfg Config) *Server {
 	}
 	s.read("/static/{file}", static)
 	s.read("/feed.atom", s.feed)
+	s.read("/trend/{file}", s.trend)
 	s.read("/{$}", s.page(s.home))
 	s.read("/issue/{key...}", s.page(s.issue))
 	s.mux.HandleFunc("/", s.page(s.missing))

@@ -37,7 +37,7 @@ func samples(t testing.TB) Config {
 func over(lib *content.Library) Config {
 	idx := index.Build(lib, content.DefaultTopics())
 	return Config{
-		Library: func() *content.Library { return lib }, Search: idx.Search, Topics: content.DefaultTopics(), Lang: "zh",
+		Library: func() *content.Library { return lib }, Search: idx.Search, Trend: idx.Trend, Topics: content.DefaultTopics(), Lang: "zh",
 		Ready: func(context.Context) error { return nil }, Log: slog.New(slog.DiscardHandler),
 		Sources: func() []SourceStatus {
 			return []SourceStatus{{Name: "samples", Issues: 7, Items: 50, LoadedAt: time.Unix(0, 0)}}
