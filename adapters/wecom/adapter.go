@@ -1,5 +1,5 @@
 // Package wecom is the adapter of WeCom (企业微信). It owns what a message looks like there, how it is posted, what WeCom's answers
-// mean, and the callbacks of self-built apps. It refuses to retry, to pace, and to remember who subscribed.
+// mean, the callbacks of self-built apps, and both doors of AI bots. It refuses to retry, to pace, and to remember who subscribed.
 //
 // Kinds, and how a Channel of each is addressed:
 //
@@ -7,8 +7,9 @@
 //	app      a self-built app speaks to members. Workspace: the corp ID, which means the first app of that corp in the
 //	         configuration, or corpID:NAME for the app of that name. Address: "user:ID", "party:ID" or "tag:ID".
 //	appchat  a group that the app created itself. Workspace as for app; Address: "chat:ID".
-//	aibot    an AI bot (智能机器人). Split and Preview know it. It cannot be posted to, and is not among Kinds: its
-//	         connection is not built.
+//	aibot    a chat that an AI bot (智能机器人) is in. Workspace: the bot's name in the configuration, or its bot ID. Address: the
+//	         group's chatid (case counts), or a userid. Pushed over the bot's long connection (mode socket), which also hears;
+//	         in mode callback a bot hears and answers, and cannot push.
 //
 // # The SDK
 //
@@ -35,6 +36,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -61,19 +63,24 @@ type Deps struct {
 	HTTP        *http.Client
 	Log         *slog.Logger
 	Now         func() time.Time
-	Redis       redis.UniversalClient // shares access tokens between replicas; nil: each fetches its own
+	Redis       redis.UniversalClient // shares access tokens, and who connects as an AI bot, between replicas; nil: a lone replica
 	RedisPrefix string                // "wb"
+	PublicURL   string                // where WeCom reaches the bot: shown by the doctor
 }
 
-// Adapter posts to WeCom and hears the callbacks of its apps.
+// Adapter posts to WeCom, hears the callbacks of its apps, and keeps the connections of its AI bots.
 type Adapter struct {
-	cfg    Config
-	deps   Deps
-	forms  map[bot.Kind]form
-	tokens []*tokens // one per cfg.Apps
-	memo   *memo
-
+	cfg     Config
+	deps    Deps
+	forms   map[bot.Kind]form
+	tokens  []*tokens // one per cfg.Apps
+	bots    []*aibot  // one per cfg.AIBots
+	memo    *memo
 	uploads uploads
+
+	// Of long connections; tests set them.
+	netDial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the usual one
+	leaseRenew time.Duration
 }
 
 var (
@@ -92,6 +99,9 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		cfg.APIURL = apiURL
 	}
 	cfg.APIURL = strings.TrimSuffix(cfg.APIURL, "/")
+	if cfg.AIBotURL == "" {
+		cfg.AIBotURL = botURL
+	}
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = defaultMaxAge
 	}
@@ -99,7 +109,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if cfg.WebhookMarkdown == "v1" {
 		webhook = markdownV1
 	}
-	a := &Adapter{cfg: cfg, deps: deps.withDefaults(), forms: forms(webhook), memo: newMemo()}
+	a := &Adapter{cfg: cfg, deps: deps.withDefaults(), forms: forms(webhook), bots: newAIBots(cfg), memo: newMemo(), leaseRenew: leaseRenew}
 	for _, app := range cfg.Apps {
 		a.tokens = append(a.tokens, newTokens(a, app))
 	}
@@ -130,10 +140,7 @@ func (d Deps) withDefaults() Deps {
 func (a *Adapter) Name() string { return Name }
 
 // Kinds implements bot.Adapter.
-func (a *Adapter) Kinds() []bot.Kind { return []bot.Kind{KindWebhook, KindApp, KindAppChat} }
-
-// PreviewKinds are the kinds that can be shown: those of Kinds, and AI bots, which cannot be posted to yet.
-func (a *Adapter) PreviewKinds() []bot.Kind { return append(a.Kinds(), KindAIBot) }
+func (a *Adapter) Kinds() []bot.Kind { return []bot.Kind{KindWebhook, KindApp, KindAppChat, KindAIBot} }
 
 // Capabilities implements bot.Adapter. MaxBytes counts the text of a post, not its JSON.
 func (a *Adapter) Capabilities(kind bot.Kind) bot.Capabilities { return a.form(kind).caps }
@@ -151,8 +158,7 @@ func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
 	return split(a.form(kind), msg)
 }
 
-// Preview implements bot.Previewer. Receivers and media, unknown before the post, are the words USER, CHAT and
-// MEDIA; the agent ID is the first app's.
+// Preview implements bot.Previewer. Receivers and media, unknown before the post, are the words USER, CHAT and MEDIA; the agent ID is the first app's.
 func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	f, ok := a.forms[kind]
 	if !ok {
@@ -165,16 +171,11 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	switch kind {
 	case KindApp:
 		body.toApp(a.previewAgent(), "user:USER", p.Key)
-	case KindAppChat:
+	case KindAppChat, KindAIBot:
 		body.ChatID = "CHAT"
-	case KindAIBot:
-		body.ChatID, body.ChatType = "CHAT", chatTypeGroup
 	}
 	return encode(body)
 }
-
-// chatTypeGroup is chat_type of a group in aibot_send_msg (101463).
-const chatTypeGroup = 2
 
 func (a *Adapter) previewAgent() int {
 	if len(a.cfg.Apps) > 0 {
@@ -183,16 +184,32 @@ func (a *Adapter) previewAgent() int {
 	return 1000002 // what a corp's first app is given
 }
 
-// Check implements bot.Checker: it fetches a token for each app. The key of a robot cannot be tried without posting, nor can the list
-// of trusted IPs.
+// Check implements bot.Checker: it fetches a token for each app, and reports each AI bot's connection. The key of a robot cannot be
+// tried without posting, nor can the list of trusted IPs.
 func (a *Adapter) Check(ctx context.Context) []bot.Checked {
 	var all []bot.Checked
 	for k, t := range a.tokens {
 		all = append(all, bot.Checked{What: fmt.Sprintf("adapters.wecom.apps[%d] %s", k, t.app), Err: t.check(ctx)})
 	}
-	for k, b := range a.cfg.AIBots {
-		all = append(all, bot.Checked{What: fmt.Sprintf("adapters.wecom.aibots[%d] %s", k, b.Name),
-			Err: errors.New("AI bots cannot be connected yet: remove it, and use an app or a group robot's webhook")})
+	for _, b := range a.bots {
+		all = append(all, a.checkBot(ctx, b))
 	}
 	return all
+}
+
+// checkBot does not subscribe: WeCom would cut the connection of the bot that runs, which must not come back by itself. So in a process
+// that does not listen only the gateway is tried.
+func (a *Adapter) checkBot(ctx context.Context, b *aibot) bot.Checked {
+	if !b.socket() {
+		return bot.Checked{What: b.String() + ": WeCom calls us, there is nothing to try"}
+	}
+	live, why := b.connection()
+	if live != nil || !errors.Is(why, errIdle) {
+		return bot.Checked{What: b.String(), Err: why}
+	}
+	c, err := a.dial(ctx)
+	if err == nil {
+		c.close()
+	}
+	return bot.Checked{What: b.String() + ": the gateway answers; WeCom checks bot_id and secret when the bot starts", Err: err}
 }

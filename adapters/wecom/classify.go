@@ -28,11 +28,20 @@ var (
 func operator(hint string) class { return class{bot.Permanent, bot.ScopeWorkspace, hint} }
 func target(hint string) class   { return class{bot.Permanent, bot.ScopeChannel, hint} }
 
+// Codes of an AI bot's connection (智能机器人长连接, 101463, read 2026-11).
+const (
+	codeUnknownReq    = 846605 // the callback that is answered is unknown, or too old
+	codeStreamOver    = 846608 // a stream can be refreshed for six minutes
+	codeNotSubscribed = 846609
+)
+
 // codes is what to do about each errcode. The text of an answer (errmsg) decides nothing: it changes and holds our IP address.
 // Source: 全局错误码 developer.work.weixin.qq.com/document/path/90313 and 90455, read 2026-11.
 var codes = map[int]class{
 	-1:   busy, // system busy
 	6000: busy, // version conflict
+
+	codeNotSubscribed: {bot.Retryable, bot.ScopeMessage, "the AI bot's connection was not subscribed; it connects again"},
 
 	45009: limited, // calls of this API over the limit
 	45033: limited, // too many calls at once
@@ -41,7 +50,7 @@ var codes = map[int]class{
 	42001: staleToken,
 	41001: staleToken,
 
-	40001:  operator("the secret is wrong, was reset, or the app is stopped: check adapters.wecom.apps[].secret"),
+	40001:  operator("the secret is wrong, was reset, or the app is stopped: check the secret in adapters.wecom.apps[] or aibots[]"),
 	40013:  operator("the corp ID is wrong: check adapters.wecom.apps[].corp_id"),
 	40056:  operator("the agent ID is wrong: check adapters.wecom.apps[].agent_id"),
 	301002: operator("the secret is that of another app: check adapters.wecom.apps[].secret and agent_id"),
@@ -54,7 +63,7 @@ var codes = map[int]class{
 	93000: target("the webhook's key is wrong, or the robot was removed from the group"),
 	93004: target("the robot is disabled"),
 	93005: target("the robot may not message this member"),
-	93006: target("the bot has not been spoken to there: ask the group to @ it"),
+	93006: target("nobody has spoken to the bot there: @ the bot once in this group, then it can post again"),
 	93008: target("the robot is not in the group"),
 	86001: target("there is no such chat"),
 	86003: target("there is no such chat"),
@@ -87,6 +96,9 @@ var codes = map[int]class{
 	82002: ours, // too many departments
 	82003: ours, // too many tags
 	86215: ours, // chatid exists
+
+	codeUnknownReq: ours, // the answer goes out as a push instead
+	codeStreamOver: ours, // the same
 
 	301019: ours, // image: another MD5 than said
 }

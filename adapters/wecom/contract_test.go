@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -136,6 +137,14 @@ func TestContract(t *testing.T) {
 		Golden:  "testdata",
 		Scrub:   scrub,
 		Hook:    hookHarness(),
+		Listener: func(t *testing.T, base string) bot.Listener {
+			return newTestAdapter(t, botConfig(base), Deps{Log: slog.Default()})
+		},
+		Dial: func(t *testing.T) string {
+			server := httptest.NewServer(twin.New(twin.Options{Bots: []twin.Bot{testBot}}))
+			t.Cleanup(server.Close)
+			return server.URL
+		},
 	})
 }
 
@@ -164,6 +173,7 @@ var wantedCodes = []struct {
 	{44004, bot.Permanent, bot.ScopeMessage}, {45002, bot.Permanent, bot.ScopeMessage}, {45008, bot.Permanent, bot.ScopeMessage},
 	{82001, bot.Permanent, bot.ScopeMessage}, {82002, bot.Permanent, bot.ScopeMessage}, {82003, bot.Permanent, bot.ScopeMessage},
 	{86215, bot.Permanent, bot.ScopeMessage},
+	{846605, bot.Permanent, bot.ScopeMessage}, {846608, bot.Permanent, bot.ScopeMessage}, {846609, bot.Retryable, bot.ScopeMessage},
 	{123456789, bot.Retryable, bot.ScopeMessage}, // unknown: the outbox tries once more
 }
 

@@ -16,10 +16,11 @@ import (
 	"weeklybot/bot"
 )
 
-// envelope is the cryptography of one app's callbacks: AES-256-CBC under the EncodingAESKey, a SHA-1 signature with the Token, and the
+// envelope is the cryptography of the callbacks of one app or AI bot: AES-256-CBC under the EncodingAESKey, a SHA-1 signature with the Token, and the
 // receiver's ID inside, so that a message for one app cannot be replayed to another. Source: 加解密方案说明,
 // developer.work.weixin.qq.com/document/path/90968, read 2026-11.
 type envelope struct {
+	owner    string // whose callbacks, for the log
 	token    string
 	block    cipher.Block
 	iv       []byte
@@ -32,7 +33,7 @@ const (
 	lengthBytes  = 4  // big endian
 )
 
-func newEnvelope(token, encodingAESKey bot.Secret, receiver string) (*envelope, error) {
+func newEnvelope(owner string, token, encodingAESKey bot.Secret, receiver string) (*envelope, error) {
 	key, err := aesKey(encodingAESKey)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func newEnvelope(token, encodingAESKey bot.Secret, receiver string) (*envelope, 
 	if err != nil {
 		return nil, err
 	}
-	return &envelope{token: token.Reveal(), block: block, iv: key[:aes.BlockSize], receiver: receiver}, nil
+	return &envelope{owner: owner, token: token.Reveal(), block: block, iv: key[:aes.BlockSize], receiver: receiver}, nil
 }
 
 // errRefused is all that the sender of a forged message learns: which check failed would help to forge a better one.

@@ -36,7 +36,7 @@ var vectors = []struct {
 
 func testEnvelope(t testing.TB, token, key, receiver string) *envelope {
 	t.Helper()
-	e, err := newEnvelope(bot.Secret(token), bot.Secret(key), receiver)
+	e, err := newEnvelope("test", bot.Secret(token), bot.Secret(key), receiver)
 	if err != nil {
 		t.Fatal(err)
 	}

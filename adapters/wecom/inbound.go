@@ -45,7 +45,7 @@ type hook struct {
 	in bot.Inbox
 }
 
-// Hook implements bot.Hook: GET and POST of /wecom/callback/{app}, where a lone app may leave out its name.
+// Hook implements bot.Hook: GET and POST of /wecom/callback/{app} and /wecom/aibot/{bot}, where a lone app or bot may leave out its name.
 func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 	h := &hook{a, in}
 	mux := http.NewServeMux()
@@ -53,7 +53,7 @@ func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 		if t.app.Token == "" {
 			continue
 		}
-		env, err := newEnvelope(t.app.Token, t.app.EncodingAESKey, t.app.CorpID)
+		env, err := newEnvelope(t.app.String(), t.app.Token, t.app.EncodingAESKey, t.app.CorpID)
 		if err != nil {
 			continue // Validate has refused it
 		}
@@ -66,6 +66,7 @@ func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 			mux.HandleFunc("/wecom/callback/{$}", serve)
 		}
 	}
+	h.mountBots(mux)
 	return mux
 }
 
@@ -73,46 +74,55 @@ func (h *hook) serve(w http.ResponseWriter, r *http.Request, app App, env *envel
 	query := r.URL.Query()
 	switch r.Method {
 	case http.MethodGet:
-		echo, err := h.open(app, env, query, query.Get("echostr"))
-		if err != nil {
-			http.Error(w, "refused", http.StatusUnauthorized)
-			return
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write(echo) // nothing else: no line end, no quotes
+		h.echo(w, env, query)
 	case http.MethodPost:
-		msg, status := h.read(w, r, app, env, query)
+		msg, status := h.read(w, r, env, query)
 		if status != http.StatusOK {
 			http.Error(w, http.StatusText(status), status)
 			return
 		}
 		h.hear(w, r, app, env, msg)
 	default:
-		w.Header().Set("Allow", "GET, POST")
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		wrongMethod(w)
 	}
 }
 
+func wrongMethod(w http.ResponseWriter) {
+	w.Header().Set("Allow", "GET, POST")
+	http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+}
+
+// echo proves to WeCom, when an administrator saves the URL, that we know token and key.
+func (h *hook) echo(w http.ResponseWriter, env *envelope, query url.Values) {
+	echo, err := h.open(env, query, query.Get("echostr"))
+	if err != nil {
+		http.Error(w, "refused", http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write(echo) // nothing else: no line end, no quotes
+}
+
 // open checks and decrypts. The window on the timestamp comes after the signature, so that the log can tell a wrong clock from forgery.
-func (h *hook) open(app App, env *envelope, query url.Values, encrypted string) ([]byte, error) {
+func (h *hook) open(env *envelope, query url.Values, encrypted string) ([]byte, error) {
 	timestamp := query.Get("timestamp")
 	plain, err := env.open(query.Get("msg_signature"), timestamp, query.Get("nonce"), encrypted)
 	if err != nil {
 		h.deps.Log.Warn("callback refused: signature or encryption is wrong; compare token and encoding_aes_key with the admin console",
-			"adapter", Name, "workspace", app.CorpID, "app", app.Name)
+			"adapter", Name, "of", env.owner)
 		return nil, err
 	}
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if age := h.deps.Now().Sub(time.Unix(seconds, 0)).Abs(); err != nil || age > h.cfg.MaxAge {
 		h.deps.Log.Warn("callback refused: its timestamp is outside the window; is this machine's clock right?",
-			"adapter", Name, "workspace", app.CorpID, "app", app.Name, "window", h.cfg.MaxAge)
+			"adapter", Name, "of", env.owner, "window", h.cfg.MaxAge)
 		return nil, errRefused
 	}
 	return plain, nil
 }
 
 // read is the message of a genuine request, or the status to refuse it with.
-func (h *hook) read(w http.ResponseWriter, r *http.Request, app App, env *envelope, query url.Values) (msg inMessage, status int) {
+func (h *hook) read(w http.ResponseWriter, r *http.Request, env *envelope, query url.Values) (msg inMessage, status int) {
 	body, err := apihttp.ReadBody(w, r, apihttp.MaxInbound)
 	if errors.Is(err, apihttp.ErrTooLarge) {
 		return msg, http.StatusRequestEntityTooLarge
@@ -121,7 +131,7 @@ func (h *hook) read(w http.ResponseWriter, r *http.Request, app App, env *envelo
 	if err != nil || xml.Unmarshal(body, &outer) != nil || outer.Encrypt == "" {
 		return msg, http.StatusBadRequest
 	}
-	plain, err := h.open(app, env, query, strings.TrimSpace(outer.Encrypt))
+	plain, err := h.open(env, query, strings.TrimSpace(outer.Encrypt))
 	if err != nil {
 		return msg, http.StatusUnauthorized
 	}
@@ -170,14 +180,7 @@ func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelo
 	cmd.Channel = bot.Channel{Adapter: Name, Kind: KindApp, Workspace: h.workspace(app), Address: "user:" + msg.FromUserName}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerWithin)
 	defer cancel()
-	answers := make(chan bot.Message, 1)
-	go func() {
-		answer, err := h.in.Command(ctx, cmd)
-		if err != nil {
-			h.deps.Log.Error("command failed", "adapter", Name, "workspace", app.CorpID, "err", err)
-		}
-		answers <- answer
-	}()
+	answers := h.runCommand(ctx, h.in, cmd)
 	late := time.NewTimer(replyWithin)
 	defer late.Stop()
 	var answer bot.Message
@@ -201,6 +204,19 @@ func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelo
 		}
 	}
 	h.sendAnswer(ctx, cmd.Channel, answer)
+}
+
+// runCommand runs a command. Its answer, empty when there is none, can be fetched from the channel or left there.
+func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, cmd bot.Command) <-chan bot.Message {
+	answers := make(chan bot.Message, 1)
+	go func() {
+		answer, err := in.Command(ctx, cmd)
+		if err != nil {
+			a.deps.Log.Error("command failed", "adapter", Name, "workspace", cmd.Channel.Workspace, "err", err)
+		}
+		answers <- answer
+	}()
+	return answers
 }
 
 func isEmpty(m bot.Message) bool { return m.Title == "" && len(m.Blocks) == 0 && !m.Image.Usable() }

@@ -121,7 +121,6 @@ type post struct {
 	ToParty    string        `json:"toparty,omitempty"`
 	ToTag      string        `json:"totag,omitempty"`
 	ChatID     string        `json:"chatid,omitempty"`
-	ChatType   int           `json:"chat_type,omitempty"`
 	MsgType    string        `json:"msgtype"`
 	AgentID    int           `json:"agentid,omitempty"`
 	Markdown   *markdownText `json:"markdown,omitempty"`

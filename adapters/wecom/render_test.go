@@ -22,7 +22,7 @@ func TestPreview(t *testing.T) {
 		KindApp: `{"touser":"USER","msgtype":"markdown","agentid":1000002,"markdown":{"content":"## 周报 ＜1＞ & more (2/3)\n\n[eBPF](https://example.org/?a=1&b=2)"},` +
 			`"enable_duplicate_check":1,"duplicate_check_interval":14400}`,
 		KindAppChat: `{"chatid":"CHAT","msgtype":"markdown","markdown":{"content":"## 周报 ＜1＞ & more (2/3)\n\n[eBPF](https://example.org/?a=1&b=2)"}}`,
-		KindAIBot:   `{"chatid":"CHAT","chat_type":2,"msgtype":"markdown","markdown":{"content":"## 周报 ＜1＞ & more (2/3)\n\n- [eBPF](https://example.org/?a=1&b=2)"}}`,
+		KindAIBot:   `{"chatid":"CHAT","msgtype":"markdown","markdown":{"content":"## 周报 ＜1＞ & more (2/3)\n\n- [eBPF](https://example.org/?a=1&b=2)"}}`,
 	} {
 		if got, err := a.Preview(kind, p); err != nil || string(got) != want {
 			t.Errorf("Preview(%s) = %s, %v\nwant %s", kind, got, err, want)

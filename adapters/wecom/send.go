@@ -42,7 +42,7 @@ func validID(id string) bool {
 	return id != "" && len(id) <= 64 && !strings.ContainsAny(id, "| \t\r\n")
 }
 
-// Send implements bot.Adapter. The Receipt is WeCom's msgid for app; webhook and appchat give none.
+// Send implements bot.Adapter. The Receipt is WeCom's msgid for app; the others give none.
 func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
 	if ctx.Err() != nil {
 		return "", overBefore(ctx)
@@ -75,7 +75,7 @@ func (a *Adapter) send(ctx context.Context, dst bot.Channel, body post, key stri
 	case KindAppChat:
 		return "", a.sendChat(ctx, dst, body)
 	case KindAIBot:
-		return "", refuse(bot.ScopeChannel, "no_connection", "posting through an AI bot is not built: use a group robot's webhook for this group")
+		return "", a.sendBot(ctx, dst, body)
 	default:
 		return "", refuse(bot.ScopeChannel, "bad_kind", fmt.Sprintf("wecom has no kind %q", dst.Kind))
 	}

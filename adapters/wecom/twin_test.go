@@ -142,7 +142,7 @@ func TestAddresses(t *testing.T) {
 		{chat(testCorp+":other", "chat:other1"), "", "chat:other1"},
 		{chat(testCorp, "chat:nope"), "86001", ""},
 		{chat(testCorp, "user:lisi"), "bad_address", ""},
-		{bot.Channel{Kind: KindAIBot, Address: "x"}, "no_connection", ""},
+		{bot.Channel{Kind: KindAIBot, Address: "x"}, "no_bot", ""},
 		{bot.Channel{Kind: "fax"}, "bad_kind", ""},
 		{bot.Channel{Kind: KindWebhook, URL: testKey}, "", "key:" + testKey},
 		{bot.Channel{Kind: KindWebhook, URL: "wrong-key"}, "93000", ""},

@@ -34,13 +34,14 @@ type pageView struct {
 	Chats               []chatView
 	Refused             []Refusal
 	Apps                []App // those that can be spoken to
+	Bots                []Bot
 	Total               int
 	Suppressed, Dropped int
 }
 
 func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 	lines, refused := t.lines(), t.Refused()
-	view := pageView{Total: len(t.Posts()), Suppressed: t.Suppressed(), Dropped: t.Dropped(), Refused: refused[max(0, len(refused)-20):]}
+	view := pageView{Total: len(t.Posts()), Suppressed: t.Suppressed(), Dropped: t.Dropped(), Bots: t.opt.Bots, Refused: refused[max(0, len(refused)-20):]}
 	slices.Reverse(view.Refused)
 	for _, p := range lines[max(0, len(lines)-pagePosts):] {
 		at := slices.IndexFunc(view.Chats, func(c chatView) bool { return c.Name == p.Channel })
@@ -48,7 +49,7 @@ func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 			at = len(view.Chats)
 			view.Chats = append(view.Chats, chatView{Name: p.Channel})
 		}
-		line := lineView{Post: p, Said: p.Kind == "said", Bytes: len(p.Content), HTML: Read(p.MsgType, p.Content).HTML}
+		line := lineView{Post: p, Said: p.Kind == "said", Bytes: len(p.Content), HTML: p.Read().HTML}
 		if len(p.Image) > 0 {
 			line.Bytes, line.Src = len(p.Image), template.URL("data:"+http.DetectContentType(p.Image)+";base64,"+base64.StdEncoding.EncodeToString(p.Image)) //nolint:gosec // checked to be an image
 		}
@@ -64,13 +65,30 @@ func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 	pageTemplate.Execute(w, view)
 }
 
-// say is the page's form: a member types to an app.
+// Read shows a post as WeCom's client does: what AI bots say is in the dialect of markdown_v2.
+func (p Post) Read() Seen {
+	msgtype := p.MsgType
+	if msgtype == "stream" || msgtype == "markdown" && (p.Kind == "aibot" || p.Kind == "response") {
+		msgtype = "markdown_v2"
+	}
+	return Read(msgtype, p.Content)
+}
+
+// say is the page's forms: a member types to an app, or to an AI bot in a group or 1:1.
 func (t *Twin) say(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxText*4)
 	agent, _ := strconv.Atoi(r.FormValue("agent"))
 	from, text := r.FormValue("from"), r.FormValue("text")
 	if from == "" || text == "" || len(text) > maxText {
 		http.Error(w, "want from and a text of at most 2048 bytes", http.StatusBadRequest)
+		return
+	}
+	if bot := r.FormValue("bot"); bot != "" {
+		if heard, err := t.SayBot(r.Context(), Said{Bot: bot, Chat: r.FormValue("chat"), From: from, Text: text}); err != nil || heard.Status != 0 && heard.Status != http.StatusOK {
+			http.Error(w, "the bot did not hear it; is it running?", http.StatusBadGateway)
+			return
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
 	if heard, err := t.Deliver(r.Context(), agent, Message{From: from, Text: text}); err != nil || heard.Status != http.StatusOK {

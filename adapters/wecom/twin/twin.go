@@ -1,5 +1,5 @@
-// Package twin is a stand-in for WeCom's server API: group robots, tokens, app messages, app chats and app callbacks, with the sizes,
-// rates, signatures and error codes of the official documents. It lets tests check the real protocol, and a person without an account
+// Package twin is a stand-in for WeCom's server API: group robots, tokens, app messages, app chats, app callbacks, and AI bots over
+// their gateway and by callbacks, with the sizes, rates, signatures and error codes of the official documents. It lets tests check the real protocol, and a person without an account
 // see everything on a page at "/".
 //
 // It refuses to be more than that: what it holds is in memory and bounded, nothing leaves it but callbacks to the URLs it was given.
@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // Options say what there is on the platform.
@@ -24,6 +26,8 @@ type Options struct {
 	Members []string // user IDs the apps reach; none = everybody
 	Parties []string // departments and
 	Tags    []string // tags; none = all
+	Bots    []Bot    // AI bots
+	URL     string   // where the twin itself is reached, for response_url; "" = callbacks bring none
 
 	Window   time.Duration // length of the platform's minute; 0 = 1 minute
 	MaxPosts int           // posts kept for Posts and the page; 0 = 10,000
@@ -47,11 +51,12 @@ type App struct {
 type Post struct {
 	ID      string // msgid of app posts; a number of the twin's own for the others, which WeCom gives none
 	At      time.Time
-	Kind    string         // webhook, app, appchat; passive for the answer to a callback
+	Kind    string         // webhook, app, appchat, aibot; passive for the answer to a callback, response for a response_url
 	Channel string         // "key:…", "user:a|b party:1", "chat:…"
 	MsgType string         // as posted
 	Content string         // of text, markdown and markdown_v2, as shown
 	Image   []byte         // of msgtype image
+	Open    bool           // a stream that is not finished
 	Cut     bool           // WeCom shows less than was posted
 	Body    map[string]any // decoded, numbers as json.Number
 	Raw     []byte
@@ -73,6 +78,7 @@ type Failure struct {
 	Body       string        // raw body; with Status 0, HTTP 200
 	Delay      time.Duration // before anything else; ends early when the caller hangs up
 	DropBefore bool          // cut the connection, nothing is posted
+	Mute       bool          // long connections: post, and never acknowledge
 	DropAfter  bool          // post, and cut the connection instead of answering
 }
 
@@ -91,6 +97,7 @@ type Twin struct {
 	suppressed int
 	dropped    int
 	tokenCalls int
+	gate       gateway
 	media      map[string]medium // by corp and media ID
 	uploads    int
 	last       int // number of the last post, token and message
@@ -120,16 +127,26 @@ func New(opt Options) *Twin {
 	if opt.HTTP == nil {
 		opt.HTTP = &http.Client{Timeout: callbackWait, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	t := &Twin{opt: opt, mux: http.NewServeMux(), tokens: map[string]*grant{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{},
+	t := &Twin{gate: gateway{map[string]*gatewayConn{}, map[string]*asked{}, map[string]bool{}, map[string][]time.Time{}}, opt: opt, mux: http.NewServeMux(), tokens: map[string]*grant{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{},
 		media: map[string]medium{}}
 	t.mux.HandleFunc("GET /cgi-bin/gettoken", t.getToken)
 	t.mux.HandleFunc("POST /cgi-bin/webhook/send", t.posting(t.webhook))
 	t.mux.HandleFunc("POST /cgi-bin/message/send", t.posting(t.message))
 	t.mux.HandleFunc("POST /cgi-bin/appchat/send", t.posting(t.appchat))
 	t.mux.HandleFunc("POST /cgi-bin/media/upload", t.upload)
-	t.mux.HandleFunc("GET /{$}", t.page)
+	t.mux.HandleFunc("POST /cgi-bin/aibot/response", t.posting(t.respond))
+	t.mux.HandleFunc("GET /{$}", t.root)
 	t.mux.HandleFunc("POST /say", t.say)
 	return t
+}
+
+// root is the page, and the gateway of AI bots.
+func (t *Twin) root(w http.ResponseWriter, r *http.Request) {
+	if websocket.IsWebSocketUpgrade(r) {
+		t.connect(w, r)
+		return
+	}
+	t.page(w, r)
 }
 
 // ServeHTTP implements http.Handler.
