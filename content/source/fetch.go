@@ -71,45 +71,61 @@ func (s *Set) fetch(ctx context.Context, st *state, r remote) error {
 	return err
 }
 
-// follow fetches one remote, now, then and again, until ctx ends.
+// follow fetches one remote, now (unless Open just did), then and again, until ctx ends.
 func (s *Set) follow(ctx context.Context, st *state, r remote) {
-	var next, earliest time.Time // the next fetch; before earliest there is none, whoever asks
-	if age := time.Since(r.fetched()); age < s.pace.gap {
-		next = time.Now().Add(r.every()) // Open fetched it
+	var p plan
+	if st.tried {
+		p.tried(s.pace, st.fetched, r.every())
 	}
-	fails := 0
-	timer := time.NewTimer(time.Until(next))
+	timer := time.NewTimer(time.Until(p.next))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-st.soon:
-			if due := later(time.Now().Add(s.pace.debounce), earliest); due.Before(next) {
-				next = due
-			}
-			timer.Reset(time.Until(next))
-			continue
+			p.asked(s.pace)
 		case <-timer.C:
+			err := s.fetch(ctx, st, r)
+			if ctx.Err() != nil {
+				return
+			}
+			s.reload(ctx)
+			p.tried(s.pace, err, r.every())
 		}
-		earliest = time.Now().Add(s.pace.gap)
-		err := s.fetch(ctx, st, r)
-		if ctx.Err() != nil {
-			return
-		}
-		s.reload(ctx)
-		wait := r.every()
-		if err == nil {
-			fails = 0
-		} else {
-			wait = s.pace.backOff(fails, wait)
-			fails++
-		}
-		if after, ok := errors.AsType[*retryAfter](err); ok {
-			earliest = later(earliest, time.Now().Add(min(after.wait, s.pace.maxAfter)))
-		}
-		next = later(time.Now().Add(jitter(wait)), earliest)
-		timer.Reset(time.Until(next))
+		timer.Reset(time.Until(p.next))
+	}
+}
+
+// plan is when a remote is fetched next.
+type plan struct {
+	next     time.Time
+	earliest time.Time // before it there is no fetch, whoever asks
+	fails    int       // since the last good one
+}
+
+// tried plans what follows a fetch.
+func (p *plan) tried(pace pace, err error, every time.Duration) {
+	wait := every
+	if err == nil {
+		p.fails = 0
+	} else {
+		wait = pace.backOff(p.fails, every)
+		p.fails++
+	}
+	gap := pace.gap
+	if after, ok := errors.AsType[*retryAfter](err); ok {
+		gap = max(gap, min(after.wait, pace.maxAfter))
+	}
+	now := time.Now()
+	p.earliest = now.Add(gap)
+	p.next = later(now.Add(jitter(wait)), p.earliest)
+}
+
+// asked brings the next fetch forward. Asking again does not put it off.
+func (p *plan) asked(pace pace) {
+	if due := later(time.Now().Add(pace.debounce), p.earliest); due.Before(p.next) {
+		p.next = due
 	}
 }
 

@@ -53,6 +53,7 @@ type state struct {
 	issues  []*content.Issue // of the last good load
 	status  SourceStatus
 	fetched error         // why the last fetch failed
+	tried   bool          // Open tried to fetch it
 	soon    chan struct{} // asks for a fetch
 }
 
