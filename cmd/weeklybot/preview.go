@@ -72,18 +72,10 @@ func (p *previewCmd) adapter(cfg *Config, log *slog.Logger) (bot.Adapter, bot.Ki
 	if kind == "" {
 		kind = a.Kinds()[0]
 	}
-	if kinds := previewKinds(a); !slices.Contains(kinds, kind) {
+	if kinds := a.Kinds(); !slices.Contains(kinds, kind) {
 		return nil, "", &exitError{code: exitUsage, err: fmt.Errorf("--kind %s: %s has %v", p.Kind, p.Platform, kinds)}
 	}
 	return a, kind, nil
-}
-
-// previewKinds are the kinds an adapter can show: those it can post to, and those it will be able to.
-func previewKinds(a bot.Adapter) []bot.Kind {
-	if more, ok := a.(interface{ PreviewKinds() []bot.Kind }); ok {
-		return more.PreviewKinds()
-	}
-	return a.Kinds()
 }
 
 // oneIssue reads one file, or takes the newest issue with items of a folder.

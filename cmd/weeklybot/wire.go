@@ -51,10 +51,11 @@ var platforms = []platform{
 		},
 	},
 	{
-		name: wecom.Name, kinds: []bot.Kind{wecom.KindWebhook, wecom.KindApp, wecom.KindAppChat}, target: wecom.Target,
+		name: wecom.Name, kinds: []bot.Kind{wecom.KindWebhook, wecom.KindApp, wecom.KindAppChat, wecom.KindAIBot}, target: wecom.Target,
+		tools:  "Set up WeCom (企业微信): what is there, and what is missing.",
 		faults: func(c *Config) []error { return c.Adapters.Wecom.Validate() },
 		make: func(c *Config, d deps) (bot.Adapter, error) {
-			return made(wecom.New(c.Adapters.Wecom, wecom.Deps{Log: d.log, Redis: d.redis, RedisPrefix: d.prefix}))
+			return made(wecom.New(c.Adapters.Wecom, wecom.Deps{Log: d.log, Redis: d.redis, RedisPrefix: d.prefix, PublicURL: d.publicURL}))
 		},
 		trust: func(c *Config, host string) {
 			c.Adapters.Wecom.TrustedHosts = append(c.Adapters.Wecom.TrustedHosts, host)
