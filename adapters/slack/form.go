@@ -99,7 +99,9 @@ func form(where venue) slack.ModalViewRequest {
 // formCommand is the command that a filled-in form stands for.
 func formCommand(values map[string]map[string]field) string {
 	get := func(id string) field { return values[id][id] }
-	typed := func(id string) string { return strings.Join(strings.Fields(quotes.Replace(apihttp.CleanText(get(id).Value))), " ") }
+	typed := func(id string) string {
+		return strings.Join(strings.Fields(quotes.Replace(apihttp.CleanText(get(id).Value))), " ")
+	}
 	words := []string{"/subscribe", "all"}
 	if topics := typed(fieldTopics); topics != "" {
 		words[1] = topics
