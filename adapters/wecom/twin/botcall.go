@@ -24,8 +24,12 @@ func (b *Bot) seal(plain []byte, now int64) (string, url.Values, error) {
 		return "", nil, err
 	}
 	timestamp, nonce := strconv.FormatInt(now, 10), rand.Text()[:10]
-	signature := util.Signature(b.Token, timestamp, nonce, string(encrypted))
-	return string(encrypted), url.Values{"msg_signature": {signature}, "timestamp": {timestamp}, "nonce": {nonce}}, nil
+	query := url.Values{"msg_signature": {b.sign(timestamp, nonce, string(encrypted))}, "timestamp": {timestamp}, "nonce": {nonce}}
+	return string(encrypted), query, nil
+}
+
+func (b *Bot) sign(timestamp, nonce, encrypted string) string {
+	return util.Signature(b.Token, timestamp, nonce, encrypted)
 }
 
 // open decrypts: the SDK refuses an empty receiver.
@@ -98,7 +102,7 @@ func (t *Twin) botReply(b *Bot, answer []byte, nonce, reqID string, event bool) 
 	if env.Nonce != nonce {
 		return "", errors.New("answer: want the nonce of the callback's URL")
 	}
-	if util.Signature(b.Token, strconv.FormatInt(env.Timestamp, 10), env.Nonce, env.Encrypt) != env.MsgSignature {
+	if b.sign(strconv.FormatInt(env.Timestamp, 10), env.Nonce, env.Encrypt) != env.MsgSignature {
 		return "", errors.New("answer: bad signature")
 	}
 	plain, err := b.open(env.Encrypt)
