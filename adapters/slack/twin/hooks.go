@@ -142,6 +142,7 @@ func (t *Twin) takeLocked(p Post, body []byte, allowed func() string) (code stri
 	if in.Replace && original >= 0 {
 		p.Message.ResponseType = t.posts[original].Message.ResponseType // who sees a message is settled for its life
 		t.posts[original].Message, t.posts[original].Raw = p.Message, body
+		t.changed++
 		return "", nil, 0
 	}
 	if p.Kind == "response" {

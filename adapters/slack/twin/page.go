@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html"
@@ -19,14 +20,73 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"mr
 // shownPosts is how many posts the page holds.
 const shownPosts = 100
 
+// pageView is all that the page shows.
+type pageView struct {
+	User, Channel string // who looks, and where they type
+	Forms         bool   // there is an app to talk to
+	Channels      []*channelView
+	Modals        []shownView
+	Home          *shownView // nil: never opened
+}
+
 type channelView struct {
 	Name    string
-	Posts   []Post
+	Posts   []shownPost
 	Refused []Refusal
 }
 
-// page shows what arrived, as Slack would: a person can look at it.
-func (t *Twin) page(w http.ResponseWriter, _ *http.Request) {
+type shownPost struct {
+	Post
+	Blocks []shownBlock
+}
+
+type shownView struct {
+	View
+	Shown []shownBlock
+}
+
+// shownBlock is a block and, for a row of buttons, where a click on it goes.
+type shownBlock struct {
+	Block            map[string]any
+	ID, Post, View   string
+	User, ShownError string
+	Forms            bool
+}
+
+func (p pageView) blocks(blocks []map[string]any, post, view string, errors map[string]string) (all []shownBlock) {
+	for k, b := range blocks {
+		id := blockID(b, k)
+		all = append(all, shownBlock{Block: b, ID: id, Post: post, View: view, User: p.User, ShownError: errors[id], Forms: p.Forms})
+	}
+	return all
+}
+
+func (p *pageView) addViews(views []View) {
+	for _, v := range views {
+		shown := shownView{v, p.blocks(v.Blocks, "", v.ID, v.Errors)}
+		switch {
+		case v.User != p.User || !v.Open:
+		case v.Type == "home":
+			p.Home = &shown
+		default:
+			p.Modals = append(p.Modals, shown)
+		}
+	}
+}
+
+// page shows what arrived, as Slack would: a person can look at it, type commands and click.
+func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
+	view := pageView{User: cmp.Or(r.FormValue("user"), userDefault), Channel: cmp.Or(r.FormValue("channel"), channelDefault), Forms: t.canAct()}
+	view.addViews(t.Views())
+	view.Channels = t.byChannel(view)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	if err := pageTemplate.Execute(w, view); err != nil {
+		t.opt.Log.Error("page", "err", err)
+	}
+}
+
+func (t *Twin) byChannel(page pageView) []*channelView {
 	posts, refused := t.Posts(), t.Refused()
 	posts = posts[max(0, len(posts)-shownPosts):]
 	var channels []*channelView
@@ -40,17 +100,13 @@ func (t *Twin) page(w http.ResponseWriter, _ *http.Request) {
 	}
 	for _, p := range posts {
 		c := view(p.Channel)
-		c.Posts = append(c.Posts, p)
+		c.Posts = append(c.Posts, shownPost{p, page.blocks(p.Message.Blocks, p.TS, "", nil)})
 	}
 	for _, r := range refused[max(0, len(refused)-shownPosts):] {
 		c := view(r.Channel)
 		c.Refused = append(c.Refused, r)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
-	if err := pageTemplate.Execute(w, channels); err != nil {
-		t.opt.Log.Error("page", "err", err)
-	}
+	return channels
 }
 
 // plain is the text of a text object.

@@ -22,6 +22,7 @@ type Options struct {
 	SigningSecret string // signs what SlashCommand and SendEvent send
 	TeamID        string // T0TWIN
 	URL           string // where this Twin is reachable, for response URLs; set it once the listener is known, see SetURL
+	BotURL        string // where the app listens, without /slack/…, for what is typed and clicked on the page; "" = its socket
 
 	Window   time.Duration // the length of Slack's minute; 0 = 1 min, tests make it shorter
 	Burst    int           // posts that one channel takes at once before it is held to one a second; 0 = 5
@@ -93,6 +94,7 @@ type Twin struct {
 	sockets   []*socket
 	opened    int
 	lastID    int64
+	changed   int64 // posts kept or replaced, views shown
 }
 
 const (
@@ -142,7 +144,10 @@ func (t *Twin) routes() {
 	t.mux.HandleFunc("POST /services/{team}/{hook}/{key}", t.webhook)
 	t.mux.HandleFunc("POST /response/{id}", t.respond)
 	t.mux.HandleFunc("POST /upload/v1/{ticket}", t.takeUpload)
-	t.mux.HandleFunc("GET /{$}", t.page)
+	t.mux.Handle("GET /{$}", t.guarded(http.HandlerFunc(t.page)))
+	for path, do := range forms {
+		t.mux.Handle("POST "+path, t.guarded(t.act(do)))
+	}
 }
 
 func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -203,6 +208,7 @@ func (t *Twin) keep(p Post) *Post {
 	p.Time = t.opt.Now()
 	p.TS = t.nextTS(p.Time)
 	t.posts = append(t.posts, &p)
+	t.changed++
 	if n := len(t.posts) - t.opt.MaxPosts; n > 0 {
 		t.posts = slices.Delete(t.posts, 0, n)
 	}
@@ -217,6 +223,7 @@ func (t *Twin) nextTS(now time.Time) string {
 
 // refuse records a refusal. t.mu is held.
 func (t *Twin) refuse(path, channel, code, why string) {
+	t.changed++
 	t.opt.Log.Debug("refused", "path", path, "channel", channel, "code", code, "err", why)
 	t.refused = append(t.refused, Refusal{Path: path, Channel: channel, Code: code, Why: why, Time: t.opt.Now()})
 	if n := len(t.refused) - t.opt.MaxPosts; n > 0 {

@@ -103,6 +103,7 @@ func (t *Twin) openView(c apiCall) result {
 
 // stamp gives a view its id and hash. t.mu is held.
 func (t *Twin) stamp(v *View, id string) *View {
+	t.changed++
 	v.Hash = t.nextTS(t.opt.Now())
 	v.ID = cmp.Or(id, "V"+strconv.FormatInt(t.lastID, 10))
 	maps.Copy(v.object, map[string]any{
