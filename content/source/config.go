@@ -199,9 +199,22 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText keeps encoders from writing the value. There is no UnmarshalText on purpose: decoding a string fills it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// tempFiles are files on their way into a folder. Hidden, they are no issues.
+const tempFiles = ".new-*"
+
+// dropOld removes what matches and was left behind by a process that was killed: nothing of ours takes as long.
+func dropOld(pattern string) {
+	names, _ := filepath.Glob(pattern)
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 2*gitTime {
+			_ = os.Remove(name)
+		}
+	}
+}
+
 // writeFile replaces a file so that a crash leaves the old one or the new one. The folder must exist.
 func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), tempFiles)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -31,44 +32,45 @@ var feedSeed = maphash.MakeSeed()
 // the other is an item of its week.
 func (f *feed) issues(st *feedState) []*content.Issue {
 	series := cmp.Or(f.cfg.Series, st.Title, f.cfg.Name)
-	order := slices.Clone(st.Entries)
-	slices.SortStableFunc(order, func(a, b entry) int {
-		if a.Day != b.Day {
-			return strings.Compare(a.Day, b.Day)
-		}
-		if c := a.Published.Compare(b.Published); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	now := map[string]built{}
-	make1 := func(key string, entries []entry, build func() *content.Issue) *content.Issue {
-		b, sum := f.built[key], sumOf(series, entries)
+	kept := map[string]built{}
+	// build makes an issue, or takes the one of the last load.
+	build := func(key string, from []entry, make func() *content.Issue) *content.Issue {
+		b, sum := f.built[key], sumOf(series, from)
 		if b.sum != sum {
-			b = built{sum, build()}
+			b = built{sum, make()}
 		}
-		now[key] = b
+		kept[key] = b
 		return b.issue
 	}
-	var out []*content.Issue
-	taken := map[string]bool{}
+	issues := map[string]*content.Issue{}
 	weeks := map[string][]entry{}
-	for _, e := range order {
-		issue := make1("e "+e.ID, []entry{e}, func() *content.Issue { return f.entryIssue(series, e) })
-		if issue == nil || taken[issue.Key()] {
+	for _, e := range oldestFirst(st.Entries) {
+		i := build("entry "+e.ID, []entry{e}, func() *content.Issue { return f.entryIssue(series, e) })
+		if i == nil || issues[i.Key()] != nil {
 			week := weekOf(e.Day)
 			weeks[week] = append(weeks[week], e)
 			continue
 		}
-		taken[issue.Key()] = true
-		out = append(out, issue)
+		issues[i.Key()] = i
 	}
 	for week, entries := range weeks {
-		out = append(out, make1("w "+week, entries, func() *content.Issue { return f.page(series, week, entries) }))
+		i := build("week "+week, entries, func() *content.Issue { return f.page(series, week, entries) })
+		issues[i.Key()] = i
 	}
-	f.built = now
-	slices.SortFunc(out, func(a, b *content.Issue) int { return strings.Compare(a.Key(), b.Key()) })
+	f.built = kept
+	var out []*content.Issue
+	for _, key := range slices.Sorted(maps.Keys(issues)) {
+		out = append(out, issues[key])
+	}
 	return out
+}
+
+func oldestFirst(entries []entry) []entry {
+	order := slices.Clone(entries)
+	slices.SortStableFunc(order, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), a.Published.Compare(b.Published), cmp.Compare(a.ID, b.ID))
+	})
+	return order
 }
 
 func sumOf(series string, entries []entry) uint64 {

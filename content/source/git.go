@@ -101,7 +101,9 @@ func (r *repo) fetch(ctx context.Context) error {
 			return err
 		}
 	}
-	r.dropLocks()
+	for _, locks := range []string{"*.lock", "refs/weeklybot/*.lock", "objects/pack/tmp_*"} {
+		dropOld(filepath.Join(r.git.dir, locks))
+	}
 	if err := r.git.fetch(ctx, r.ref, head); err != nil {
 		return fmt.Errorf("%s: %w", r.git.shown(), err)
 	}
@@ -117,18 +119,6 @@ func (r *repo) fetch(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// dropLocks removes the locks of a fetch that was killed: no fetch of ours lives as long.
-func (r *repo) dropLocks() {
-	for _, pattern := range []string{"*.lock", "refs/weeklybot/*.lock", "objects/pack/tmp_*"} {
-		names, _ := filepath.Glob(filepath.Join(r.git.dir, pattern))
-		for _, name := range names {
-			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 2*gitTime {
-				_ = os.Remove(name)
-			}
-		}
-	}
 }
 
 func (r *repo) load(ctx context.Context) ([]*content.Issue, []error, error) {

@@ -36,6 +36,7 @@ func (in *inbox) load(ctx context.Context) ([]*content.Issue, []error, error) {
 	if err := os.MkdirAll(in.root, 0o755); err != nil {
 		return nil, nil, err
 	}
+	dropOld(filepath.Join(in.root, tempFiles))
 	return in.folder.load(ctx)
 }
 
