@@ -20,7 +20,7 @@ func newMarkdown() parser.Parser {
 		parser.WithBlockParsers(parser.DefaultBlockParsers()...),
 		parser.WithInlineParsers(
 			util.Prioritized(newBounded(parser.NewCodeSpanParser(), ast.KindCodeSpan), 100),
-			util.Prioritized(boundedCloser{newBounded(parser.NewLinkParser(), ast.KindLink)}, 200),
+			util.Prioritized(boundedLinks{newBounded(parser.NewLinkParser(), ast.KindLink), parser.NewContextKey()}, 200),
 			util.Prioritized(newBounded(parser.NewAutoLinkParser(), ast.KindAutoLink), 300),
 			util.Prioritized(newBounded(parser.NewRawHTMLParser(), ast.KindRawHTML), 400),
 			util.Prioritized(cjkEmphasis{}, 500),
@@ -34,6 +34,9 @@ func newMarkdown() parser.Parser {
 
 // maxFails is how many attempts of one kind may fail in one paragraph before the rest of it is taken literally.
 const maxFails = 300
+
+// longLine is how many bytes of the line behind a failed attempt make it count once more: they may all have been looked at.
+const longLine = 10_000
 
 // maxDelimiters is how many emphasis delimiters of one paragraph are looked at; matching them costs their square.
 const maxDelimiters = 600
@@ -64,7 +67,8 @@ func (b bounded) Parse(parent ast.Node, block text.Reader, pc parser.Context) as
 	}
 	node := b.inner.Parse(parent, block, pc)
 	if node == nil || node.Kind() == ast.KindText && b.want == ast.KindCodeSpan {
-		f.n++
+		line, _ := block.PeekLine()
+		f.n += 1 + len(line)/longLine
 	}
 	return node
 }
@@ -81,10 +85,31 @@ func failsOf(pc parser.Context, key parser.ContextKey, parent ast.Node) *fails {
 	return f
 }
 
-// boundedCloser is bounded for the parser of links, which also wants to know where a paragraph ends.
-type boundedCloser struct{ bounded }
+// maxBrackets is how many brackets of one paragraph may be open at once; more are taken literally.
+const maxBrackets = 500
 
-func (b boundedCloser) CloseBlock(parent ast.Node, block text.Reader, pc parser.Context) {
+// boundedLinks is bounded for the parser of links, which also wants to know where a paragraph ends.
+type boundedLinks struct {
+	bounded
+	open parser.ContextKey
+}
+
+func (b boundedLinks) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	open := failsOf(pc, b.open, parent)
+	switch block.Peek() {
+	case '[':
+		if open.n++; open.n > maxBrackets {
+			return nil
+		}
+	case ']':
+		if open.n = max(0, open.n-1); open.n >= maxBrackets {
+			return nil
+		}
+	}
+	return b.bounded.Parse(parent, block, pc)
+}
+
+func (b boundedLinks) CloseBlock(parent ast.Node, block text.Reader, pc parser.Context) {
 	b.inner.(parser.CloseBlocker).CloseBlock(parent, block, pc)
 }
 

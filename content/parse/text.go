@@ -43,24 +43,46 @@ func squeeze(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s))
-	var before rune
-	blank, newline := false, false
-	for _, r := range s {
-		if isBlank(r) {
-			blank, newline = true, newline || r == '\n'
+	from, k := 0, 0 // what is kept and not yet written begins at from
+	for k < len(s) {
+		if c := s[k]; !mayBlank[c] || c == ' ' && b.Len()+k-from > 0 && k+1 < len(s) && !mayBlank[s[k+1]] {
+			k++
 			continue
 		}
-		if isInvisible(r) {
+		end, newline, blank := blanks(s, k)
+		if end == k {
+			_, size := utf8.DecodeRuneInString(s[k:])
+			k += size
 			continue
 		}
-		if blank && b.Len() > 0 && !(newline && isEast(before) && isEast(r)) {
+		b.WriteString(s[from:k])
+		from, k = end, end
+		if blank && end < len(s) && b.Len() > 0 && !(newline && betweenEast(b.String(), s[end:])) {
 			b.WriteByte(' ')
 		}
-		blank, newline = false, false
-		b.WriteRune(r)
-		before = r
 	}
+	b.WriteString(s[from:])
 	return b.String()
+}
+
+// blanks is where the blanks and invisible characters end that stand at k.
+func blanks(s string, k int) (end int, newline, blank bool) {
+	for end = k; end < len(s); {
+		r, size := utf8.DecodeRuneInString(s[end:])
+		if isBlank(r) {
+			newline, blank = newline || r == '\n', true
+		} else if !isInvisible(r) {
+			break
+		}
+		end += size
+	}
+	return end, newline, blank
+}
+
+func betweenEast(before, after string) bool {
+	last, _ := utf8.DecodeLastRuneInString(before)
+	next, _ := utf8.DecodeRuneInString(after)
+	return isEast(last) && isEast(next)
 }
 
 // hasOddBlank reports whether s holds a blank that squeeze takes out: at an end, next to another one, or not a plain space.
