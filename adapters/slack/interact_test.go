@@ -572,3 +572,69 @@ func TestMalformedInteractions(t *testing.T) {
 		}
 	}
 }
+
+// FuzzInteraction sends any signed payload: whatever it holds, the core gets whole commands only, which begin with a slash and come from the
+// member that Slack names, and Slack gets nothing but an acknowledgement or an answer to a form.
+func FuzzInteraction(f *testing.F) {
+	f.Add(`{"type":"block_actions","trigger_id":"t","team":{"id":"T1"},"user":{"id":"U1"},"channel":{"id":"C1"},"response_url":"http://127.0.0.1:1/x","actions":[{"action_id":"more","value":"/hot --page 2 ebpf"}]}`)
+	f.Add(`{"type":"block_actions","team":null,"user":{"id":"U1","team_id":"T1"},"view":{"id":"V1","callback_id":"home","private_metadata":"{\"c\":\"D1\"}"},"actions":[{"action_id":"do-1","value":"/pause 1"}]}`)
+	f.Add(`{"type":"view_submission","trigger_id":"t","team":{"id":"T1"},"user":{"id":"U1"},"view":{"id":"V1","callback_id":"subscribe","private_metadata":"{\"c\":\"C1\"}","state":{"values":{"topics":{"topics":{"value":"a\u0000\"b"}}}}}}`)
+	f.Add(`{"type":"block_actions","actions":[{"action_id":"more","value":"rm"}]}`)
+	f.Add(`{"type":"view_submission","view":{"callback_id":"subscribe","private_metadata":"[","state":{"values":null}}}`)
+	f.Add(`[1]`)
+	in := &room{answer: func(_ context.Context, cmd bot.Command) (bot.Message, error) {
+		msg := text("you typed " + cmd.Text)
+		if strings.Contains(cmd.Text, "wrong") {
+			msg.Code = "unknown_zone"
+		}
+		return msg, nil
+	}}
+	refusing := httptest.NewServer(refuses("not_enabled"))
+	f.Cleanup(refusing.Close)
+	cfg := testConfig(refusing.URL)
+	cfg.APIURL = refusing.URL + "/api"
+	a, err := New(cfg, Deps{Now: func() time.Time { return signedAt }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	hook := a.Hook(in)
+	f.Fuzz(func(t *testing.T, payload string) {
+		in.commands = nil
+		w := httptest.NewRecorder()
+		hook.ServeHTTP(w, signed(t, "/slack/interactions", url.Values{"payload": {payload}}.Encode(), signedAt, testSecret))
+		if w.Code != 200 && (w.Code != 400 || len(in.commands) > 0) {
+			t.Errorf("status %d after %d commands", w.Code, len(in.commands))
+		}
+		for _, cmd := range in.commands {
+			if !strings.HasPrefix(cmd.Text, "/") || cmd.Member.ID == "" || cmd.Channel.Address == "" || cmd.Channel.Workspace == "" || cmd.Channel.Adapter != Name {
+				t.Errorf("an incomplete command got through: %+v", cmd)
+			}
+		}
+		if w.Code == 400 || w.Body.Len() == 0 {
+			return
+		}
+		var answer struct {
+			Action string `json:"response_action"`
+			Errors map[string]string
+			View   struct{ Blocks []json.RawMessage }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Action == "errors" && answer.Errors[fieldZone] == "" || answer.Action == "update" && len(answer.View.Blocks) == 0 {
+			t.Errorf("answer %q, %v", w.Body, err)
+		}
+	})
+}
+
+// FuzzMention: what a member types arrives as they typed it, however Slack escapes it.
+func FuzzMention(f *testing.F) {
+	f.Add("hot  ebpf")
+	f.Add("/search <双栈> & \"istio\" &amp; <!here>")
+	f.Add("\u200b>")
+	slacks := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	f.Fuzz(func(t *testing.T, typed string) {
+		var s spoken
+		s.Event.Text = "<@U0TWIN> " + slacks.Replace(typed)
+		if got, want := mentionText(s), strings.Join(strings.Fields(typed), " "); got != want {
+			t.Errorf("mentionText = %q, want %q", got, want)
+		}
+	})
+}
