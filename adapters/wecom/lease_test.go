@@ -1,44 +1,16 @@
 package wecom
 
 import (
-	"fmt"
+	"crypto/rand"
 	"log/slog"
-	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"weeklybot/adapters/wecom/twin"
 	"weeklybot/bot"
 	"weeklybot/internal/needs"
 )
-
-// startRedis runs a redis-server of the test's own and returns a client.
-func startRedis(t *testing.T) redis.UniversalClient {
-	t.Helper()
-	program := needs.RedisServer(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cmd := exec.Command(program, "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{fmt.Sprintf("127.0.0.1:%d", port)}})
-	t.Cleanup(func() {
-		rdb.Close()
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	eventually(t, "redis", func() bool { return rdb.Ping(t.Context()).Err() == nil })
-	return rdb
-}
 
 // shortRenew makes leases change hands in a moment; they live three times as long, which is enough on a busy machine.
 const shortRenew = 500 * time.Millisecond
@@ -47,12 +19,12 @@ func newTextLog(log *safeLog) *slog.Logger { return slog.New(slog.NewTextHandler
 
 // TestOneReplicaConnects: of three replicas one connects; when it stops, another takes its place.
 func TestOneReplicaConnects(t *testing.T) {
-	rdb := startRedis(t)
+	rdb, prefix := needs.RedisClient(t), rand.Text()
 	g := newGroup(t, saying(hotAnswer), nil)
 	replicas := make([]*Adapter, 3)
 	stops := make([]func(), 3)
 	for k := range replicas {
-		replicas[k] = g.adapter(func(_ *Config, d *Deps) { d.Redis, d.RedisPrefix = rdb, "t" })
+		replicas[k] = g.adapter(func(_ *Config, d *Deps) { d.Redis, d.RedisPrefix = rdb, prefix })
 		replicas[k].leaseRenew = shortRenew
 		stops[k] = listen(t, replicas[k], g.in)
 	}
@@ -66,7 +38,7 @@ func TestOneReplicaConnects(t *testing.T) {
 	}
 	eventually(t, "connection", func() bool { return len(connected()) == 1 })
 	first := connected()[0]
-	if keys := rdb.Keys(t.Context(), "*").Val(); len(keys) != 1 || !strings.HasPrefix(keys[0], "t:{wecom}:aibot:") || rdb.PTTL(t.Context(), keys[0]).Val() > leaseLives*shortRenew {
+	if keys := rdb.Keys(t.Context(), prefix+":*").Val(); len(keys) != 1 || !strings.HasPrefix(keys[0], prefix+":{wecom}:aibot:") || rdb.PTTL(t.Context(), keys[0]).Val() > leaseLives*shortRenew {
 		t.Errorf("keys %q", keys)
 	}
 	eventually(t, "answer of the others", func() bool {
@@ -96,19 +68,19 @@ func TestOneReplicaConnects(t *testing.T) {
 	for _, stop := range stops {
 		stop()
 	}
-	if keys := rdb.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+	if keys := rdb.Keys(t.Context(), prefix+":*").Val(); len(keys) != 0 {
 		t.Errorf("keys left behind: %q", keys)
 	}
 }
 
 // TestLeaseLost: a holder whose lease is another's by now goes, and leaves that lease alone.
 func TestLeaseLost(t *testing.T) {
-	rdb := startRedis(t)
-	g := newGroup(t, saying(hotAnswer), func(_ *Config, d *Deps) { d.Redis = rdb })
+	rdb, prefix := needs.RedisClient(t), rand.Text()
+	g := newGroup(t, saying(hotAnswer), func(_ *Config, d *Deps) { d.Redis, d.RedisPrefix = rdb, prefix })
 	g.a.leaseRenew = shortRenew
 	stop := listen(t, g.a, g.in)
 	g.connected()
-	key := rdb.Keys(t.Context(), "*").Val()[0]
+	key := rdb.Keys(t.Context(), prefix+":*").Val()[0]
 	rdb.Set(t.Context(), key, "another", time.Hour)
 	eventually(t, "end of the connection", func() bool { return !g.Connected("aib1") })
 	eventually(t, "reason", func() bool { _, why := g.a.bots[0].connection(); return why == errElsewhere })
@@ -120,8 +92,8 @@ func TestLeaseLost(t *testing.T) {
 
 // TestLeaseSurvivesRedis: a holder who cannot reach Redis keeps the bot in its chats.
 func TestLeaseSurvivesRedis(t *testing.T) {
-	rdb := startRedis(t)
-	g := newGroup(t, saying(hotAnswer), func(_ *Config, d *Deps) { d.Redis = rdb })
+	rdb, prefix := needs.RedisClient(t), rand.Text()
+	g := newGroup(t, saying(hotAnswer), func(_ *Config, d *Deps) { d.Redis, d.RedisPrefix = rdb, prefix })
 	g.a.leaseRenew = shortRenew
 	listen(t, g.a, g.in)
 	g.connected()
