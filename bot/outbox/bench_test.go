@@ -1,5 +1,290 @@
 package outbox
 
-import "time"
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
 
-func serveBenchmark(time.Duration) {}
+	"github.com/redis/go-redis/v9"
+
+	"weeklybot/bot"
+	"weeklybot/internal/needs"
+)
+
+var (
+	benchLarge = flag.Bool("fanout.large", false, "BenchmarkFanout also with n=100000")
+	benchSmall = flag.Int("fanout.n", 20_000, "deliveries of BenchmarkFanout's first size")
+	benchDelay = flag.Duration("fanout.delay", 0, "how long the sink of BenchmarkFanout takes to answer")
+)
+
+// serveBenchmark is the sink of a benchmark, in a process of its own: it accepts every post and counts. It prints its address.
+func serveBenchmark(delay time.Duration) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(l.Addr())
+	var posts atomic.Int64
+	panic(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/count" {
+			_, _ = fmt.Fprint(w, posts.Load())
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		if posts.Add(1); delay > 0 {
+			time.Sleep(delay)
+		}
+		_, _ = io.WriteString(w, "1700000000.123456")
+	})))
+}
+
+// startBenchmarkSink gives the URL of a sink.
+func startBenchmarkSink(b *testing.B) string {
+	text, err := json.Marshal(childConfig{Delay: *benchDelay})
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd.Stdout = w
+	needs.Start(b, cmd)
+	line := make([]byte, 64)
+	n, err := r.Read(line)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return "http://" + strings.TrimSpace(string(line[:n]))
+}
+
+// trips counts round trips to Redis.
+type trips struct{ n atomic.Int64 }
+
+func (h *trips) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (h *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, c redis.Cmder) error { h.n.Add(1); return next(ctx, c) }
+}
+func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, c []redis.Cmder) error { h.n.Add(1); return next(ctx, c) }
+}
+
+// widths are the numbers of workers that are tried; the best counts, on either side.
+var widths = []int{16, 64, 256}
+
+// BenchmarkFanout is one whole fan-out an op: from "due" to the last receipt in the ledger. of-bare-loop compares it with a loop that only
+// posts: the same adapter, client, body and sink, run in turns with it.
+func BenchmarkFanout(b *testing.B) {
+	sizes := []int{*benchSmall}
+	if *benchLarge {
+		sizes = append(sizes, 100_000)
+	}
+	for _, store := range []string{"redis", "redis-always", "embedded"} {
+		b.Run(store, func(b *testing.B) {
+			for _, n := range sizes {
+				b.Run(fmt.Sprint("n=", n), func(b *testing.B) { benchmarkFanout(b, store, n) })
+			}
+		})
+	}
+}
+
+func benchmarkFanout(b *testing.B, store string, n int) {
+	sink := startBenchmarkSink(b)
+	c := childConfig{Sink: sink, Parts: 1, Node: "bench"}
+	if store == "embedded" {
+		c.Dir = b.TempDir()
+	} else {
+		dir, err := os.MkdirTemp("", "wb")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = os.RemoveAll(dir) })
+		fsync := map[string]string{"redis": "everysec", "redis-always": "always"}[store]
+		c.Socket = needs.NewServer(b, dir, 0, "--appendonly", "yes", "--appendfsync", fsync).Addr
+	}
+	c.prepareMany(b, n)
+	rdb, done := c.open()
+	defer done()
+	count := &trips{}
+	rdb.AddHook(count)
+	var bare, ours [3]time.Duration
+	var made [3]int64
+	var bytes int64
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		for i, width := range widths {
+			bare[i] += bareLoop(b, sink, n, width)
+		}
+		for i, width := range widths {
+			before := usedMemory(rdb)
+			b.StartTimer()
+			took, trips := fanOutOnce(b, c, rdb, count, n, width)
+			b.StopTimer()
+			ours[i], made[i] = ours[i]+took, made[i]+trips
+			bytes += usedMemory(rdb) - before
+		}
+		b.StartTimer()
+	}
+	b.StopTimer()
+	best := func(d [3]time.Duration) time.Duration { return min(d[0], d[1], d[2]) / time.Duration(b.N) }
+	runs := float64(n) * float64(b.N)
+	fastest := slices.Index(ours[:], min(ours[0], ours[1], ours[2]))
+	b.ReportMetric(float64(best(bare))/float64(best(ours)), "of-bare-loop")
+	b.ReportMetric(float64(n)/best(ours).Seconds(), "deliveries/s")
+	b.ReportMetric(float64(made[fastest])/runs, "trips/delivery")
+	if store != "embedded" {
+		b.ReportMetric(float64(bytes)/runs/float64(len(widths)), "redis-B/delivery")
+	}
+}
+
+// bareLoop posts n times with a number of workers and nothing else.
+func bareLoop(b *testing.B, sink string, n, width int) time.Duration {
+	p := newBenchPoster(sink, width)
+	defer p.client.CloseIdleConnections()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range width {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1))
+				if i > n {
+					return
+				}
+				post := bot.Post{Key: "0123456789abcdef0123456789abcdef", Part: 1, Parts: 1}
+				if _, err := p.Send(context.Background(), bot.Channel{Address: benchChannel(i).Address}, post); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(began)
+}
+
+// newBenchPoster posts a body of 4 KiB, about what a digest of ten items takes.
+func newBenchPoster(sink string, width int) *poster {
+	p := newPoster(sink, 1, width)
+	p.body = []byte(strings.Repeat("x", 4<<10))
+	return p
+}
+
+func benchChannel(i int) bot.Channel {
+	return bot.Channel{Adapter: "sink", Kind: "app", Workspace: "W", Address: fmt.Sprintf("C%06d", i)}
+}
+
+// fanOutOnce makes the slot due and waits until every delivery has its outcome.
+func fanOutOnce(b *testing.B, c childConfig, rdb redis.UniversalClient, count *trips, n, width int) (time.Duration, int64) {
+	store := c.store(rdb)
+	for _, news := range [][]bot.Sighting{nil, {{Key: fmt.Sprint("k", time.Now().UnixNano()), Series: "weekly"}}} {
+		if _, err := store.Publish(context.Background(), "source", news); err != nil {
+			b.Fatal(err)
+		}
+	}
+	posts := sinkCount(b, c.Sink)
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	a := &counted{poster: newBenchPoster(c.Sink, width)}
+	defer a.client.CloseIdleConnections()
+	engine := New(Config{Queue: store, Composer: &titles{}, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, InFlight: width, Beat: 50 * time.Millisecond})
+	go func() { stopped <- engine.Run(ctx) }()
+	for shard := range store.Shards() {
+		for rdb.HGet(ctx, store.Key(shard, "st"), "owner").Val() != c.Node {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // the takeovers
+	trips := count.n.Load()
+	makeDue(b, store, rdb)
+	began := time.Now()
+	for a.sent.Load() < int64(n) {
+		time.Sleep(time.Millisecond)
+	}
+	trips = count.n.Load() - trips
+	for !allDone(ctx, store, rdb) {
+		time.Sleep(time.Millisecond)
+	}
+	took := time.Since(began)
+	cancel()
+	if err := <-stopped; err != nil {
+		b.Fatal(err)
+	}
+	if got := sinkCount(b, c.Sink) - posts; got != n {
+		b.Fatalf("%d posts of %d arrived", got, n)
+	}
+	return took, trips
+}
+
+// counted is a poster that counts what was accepted.
+type counted struct {
+	*poster
+	sent atomic.Int64
+}
+
+func (c *counted) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
+	r, err := c.poster.Send(ctx, dst, p)
+	if err == nil {
+		c.sent.Add(1)
+	}
+	return r, err
+}
+
+func sinkCount(b *testing.B, sink string) int {
+	resp, err := http.Get(sink + "/count")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n, err := strconv.Atoi(string(text))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+func usedMemory(rdb redis.UniversalClient) int64 {
+	info, _ := rdb.Info(context.Background(), "memory").Result() // the embedded engine has none
+	_, text, _ := strings.Cut(info, "used_memory:")
+	text, _, _ = strings.Cut(text, "\r\n")
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
+}
+
+// prepareMany subscribes n channels, many at a time.
+func (c childConfig) prepareMany(b *testing.B, n int) {
+	rdb, done := c.open()
+	defer done()
+	store := c.store(rdb)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for i := int(next.Add(1)); i <= n; i = int(next.Add(1)) {
+				if _, err := store.Add(context.Background(), benchChannel(i), bot.Subscription{Schedule: bot.Schedule{Cron: "0 9 * * 1", Zone: "UTC"}}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -27,7 +27,8 @@ type sink struct {
 	order    []string                  // faults of order and cut
 	count    atomic.Int64
 	faulty   bool
-	unheard  atomic.Int64 // accepted, and the answer cut off
+	slow     time.Duration // of an answer
+	unheard  atomic.Int64  // accepted, and the answer cut off
 	rng      *rand.Rand
 	lastPart map[string]int
 	cutOf    map[string]string
@@ -57,6 +58,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.faulty {
 		dice = s.dice()
 	}
+	time.Sleep(s.slow)
 	switch {
 	case dice < 0.02:
 		http.Error(w, "busy", http.StatusInternalServerError)

@@ -76,6 +76,14 @@ func NewServer(t testing.TB, dir string, port int, args ...string) *Server {
 	return s
 }
 
+// NewSentinel starts a Sentinel with a configuration file, which it rewrites.
+func NewSentinel(t testing.TB, conf, dir string, port int) *Server {
+	t.Helper()
+	s := &Server{Addr: fmt.Sprint("127.0.0.1:", port), args: []string{conf, "--sentinel", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", dir}}
+	s.Restart(t)
+	return s
+}
+
 // Restart starts the server again after a Kill, with the same settings and data, and waits until it answers.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
