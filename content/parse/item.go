@@ -225,9 +225,12 @@ func listEntry(b *block) (content.Item, bool) {
 	return named(e.finish())
 }
 
+// isCounter reports whether a title is only the number of what comes next.
+func isCounter(title string) bool { return len(title) <= 3 && !hasWord(title) }
+
 // named gives an item without title the best name it has.
 func named(it content.Item) (content.Item, bool) {
-	if it.Title != "" && !hasLetter(it.Title) && it.URL == "" {
+	if it.Title != "" && it.URL == "" && (!hasLetter(it.Title) || it.Text == "" && len(it.Items) == 0 && isCounter(it.Title)) {
 		return it, false
 	}
 	if it.Title == "" && len(it.Items) > 0 {

@@ -116,12 +116,13 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 
 // findDateline looks for a short line that holds a date.
 func (p *issueReader) findDateline(b *block) bool {
-	if p.dateline != "" || len(b.plain()) > 400 || len(webLinks(b.runs)) > 0 {
+	if p.dateline != "" || len(b.plain()) > 400 {
 		return false
 	}
+	linked := len(webLinks(b.runs)) > 0
 	for _, line := range splitLines(b.runs) {
 		said := plain(line)
-		if _, ok := findDate(said); ok && width(said) <= 12 {
+		if f, ok := findDate(said); ok && width(said) <= 12 && !(linked && (f.start > 0 || width(said) > 8)) {
 			p.dateline = said
 			return true
 		}
@@ -135,6 +136,10 @@ func (p *issueReader) titleParagraph(root *node) {
 		return
 	}
 	first := root.body[0]
+	if lines := splitLines(first.runs); len(lines) == 2 && carriesNumber(plain(lines[1])) && !carriesNumber(plain(lines[0])) {
+		p.takeMasthead(root, lines)
+		return
+	}
 	said := headingText(first.runs)
 	if strings.Contains(joinText(first.runs), "\n") || len(webLinks(first.runs)) > 0 || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
 		return
@@ -143,6 +148,17 @@ func (p *issueReader) titleParagraph(root *node) {
 		return // only a date
 	}
 	p.title, p.titleLine = said, first.line
+	root.body = root.body[1:]
+}
+
+// takeMasthead takes a first paragraph of two short lines as title and dateline.
+func (p *issueReader) takeMasthead(root *node, lines [][]run) {
+	first := root.body[0]
+	title, below := headingText(lines[0]), plain(lines[1])
+	if len(webLinks(first.runs)) > 0 || title == "" || width(title) > 8 || width(below) > 12 || endsSentence(title) || endsSentence(below) {
+		return
+	}
+	p.title, p.titleLine, p.dateline = title, first.line, below
 	root.body = root.body[1:]
 }
 

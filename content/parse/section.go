@@ -70,10 +70,19 @@ func (p *issueReader) takeTitle(root *node) {
 		p.title = strings.TrimSpace(p.title[:k])
 	}
 	root.body = append(root.body, first.body...)
+	if len(first.kids) > 1 && isSubtitle(first, first.kids[0]) {
+		root.body = append(root.body, first.kids[0].body...)
+		first.kids = first.kids[1:]
+	}
 	for _, kid := range first.kids {
 		kid.parent = root
 	}
 	root.kids = append(first.kids, root.kids[1:]...)
+}
+
+// isSubtitle reports whether a heading directly below the title only adds to it: it stands a level below the sections and names none.
+func isSubtitle(title, sub *node) bool {
+	return len(title.body) == 0 && sub.isLeaf() && sub.level > title.kids[1].level && !isLinkHeading(sub.head) && !holdsNews(sub.body)
 }
 
 func (p *issueReader) isTitle(root, first *node, text string) bool {

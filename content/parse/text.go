@@ -423,6 +423,9 @@ func hasLetter(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
+// hasWord reports whether s holds a letter.
+func hasWord(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
+
 // cut is the beginning of s, at most n bytes, whole characters.
 func cut(s string, n int) string {
 	if len(s) <= n {

@@ -214,7 +214,7 @@ func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
 	if t.title == "" {
 		return false
 	}
-	if isCall(t.title) && letters(follows) > 20 {
+	if !hasWord(t.title) && hasWord(follows) && strings.HasPrefix(t.title, "#") || isCall(t.title) && letters(follows) > 20 {
 		t.title, t.url = "", ""
 		return false
 	}
