@@ -87,7 +87,7 @@ func (d *demoCmd) Run(ctx context.Context, c *commands, std streams) error {
 
 // standIns starts the twins, points the adapters at them, and declares a subscribed channel on each.
 func (d *demoCmd) standIns(ctx context.Context, group *errgroup.Group, cfg *Config, botURL string) (pages string, err error) {
-	slackTwin := slacktwin.New(slacktwin.Options{BotToken: demoSlackToken, SigningSecret: demoSlackSigning})
+	slackTwin := slacktwin.New(slacktwin.Options{BotToken: demoSlackToken, SigningSecret: demoSlackSigning, BotURL: botURL})
 	wecomTwin := wecomtwin.New(wecomtwin.Options{Robots: []string{demoRobotKey}, Apps: []wecomtwin.App{{
 		CorpID: demoCorp, AgentID: demoAgent, Secret: demoAppSecret, Token: demoToken, EncodingAESKey: demoAESKey, CallbackURL: botURL + "/wecom/callback",
 	}}})
