@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// A commit goes out with this many changes, …
-	flushFull = 256
+	// A commit goes out with this many changes, or as many as half a window, so that the other half is on the wire meanwhile, …
+	flushFull  = 256
+	flushLeast = 32
 	// … or with this many after flushSoon, …
 	flushSome = 64
 	flushSoon = 5 * time.Millisecond
@@ -71,7 +72,7 @@ func (e *Engine) flush() {
 		}
 	}
 	age := time.Since(oldest)
-	if oldest.IsZero() || total < flushFull && !(total >= flushSome && age >= flushSoon) && age < flushLate {
+	if oldest.IsZero() || total < max(flushLeast, min(flushFull, e.cfg.InFlight/2)) && !(total >= flushSome && age >= flushSoon) && age < flushLate {
 		return
 	}
 	var shards []*shard
