@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -499,9 +500,10 @@ func TestPings(t *testing.T) {
 // TestDeadConnection has a gateway that takes frames and answers only the first.
 func TestDeadConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conns, dials := make(pipes), 0
+		var dials atomic.Int32
+		conns := make(pipes)
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			dials++
+			dials.Add(1)
 			conn, err := wsUpgrader.Upgrade(w, r, nil)
 			if err != nil {
 				return
@@ -524,13 +526,13 @@ func TestDeadConnection(t *testing.T) {
 		stop := listen(t, a, saying(hotAnswer))
 		time.Sleep(3*pingEvery - time.Millisecond)
 		synctest.Wait()
-		if dials != 1 {
-			t.Errorf("%d connections before two pings went unanswered", dials)
+		if n := dials.Load(); n != 1 {
+			t.Errorf("%d connections before two pings went unanswered", n)
 		}
 		time.Sleep(backoffFirst + 2*time.Millisecond)
 		synctest.Wait()
-		if dials != 2 || !strings.Contains(log.String(), "pings are not answered") {
-			t.Errorf("%d connections, want a second one; log:\n%s", dials, log)
+		if n := dials.Load(); n != 2 || !strings.Contains(log.String(), "pings are not answered") {
+			t.Errorf("%d connections, want a second one; log:\n%s", n, log)
 		}
 		stop()
 		server.Close()
