@@ -147,6 +147,7 @@ func benchmarkFanout(b *testing.B, store string, n int) {
 	fastest := slices.Index(ours[:], min(ours[0], ours[1], ours[2]))
 	b.ReportMetric(float64(best(bare))/float64(best(ours)), "of-bare-loop")
 	b.ReportMetric(float64(n)/best(ours).Seconds(), "deliveries/s")
+	b.ReportMetric(float64(widths[fastest]), "workers")
 	b.ReportMetric(float64(made[fastest])/runs, "trips/delivery")
 	if store != "embedded" {
 		b.ReportMetric(float64(bytes)/runs/float64(len(widths)), "redis-B/delivery")
