@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weeklybot/adapters/dingtalk"
+	"weeklybot/adapters/feishu"
 	"weeklybot/adapters/slack"
 	"weeklybot/adapters/webhook"
 	"weeklybot/adapters/wecom"
@@ -69,6 +70,7 @@ type AdapterConfig struct {
 	Slack    slack.Config    `yaml:"slack"`
 	Wecom    wecom.Config    `yaml:"wecom"`
 	Dingtalk dingtalk.Config `yaml:"dingtalk"`
+	Feishu   feishu.Config   `yaml:"feishu"`
 	Webhook  webhook.Config  `yaml:"webhook"`
 }
 

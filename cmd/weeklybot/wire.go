@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"weeklybot/adapters/dingtalk"
+	"weeklybot/adapters/feishu"
 	"weeklybot/adapters/slack"
 	"weeklybot/adapters/terminal"
 	"weeklybot/adapters/webhook"
@@ -69,6 +70,16 @@ var platforms = []platform{
 		},
 		trust: func(c *Config, host string) {
 			c.Adapters.Dingtalk.TrustedHosts = append(c.Adapters.Dingtalk.TrustedHosts, host)
+		},
+	},
+	{
+		name: feishu.Name, kinds: []bot.Kind{feishu.KindWebhook, feishu.KindApp}, target: feishu.Target,
+		faults: func(c *Config) []error { return c.Adapters.Feishu.Validate() },
+		make: func(c *Config, d deps) (bot.Adapter, error) {
+			return made(feishu.New(c.Adapters.Feishu, feishu.Deps{Log: d.log}))
+		},
+		trust: func(c *Config, host string) {
+			c.Adapters.Feishu.TrustedHosts = append(c.Adapters.Feishu.TrustedHosts, host)
 		},
 	},
 	{
