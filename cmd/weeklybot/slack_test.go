@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	slacktwin "weeklybot/adapters/slack/twin"
+)
+
+// A Slack member turns pages, subscribes with the form and pauses in App Home, over Socket Mode and with the real core: every choice of the
+// form is one that the grammar reads, and what it does not read stands beside its field.
+func TestSlackMemberClicks(t *testing.T) {
+	slack := slacktwin.New(slacktwin.Options{BotToken: "xoxb-twin", AppToken: "xapp-twin", Window: time.Millisecond})
+	server := httptest.NewServer(slack)
+	t.Cleanup(server.Close)
+	slack.SetURL(server.URL)
+	dir := t.TempDir()
+	var issue strings.Builder
+	for n := range 25 {
+		fmt.Fprintf(&issue, "- [eBPF part %d](https://example.org/%d) explains maps.\n", n+1, n+1)
+	}
+	write(t, dir, "news/weekly-1.md", "---\ntitle: Weekly 1\ndate: 2026-11-16\n---\n\n## News\n\n"+issue.String())
+	write(t, dir, "config.yaml", fmt.Sprintf(`
+listen: 127.0.0.1:0
+lang: en
+content: {sources: [{name: news, kind: folder, path: news}]}
+adapters:
+  slack: {bot_token: xoxb-twin, app_token: xapp-twin, socket_mode: true, api_url: "%s/api/"}
+`, server.URL))
+	p := start(t, dir)
+	p.wait("the bot's connection", time.Minute, func() bool { return slack.Connected() > 0 })
+	typed := func(text, channel string) {
+		t.Helper()
+		if a, err := slack.SocketCommand(t.Context(), slacktwin.Command{Text: text, Channel: channel}); err != nil || a.Refused != "" {
+			t.Fatalf("%s: %+v, %v", text, a, err)
+		}
+	}
+	shows := func(what, want string) {
+		t.Helper()
+		p.wait(what, time.Minute, func() bool { return strings.Contains(fmt.Sprint(slack.Posts()), want) })
+	}
+
+	typed("/hot ebpf", "C1")
+	for k, want := range []string{"/11|", "/21|"} {
+		if _, err := slack.Click(t.Context(), "", slacktwin.Click{Post: slack.Posts()[0].TS, Action: "more"}); err != nil {
+			t.Fatalf("page %d: %v", k+2, err)
+		}
+		shows("the next page", "https://example.org"+want)
+	}
+	if posts := slack.Posts(); len(posts) != 1 || strings.Contains(fmt.Sprint(posts), "example.org/1|") {
+		t.Errorf("%d posts, want one whose pages replace each other: %+v", len(posts), posts)
+	}
+
+	for _, day := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "weekdays", "daily", "on publish"} {
+		typed("/subscribe", "C1")
+		views := slack.Views()
+		form := views[len(views)-1]
+		for _, wrong := range []struct{ field, value string }{{"topics", "xyzq"}, {"series", "nosuch"}, {"zone", "Nowhere/City"}} {
+			got, err := slack.Submit(t.Context(), "", slacktwin.Submit{View: form.ID, Values: map[string]string{wrong.field: wrong.value}})
+			if err != nil || got.Errors[wrong.field] == "" || !got.View.Open {
+				t.Errorf("%s %s: %+v, %v, want the error beside it", wrong.field, wrong.value, got.Errors, err)
+			}
+		}
+		for _, style := range []string{"headlines", "brief", "full"} {
+			got, err := slack.Submit(t.Context(), "", slacktwin.Submit{View: form.ID, Values: map[string]string{
+				"topics": "ebpf", "series": "news", "day": day, "time": "08:30", "style": style, "max": "20",
+			}})
+			if done := fmt.Sprint(got.View.Blocks); err != nil || !strings.Contains(done, "eBPF") || !strings.Contains(done, "#") || !strings.Contains(done, "at most 20 items") {
+				t.Fatalf("%s, %s: %+v, %v", day, style, got, err)
+			}
+			typed("/subscribe", "C1")
+			views = slack.Views()
+			form = views[len(views)-1]
+		}
+	}
+	shows("the word to the channel", "Subscribed: #10")
+
+	typed("/subscribe all Mon 9:00", "D0MEMBER")
+	home := func(want string) (v slacktwin.View) {
+		t.Helper()
+		p.wait("App Home with "+want, time.Minute, func() bool {
+			for _, v = range slack.Views() {
+				if v.Type == "home" && strings.Contains(fmt.Sprint(v.Blocks), want) {
+					return true
+				}
+			}
+			return false
+		})
+		return v
+	}
+	if err := slack.OpenHome(t.Context(), "", "U0MEMBER"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slack.Click(t.Context(), "", slacktwin.Click{View: home("Subscribed here (1)").ID, Action: "do-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slack.Click(t.Context(), "", slacktwin.Click{View: home("Paused: #1").ID, Action: "do-1", Value: "/resume 1"}); err != nil {
+		t.Fatal(err)
+	}
+	home("Going on: #1")
+	p.stop()
+	if refused := slack.Refused(); len(refused) > 0 {
+		t.Errorf("refused: %+v", refused)
+	}
+}
+
+func TestSlackManifest(t *testing.T) {
+	dir := t.TempDir()
+	const news = "content: {sources: [{name: news, kind: folder, path: .}]}\n"
+	write(t, dir, "config.yaml", news+"public_url: https://bot.example.com\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "https://bot.example.com/slack/interactions"},
+		{[]string{"--socket"}, `"socket_mode_enabled": true`},
+	} {
+		code, out, errs := call(t, append([]string{"--config", dir + "/config.yaml", "slack", "manifest"}, c.args...)...)
+		if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, c.want) {
+			t.Errorf("manifest %v: exit %d, %s%s, want %s", c.args, code, out, errs, c.want)
+		}
+	}
+	write(t, dir, "config.yaml", news)
+	if code, _, errs := call(t, "--config", dir+"/config.yaml", "slack", "manifest"); code == 0 || !strings.Contains(errs, "public_url is not set") {
+		t.Errorf("without public_url: exit %d, %s", code, errs)
+	}
+}
