@@ -235,6 +235,7 @@ func chaosRound(t *testing.T, seed uint64, store string, finder bool) {
 					}
 				}
 				p.Kill()
+				s.settle(t)
 				continue
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,6 +27,7 @@ type sink struct {
 	got      map[string]map[string]int // channel and key → part with its cut → times
 	order    []string                  // faults of order and cut
 	count    atomic.Int64
+	conns    atomic.Int64 // open connections
 	faulty   bool
 	slow     time.Duration // of an answer
 	unheard  atomic.Int64  // accepted, and the answer cut off
@@ -36,9 +38,29 @@ type sink struct {
 
 func newSink(t testing.TB, seed uint64, faulty bool) *sink {
 	s := &sink{got: map[string]map[string]int{}, faulty: faulty, rng: rand.New(rand.NewPCG(seed, 1)), lastPart: map[string]int{}, cutOf: map[string]string{}}
-	s.Server = httptest.NewServer(s)
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.conns.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.conns.Add(-1)
+		}
+	}
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
+}
+
+// settle waits until everything that a killed engine had put on the wire has been taken in: a real platform has had that time long before
+// an engine looks a second time.
+func (s *sink) settle(t testing.TB) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); s.conns.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d connections of a killed engine are still open", s.conns.Load())
+		}
+	}
 }
 
 func (s *sink) dice() float64 {
