@@ -347,7 +347,7 @@ func (v *viewer) markdown(content string) {
 			return ast.WalkContinue, nil
 		case *ast.Link:
 			v.seen.Links = append(v.seen.Links, string(n.Destination))
-			if htmlUnescape(string(n.Text(source))) == string(n.Destination) { // a bare address, as above
+			if htmlUnescape(linkText(n, source)) == string(n.Destination) { // a bare address, as above
 				return ast.WalkContinue, nil
 			}
 		case *ast.RawHTML:
@@ -364,4 +364,20 @@ func (v *viewer) markdown(content string) {
 		}
 		return ast.WalkContinue, nil
 	})
+}
+
+// linkText is what stands between the brackets of a link, as typed.
+func linkText(n ast.Node, source []byte) string {
+	var b strings.Builder
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		switch c := c.(type) {
+		case *ast.Text:
+			b.Write(c.Segment.Value(source))
+		case *ast.String:
+			b.Write(c.Value)
+		default:
+			b.WriteString(linkText(c, source))
+		}
+	}
+	return b.String()
 }

@@ -121,7 +121,8 @@ func TestCardsAreNeverEmpty(t *testing.T) {
 }
 
 func TestMessageUUID(t *testing.T) {
-	if messageUUID("k", 1) != messageUUID("k", 1) || messageUUID("k", 1) == messageUUID("k", 2) || messageUUID("k", 1) == messageUUID("l", 1) {
+	first := messageUUID("k", 1)
+	if again := messageUUID("k", 1); first != again || first == messageUUID("k", 2) || first == messageUUID("l", 1) {
 		t.Error("want one uuid for each key and part, the same each time")
 	}
 	if messageUUID("", 1) != "" || len(messageUUID(strings.Repeat("k", 999), 1)) > maxUUIDRunes {
