@@ -1,15 +1,10 @@
 package feishu
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -23,58 +18,6 @@ const (
 	nested    = "\n    - " // four spaces are one level (same page)
 	lastPart  = "(99/99)"  // the widest label that a part is measured with
 	fallback  = "weeklybot"
-	cardType  = "interactive"
-)
-
-// A card of JSON 2.0, which clients show from version 7.20 (2024) on. An attribute that the platform does not know is an error.
-// Source: open.feishu.cn, card-json-v2-structure, read 2026-11.
-type (
-	card struct {
-		Schema string     `json:"schema"`
-		Config cardConfig `json:"config"`
-		Header *header    `json:"header,omitempty"`
-		Body   cardBody   `json:"body"`
-	}
-	cardConfig struct {
-		Summary summary `json:"summary"`
-	}
-	summary struct {
-		Content string `json:"content"` // the line in the list of chats; never empty
-	}
-	header struct {
-		Title    words  `json:"title"`
-		Template string `json:"template"`
-	}
-	words struct {
-		Tag     string `json:"tag"`
-		Content string `json:"content"`
-	}
-	cardBody struct {
-		Elements []element `json:"elements"`
-	}
-	// element is markdown, hr or column_set.
-	element struct {
-		Tag      string   `json:"tag"`
-		Content  string   `json:"content,omitempty"`
-		TextSize string   `json:"text_size,omitempty"`
-		FlexMode string   `json:"flex_mode,omitempty"`
-		Columns  []column `json:"columns,omitempty"`
-	}
-	column struct {
-		Tag      string   `json:"tag"`
-		Width    string   `json:"width"`
-		Elements []button `json:"elements"`
-	}
-	button struct {
-		Tag       string     `json:"tag"`
-		Text      words      `json:"text"`
-		Type      string     `json:"type"`
-		Behaviors []behavior `json:"behaviors"`
-	}
-	behavior struct {
-		Type       string `json:"type"`
-		DefaultURL string `json:"default_url"`
-	}
 )
 
 // renderPart renders msg as part k of n (n < 2: no label).
@@ -108,10 +51,6 @@ func render(msg bot.Message, label string, enough int) card {
 	}
 	return c
 }
-
-func plainText(s string) words { return words{"plain_text", s} }
-
-func markdown(s string) element { return element{Tag: "markdown", Content: s} }
 
 func labelled(title, label string) string { return strings.TrimSpace(title + " " + label) }
 
@@ -295,26 +234,6 @@ func joinLines(lines []string) string {
 	return b.String()
 }
 
-// webhookBody is the request to a custom bot; Timestamp (seconds) and Sign only with 签名校验.
-type webhookBody struct {
-	Timestamp string `json:"timestamp,omitempty"`
-	Sign      string `json:"sign,omitempty"`
-	MsgType   string `json:"msg_type"`
-	Card      card   `json:"card"`
-}
-
-// message is the request of an app, to send (with receive_id) or to reply. Content is the card as JSON in a string.
-type message struct {
-	ReceiveID string `json:"receive_id,omitempty"`
-	MsgType   string `json:"msg_type"`
-	Content   string `json:"content"`
-	UUID      string `json:"uuid,omitempty"`
-}
-
-func messageBody(receiver string, c card, uuid string) message {
-	return message{ReceiveID: receiver, MsgType: cardType, Content: string(encode(c)), UUID: uuid}
-}
-
 // Split cuts msg into parts that each fit one post. See bot.Adapter.
 func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
 	most := maxWebhookBytes
@@ -327,18 +246,6 @@ func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
 	})
 }
 
-// count is how many elements the platform counts.
-func (c card) count() int {
-	n := len(c.Body.Elements)
-	if c.Header != nil {
-		n++
-	}
-	for _, e := range c.Body.Elements {
-		n += 3 * len(e.Columns) // column, button and the button's text
-	}
-	return n
-}
-
 // measured stands for a receiver's address.
 const measured = "oc_0123456789abcdef0123456789abcdef"
 
@@ -348,22 +255,4 @@ func size(kind bot.Kind, c card) int {
 		return len(encode(messageBody(measured, c, messageUUID("measured", 1))))
 	}
 	return len(encode(webhookBody{MsgType: cardType, Card: c})) + signatureBytes
-}
-
-// messageUUID is the same for each attempt at one part: within an hour the platform shows a uuid once. "" without a key.
-func messageUUID(key string, part int) string {
-	if key == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(key + "/" + strconv.Itoa(part)))
-	return hex.EncodeToString(sum[:16])
-}
-
-// encode writes v as JSON with < > & as they are: escaped, each would take six bytes of the limit.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // strings and numbers only: it cannot fail
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
