@@ -114,6 +114,7 @@ var verdicts = map[string]verdict{
 	"deprecated_endpoint":               ourMistake,
 	"invalid_payload":                   ourMistake,
 
+	"cant_delete_file":                    ourMistake,
 	"cant_delete_message":                 ourMistake, // from here on: chat.delete and views
 	"compliance_exports_prevent_deletion": ourMistake,
 	"view_too_large":                      ourMistake,

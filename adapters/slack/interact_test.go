@@ -17,6 +17,7 @@ import (
 
 	"weeklybot/adapters/slack/twin"
 	"weeklybot/bot"
+	"weeklybot/bot/adaptertest"
 )
 
 // paged answers /hot and /search with pages as the core does, and everything else with its own text.
@@ -521,6 +522,24 @@ func TestRecall(t *testing.T) {
 	}
 }
 
+// A recall takes all parts back, the image too.
+func TestRecallImage(t *testing.T) {
+	tw, base := newTwin(t, twin.Options{})
+	a := newAdapter(t, testConfig(base), Deps{})
+	dst := testChannel(KindApp, base)
+	receipts := deliver(t, a, dst, "d", adaptertest.Samples()["with_image"])
+	for range 2 {
+		for _, r := range receipts {
+			if err := a.Recall(t.Context(), dst, r); err != nil {
+				t.Errorf("Recall(%s) = %v", r, err)
+			}
+		}
+	}
+	if len(receipts) != 2 || len(tw.Posts())+len(tw.Files()) > 0 {
+		t.Errorf("%d receipts; %d posts and %d files left", len(receipts), len(tw.Posts()), len(tw.Files()))
+	}
+}
+
 // The same over Socket Mode.
 func TestSocketInteractions(t *testing.T) {
 	in := &room{answer: paged(2)}
@@ -637,4 +656,14 @@ func FuzzMention(f *testing.F) {
 			t.Errorf("mentionText = %q, want %q", got, want)
 		}
 	})
+}
+
+// Where nobody knows the member's language the form asks in both, within Slack's limits.
+func TestFormInBothLanguages(t *testing.T) {
+	tw, base := newTwin(t, twin.Options{})
+	a := newAdapter(t, testConfig(base), Deps{})
+	form, _ := url.ParseQuery(string(tw.CommandForm(twin.Command{Text: "/subscribe"})))
+	if !a.openForm(t.Context(), form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}) || tw.Views()[0].Title != "订阅 · Subscribe" {
+		t.Errorf("views %+v, refused %+v", tw.Views(), tw.Refused())
+	}
 }

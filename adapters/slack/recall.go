@@ -3,11 +3,13 @@ package slack
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"weeklybot/bot"
 )
 
-// Recall deletes a post of the app's. Those of incoming webhooks have no id and stay.
+// Recall deletes a post of the app's; of an image the file goes, and with it what shows it. Posts of incoming webhooks have no id and stay.
 func (a *Adapter) Recall(ctx context.Context, dst bot.Channel, r bot.Receipt) error {
 	switch {
 	case ctx.Err() != nil:
@@ -18,16 +20,21 @@ func (a *Adapter) Recall(ctx context.Context, dst bot.Channel, r bot.Receipt) er
 		return installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
 	}
 	c := a.call(maxAPIAnswer)
-	_, _, err := c.api.DeleteMessageContext(ctx, dst.Address, string(r))
+	var err error
+	if strings.HasPrefix(string(r), "F") {
+		err = c.api.DeleteFileContext(ctx, string(r))
+	} else {
+		_, _, err = c.api.DeleteMessageContext(ctx, dst.Address, string(r))
+	}
 	if err == nil {
 		return nil
 	}
 	fault := a.clean(classifyAPI(err, c.head, a.now()))
-	if fault.Code == codeGone {
+	if slices.Contains(gone, fault.Code) {
 		return nil
 	}
 	return fault
 }
 
-// codeGone is what Slack says of a message that is not there any more.
-const codeGone = "message_not_found"
+// gone are the codes of what is not there any more. Source: slack-ruby/slack-api-ref, chat.delete and files.delete, read 2026-11.
+var gone = []string{"message_not_found", "file_not_found", "file_deleted"}

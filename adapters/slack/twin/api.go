@@ -75,6 +75,7 @@ var methods = map[string]func(t *Twin, c apiCall) result{
 	"files.getUploadURLExternal":   (*Twin).getUploadURL,
 	"files.completeUploadExternal": (*Twin).completeUpload,
 
+	"files.delete":  (*Twin).deleteFile,
 	"views.open":    (*Twin).openView,
 	"views.publish": (*Twin).publishView,
 	"views.update":  (*Twin).updateView,

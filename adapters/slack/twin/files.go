@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -111,6 +112,20 @@ func (t *Twin) completeUpload(c apiCall) result {
 		t.keep(Post{Kind: "app", Channel: channel, ThreadTS: thread, Files: files, Raw: c.raw})
 	}
 	return result{fields: map[string]any{"files": shown}}
+}
+
+// deleteFile is files.delete: the file goes, and the posts that held nothing else.
+func (t *Twin) deleteFile(c apiCall) result {
+	isIt := func(f *File) bool { return f.ID == c.args["file"] }
+	if !slices.ContainsFunc(t.files, isIt) {
+		return refusal("file_not_found")
+	}
+	t.files = slices.DeleteFunc(t.files, isIt)
+	for _, p := range t.posts {
+		p.Files = slices.DeleteFunc(slices.Clone(p.Files), isIt)
+	}
+	t.posts = slices.DeleteFunc(t.posts, func(p *Post) bool { return p.Message.Text == "" && len(p.Message.Blocks) == 0 && len(p.Files) == 0 })
+	return result{}
 }
 
 // uploaded is a file that has arrived and was not shared yet. t.mu is held.

@@ -351,3 +351,10 @@ func TestPageGuards(t *testing.T) {
 		}
 	}
 }
+
+func TestDeleteOfNoFile(t *testing.T) {
+	_, base := start(t, twin.Options{})
+	if _, _, raw := call(t, "POST", base+"/api/files.delete", "application/x-www-form-urlencoded", token, form("file", "F0")); !strings.Contains(raw, "file_not_found") {
+		t.Errorf("answer %s", raw)
+	}
+}
