@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -66,10 +67,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	parser, err := kong.New(&c, append(toolCommands(),
 		kong.Name("weeklybot"),
-		kong.Description("Reads weekly newsletters, answers /hot ebpf, and brings a digest to Slack, WeCom and DingTalk every week, once."),
+		kong.Description("Reads weekly newsletters, answers /hot ebpf, and brings a digest to Slack, WeCom, DingTalk and Feishu every week, once."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "platforms": strings.Join(webhookPlatforms(), ", "), "targets": targetForms()},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{stdin, stdout, stderr}),
 	)...)
 	if err != nil {

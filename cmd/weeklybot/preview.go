@@ -15,7 +15,7 @@ import (
 )
 
 type previewCmd struct {
-	Platform string `help:"slack, wecom, dingtalk or webhook." required:"" placeholder:"NAME"`
+	Platform string `help:"One of ${platforms}." required:"" placeholder:"NAME"`
 	Kind     string `help:"Way into the platform: app, webhook, … Default: app for slack, webhook for the others." placeholder:"KIND"`
 	Style    string `help:"headlines, brief or full." enum:"headlines,brief,full" default:"brief"`
 	Lang     string `help:"Language of the bot's own words; default: the configuration's." enum:"zh,en," default:"" placeholder:"zh|en"`
@@ -52,14 +52,8 @@ func (p *previewCmd) Run(ctx context.Context, c *commands, s streams) error {
 
 func (p *previewCmd) adapter(cfg *Config, log *slog.Logger) (bot.Adapter, bot.Kind, error) {
 	row := platformNamed(p.Platform)
-	var shown []string
-	for _, q := range platforms {
-		if q.target != nil {
-			shown = append(shown, q.name)
-		}
-	}
 	if row == nil || row.target == nil {
-		return nil, "", &exitError{code: exitUsage, err: fmt.Errorf("--platform %s: want one of %s", p.Platform, strings.Join(shown, ", "))}
+		return nil, "", &exitError{code: exitUsage, err: fmt.Errorf("--platform %s: want one of %s", p.Platform, strings.Join(webhookPlatforms(), ", "))}
 	}
 	a, err := row.make(cfg, deps{log: log, prefix: cfg.Redis.Prefix})
 	if err != nil {

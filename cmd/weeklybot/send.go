@@ -15,7 +15,7 @@ import (
 )
 
 type sendCmd struct {
-	To     string `help:"slack-webhook:URL, wecom-webhook:KEY_OR_URL, dingtalk-webhook:URL or webhook:URL; the part behind the colon may be env:NAME or @FILE." required:"" placeholder:"TARGET"`
+	To     string `help:"${targets}; the URL may be env:NAME or @FILE, for wecom also the robot's key alone." required:"" placeholder:"TARGET"`
 	Secret string `help:"Signing secret of the webhook (DingTalk 加签, Standard Webhooks); may be env:NAME or @FILE." placeholder:"SECRET"`
 	Style  string `help:"headlines, brief or full." enum:"headlines,brief,full" default:"brief"`
 	Lang   string `help:"Language of the bot's own words; default: the configuration's." enum:"zh,en," default:"" placeholder:"zh|en"`
@@ -86,7 +86,7 @@ func (p *sendCmd) target(cfg *Config, log *slog.Logger) (bot.Adapter, bot.Channe
 	name, spec, ok := strings.Cut(p.To, ":")
 	row := platformNamed(strings.TrimSuffix(name, "-webhook"))
 	if !ok || row == nil || row.target == nil || name != row.name+"-webhook" && name != row.name {
-		return nil, bot.Channel{}, &exitError{exitUsage, errors.New("--to: want slack-webhook:URL, wecom-webhook:KEY_OR_URL, dingtalk-webhook:URL or webhook:URL")}
+		return nil, bot.Channel{}, &exitError{exitUsage, fmt.Errorf("--to: want %s", targetForms())}
 	}
 	spec, err := indirect(spec)
 	if err != nil {

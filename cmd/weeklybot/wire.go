@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -119,6 +120,25 @@ func platformNamed(name string) *platform {
 		}
 	}
 	return nil
+}
+
+// webhookPlatforms names the platforms that have webhooks: those that preview and send know.
+func webhookPlatforms() (names []string) {
+	for _, p := range platforms {
+		if p.target != nil {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// targetForms is what send --to may be: "slack-webhook:URL, …".
+func targetForms() string {
+	var forms []string
+	for _, name := range webhookPlatforms() {
+		forms = append(forms, strings.TrimPrefix(name+"-webhook:URL", "webhook-"))
+	}
+	return strings.Join(forms, ", ")
 }
 
 func platformNames() []string {
