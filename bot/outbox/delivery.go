@@ -32,6 +32,7 @@ type delivery struct {
 	gone       bool // its subscription has ended; what is begun is finished
 	over       bool // it has its last state
 
+	paged   bool      // its page is written: it may be pushed to its lane
 	behind  *delivery // the same subscription's delivery before, begun when this one was planned; this one goes when it is over
 	follows *delivery // the one that waits behind this
 }

@@ -229,6 +229,7 @@ func (e *Engine) writePage(s *shard, lane string, deliveries []*delivery) {
 	s.next.Pages = append(s.next.Pages, page)
 	s.next.then(func() {
 		for _, d := range deliveries {
+			d.paged = true
 			d.lane.push(d)
 		}
 	})

@@ -337,7 +337,9 @@ func (e *Engine) release(d *delivery, state bot.DeliveryState) {
 		e.end(next, bot.Skipped, codeFolded)
 		return
 	}
-	next.lane.push(next)
+	if next.paged {
+		next.lane.push(next) // else the commit that holds its page does, and only that
+	}
 }
 
 // settle says what the subscription is owed after a delivery.

@@ -67,7 +67,7 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 		if known && final(o.State) {
 			continue
 		}
-		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl}
+		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl, paged: true}
 		if known {
 			d.attempts, d.done, d.first, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.NotBefore, o.Cut
 			d.part, d.uncertain = o.Parts+1, o.State == bot.Uncertain
