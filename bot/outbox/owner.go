@@ -50,7 +50,7 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	timer := time.NewTicker(e.cfg.Beat)
 	defer timer.Stop()
-	share := e.queue.Shards()
+	share := e.share(ctx)
 	for {
 		held, answer := []int(nil), make(chan []int, 1)
 		e.tell(func() { answer <- slices.Sorted(maps.Keys(e.shards)) })
@@ -68,31 +68,46 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 	}
 }
 
-// beat tells Redis that this node lives, renews its leases and takes its share of the shards. When only the list of nodes cannot be reached
-// (one master of a Cluster is away), the leases are renewed all the same.
-func (e *Engine) beat(ctx context.Context, held []int, share int) int {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+// share tells Redis that this node lives, and is how many shards it may have among those that do.
+func (e *Engine) share(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	nodes, head, now, err := e.queue.Beat(ctx, e.cfg.Node)
-	var want []int
+	nodes, _, _, err := e.queue.Beat(ctx, e.cfg.Node)
 	if err != nil {
-		now = time.Now()
-	} else {
-		share = (e.queue.Shards() + nodes - 1) / nodes
-		for s := range e.queue.Shards() {
-			if !slices.Contains(held, s) && len(held) < share {
-				want = append(want, s)
-			}
+		return e.queue.Shards()
+	}
+	return shareOf(e.queue.Shards(), nodes)
+}
+
+func shareOf(shards, nodes int) int { return (shards + nodes - 1) / nodes }
+
+// beatTimeout is how long one beat waits for Redis: shorter than a lease lives.
+const beatTimeout = 3 * time.Second
+
+// beat renews this node's leases, takes its share of the shards, and tells Redis that it lives. The catalogue's head is read last: a run that is
+// found due holds every issue published before it was. When only the catalogue and the list of nodes cannot be reached (one master of a Cluster
+// is away), the leases are renewed all the same, and nothing is fired yet.
+func (e *Engine) beat(ctx context.Context, held []int, share int) int {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	var want []int
+	for s := range e.queue.Shards() {
+		if !slices.Contains(held, s) && len(held) < share {
+			want = append(want, s)
 		}
 	}
 	asked := time.Now()
-	ticks, err2 := e.queue.Tick(ctx, e.cfg.Node, held, want)
+	ticks, err := e.queue.Tick(ctx, e.cfg.Node, held, want)
+	nodes, head, now, err2 := e.queue.Beat(ctx, e.cfg.Node)
+	if err2 == nil {
+		share = shareOf(e.queue.Shards(), nodes)
+	}
 	err = errors.Join(err, err2)
 	e.tell(func() {
 		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
 			e.outageIs(err)
 		}
-		e.ticked(found{ticks: ticks, held: held, share: share, head: head, now: now, asked: asked})
+		e.ticked(found{ticks: ticks, held: held, share: share, head: head, now: now, headless: err2 != nil, asked: asked})
 	})
 	return share
 }
@@ -110,12 +125,13 @@ func (e *Engine) outageIs(err error) {
 
 // found is what one beat found.
 type found struct {
-	ticks []bot.Tick
-	held  []int // the shards this node had when it asked
-	share int
-	head  int64
-	now   time.Time // Redis' clock
-	asked time.Time
+	ticks    []bot.Tick
+	held     []int // the shards this node had when it asked
+	share    int
+	head     int64     // the catalogue's last number, read after the ticks
+	now      time.Time // Redis' clock
+	headless bool      // head and now could not be read
+	asked    time.Time
 }
 
 // ticked takes note of leases won and lost, and starts what is due.
@@ -141,7 +157,7 @@ func (e *Engine) ticked(b found) {
 		default:
 			s.renewed.Store(b.asked.UnixMilli())
 			s.setCtl(t.Lease.Ctl)
-			if s.ready && !s.leaving {
+			if s.ready && !s.leaving && !b.headless {
 				e.fireDue(s, t, b.now)
 				e.announce(s)
 				e.age(s, b.now)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -423,4 +424,34 @@ func TestCommitWaitsForReplicas(t *testing.T) {
 			t.Error("a commit without a replica was acknowledged")
 		}
 	}
+}
+
+// beforeTick does something once, right before the engine looks for what is due.
+type beforeTick struct {
+	Queue
+	once sync.Once
+	do   func()
+}
+
+func (q *beforeTick) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
+	if len(held) > 0 {
+		q.once.Do(q.do)
+	}
+	return q.Queue.Tick(ctx, node, held, want)
+}
+
+func TestARunHoldsWhatWasPublishedAMomentBefore(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.subscribe(40)
+		p := &platform{}
+		stop := w.engine(p, nil)
+		w.due()
+		eventually(t, "40 posts", func() bool { return p.count() >= 40 })
+		eventually(t, "a finished ledger", w.settled)
+		stop()
+		q := &beforeTick{Queue: w.store, do: func() { w.publish("second"); w.due() }}
+		w.engine(p, func(c *Config) { c.Queue = q })
+		eventually(t, "40 more posts", func() bool { return p.count() >= 80 })
+		exactlyOnce(t, p, 40, "0-1/1", "1-2/1")
+	})
 }
