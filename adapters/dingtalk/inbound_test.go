@@ -64,7 +64,8 @@ func hello() bot.Message {
 // stage is a bot and a twin that can reach each other.
 type stage struct {
 	twin *twin.Twin
-	hook string // base URL of the bot
+	hook string           // base URL of the bot
+	api  *httptest.Server // of the twin
 	a    *Adapter
 	in   *inbox
 	log  *lockedLog
@@ -90,7 +91,7 @@ func newStage(t testing.TB, opt twin.Options, change func(*Config)) *stage {
 	a.answerWithin, a.streamGrace = time.Minute, time.Minute
 	server := httptest.NewServer(a.Hook(s.in))
 	t.Cleanup(server.Close)
-	s.a, s.hook = a, server.URL
+	s.a, s.hook, s.api = a, server.URL, platform
 	return s
 }
 

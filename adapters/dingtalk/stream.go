@@ -1,41 +1,41 @@
 package dingtalk
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/open-dingtalk/dingtalk-stream-sdk-go/client"
+	"github.com/open-dingtalk/dingtalk-stream-sdk-go/logger"
+	"github.com/open-dingtalk/dingtalk-stream-sdk-go/payload"
+	"github.com/open-dingtalk/dingtalk-stream-sdk-go/utils"
 
 	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
-// Stream mode: we ask the gateway for an address and a ticket, dial it, and the platform sends frames over the WebSocket. Source:
-// open-dingtalk/developerpedia, learn/stream/protocol.md, read 2026-11. The official Go client is not used here: it logs tickets and
-// messages through a global logger, its goroutines outlive Close, and it stays deaf for more than 3 s at each change of connection.
-// The twin is tested with it instead.
+// Stream mode: the platform sends frames over a WebSocket that we dial. The official client does it; what is added here is what it leaves
+// to its caller. Two connections stand, since it takes 3 s to dial again after a cut and the platform delivers to whichever is there. The
+// successor of a connection that the platform moves is opened before the old one is closed. The first connection is tried again, too.
+// Frames are acknowledged before any slow work. Source of the protocol: open-dingtalk/developerpedia, learn/stream/protocol.md, read 2026-11.
 const (
-	pathGateway  = "/v1.0/gateway/connections/open"
-	topicMessage = "/v1.0/im/bot/messages/get"
-
-	streamPing     = 30 * time.Second // between our pings
-	streamDeadline = 90 * time.Second // without any frame the connection is taken for dead
-	streamWrite    = 5 * time.Second
-	streamDial     = 15 * time.Second
-	streamGrace    = 5 * time.Second // for commands that are running when Listen ends
-	backoffFirst   = time.Second
-	backoffMost    = time.Minute
+	streamLines  = 2                // connections at a time
+	streamPing   = 30 * time.Second // of silence, then the client pings, and dials again without an answer within 5 s
+	streamDial   = 15 * time.Second
+	streamGrace  = 5 * time.Second // for commands that are running when Listen ends
+	backoffFirst = time.Second
+	backoffMost  = time.Minute
 	// eventWithin: an unanswered push is given up after 3 s. Source: appendix-b-proposals-for-rational-use-of-resources, read 2026-11.
 	eventWithin = 2 * time.Second
-	// maxHandlers is how many frames are worked on at once. More are left unanswered, and pushed again.
+	// maxHandlers is how many frames are worked on at once. More are refused. Our own choice.
 	maxHandlers = 256
 )
 
@@ -48,49 +48,86 @@ func (a *Adapter) Listen(ctx context.Context, in bot.Inbox) error {
 		<-ctx.Done()
 		return nil
 	}
+	logClient(a.log)
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l := &listener{a: a, in: in, work: work, slots: make(chan struct{}, maxHandlers)}
-	l.run(ctx)
+	var lines sync.WaitGroup
+	for range streamLines {
+		lines.Go(func() { l.keep(ctx) })
+	}
+	lines.Wait()
 	grace := time.AfterFunc(a.streamGrace, stop)
 	defer grace.Stop()
-	l.handlers.Wait()
+	l.finish()
 	return nil
 }
 
 // listener is one run of Listen.
 type listener struct {
-	a        *Adapter
-	in       bot.Inbox
-	work     context.Context // of the handlers: it outlives a connection
-	slots    chan struct{}
+	a     *Adapter
+	in    bot.Inbox
+	work  context.Context // of the handlers: it outlives a connection
+	slots chan struct{}
+
+	mu       sync.Mutex
+	over     bool // no handler may begin
 	handlers sync.WaitGroup
 }
 
-// run keeps one connection. The old one is closed when its successor stands: nothing is lost when the platform moves us.
-func (l *listener) run(ctx context.Context) {
-	var old *link
+// begin says whether one more handler may run; it must call end.
+func (l *listener) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return false
+	}
+	select {
+	case l.slots <- struct{}{}:
+		l.handlers.Add(1)
+		return true
+	default:
+		l.a.log.Warn("too many stream frames at once; this one is refused", "adapter", Name)
+		return false
+	}
+}
+
+func (l *listener) end() {
+	<-l.slots
+	l.handlers.Done()
+}
+
+// finish waits for the handlers that run. The client may hand over a last frame after it was closed.
+func (l *listener) finish() {
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	l.handlers.Wait()
+}
+
+// keep holds one connection until ctx ends.
+func (l *listener) keep(ctx context.Context) {
+	var old *line
 	wait := backoffFirst
 	for ctx.Err() == nil {
-		c, err := l.open(ctx)
-		old.close()
-		old = nil
-		if err != nil {
+		next := l.newLine()
+		start := time.Now()
+		if err := next.start(ctx); err != nil {
+			next.close()
 			wait = l.pause(ctx, wait, err)
 			continue
 		}
 		l.a.log.Info("stream connected", "adapter", Name)
-		start := time.Now()
-		moved := c.serve(ctx)
-		if old = c; !moved {
-			old.close()
-		}
-		lived := time.Since(start)
-		if lived > backoffMost {
-			wait = backoffFirst
-		}
-		if !moved || lived < backoffFirst { // a gateway that moves us on and on must not be hammered
-			wait = l.pause(ctx, wait, errors.New("connection ended"))
+		old.close()
+		old = next
+		select {
+		case <-ctx.Done():
+		case <-next.moved.Done():
+			if time.Since(start) > backoffFirst {
+				wait = backoffFirst
+			} else { // a gateway that moves us on and on must not be hammered
+				wait = l.pause(ctx, wait, errors.New("moved at once"))
+			}
 		}
 	}
 	old.close()
@@ -114,179 +151,151 @@ func (l *listener) pause(ctx context.Context, wait time.Duration, err error) tim
 	return min(2*wait, backoffMost)
 }
 
-// open asks for a ticket and dials.
-func (l *listener) open(ctx context.Context) (*link, error) {
+// line is one connection. The client dials again by itself when it is cut.
+type line struct {
+	l        *listener
+	client   *client.StreamClient
+	moved    context.Context // over when the platform announces the end of the connection
+	needed   context.Context // over when it may end
+	move     context.CancelFunc
+	dispense context.CancelFunc
+}
+
+func (l *listener) newLine() *line {
+	n := &line{l: l}
+	n.moved, n.move = context.WithCancel(context.Background())
+	n.needed, n.dispense = context.WithCancel(context.Background())
+	n.client = client.NewStreamClient(
+		client.WithAppCredential(client.NewAppCredentialConfig(l.a.cfg.ClientID, l.a.cfg.ClientSecret.Reveal())),
+		client.WithOpenApiHost(l.a.api),
+		client.WithKeepAlive(streamPing),
+		client.WithMaxPendingHandlers(maxHandlers),
+		client.WithSubscription(utils.SubscriptionTypeKSystem, "disconnect", n.disconnect),
+	)
+	n.client.RegisterCallbackRouter(payload.BotMessageCallbackTopic, l.message)
+	n.client.RegisterAllEventRouter(l.event)
+	return n
+}
+
+// start dials once. The error tells of no secret; it is a *bot.SendError when the gateway said what is wrong.
+func (n *line) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streamDial)
 	defer cancel()
-	type subscription struct {
-		Type  string `json:"type"`
-		Topic string `json:"topic"`
+	err := n.client.Start(ctx)
+	if err == nil {
+		return nil
 	}
-	body := encode(struct {
-		ClientID      string         `json:"clientId"`
-		ClientSecret  string         `json:"clientSecret"`
-		Subscriptions []subscription `json:"subscriptions"`
-		UA            string         `json:"ua"`
-	}{l.a.cfg.ClientID, l.a.cfg.ClientSecret.Reveal(), []subscription{{"CALLBACK", topicMessage}, {"EVENT", "*"}}, "weeklybot"})
-	ans, fault := l.a.post(ctx, l.a.api+pathGateway, "", body, func(ans answer) bool { return ans.Endpoint != "" && ans.Ticket != "" })
-	if fault != nil {
-		return nil, fault.SendError
+	secret := n.l.a.cfg.ClientSecret.Reveal()
+	if said := []byte(err.Error()); json.Valid(said) { // the client's error is the answer's body
+		_, fault := reply{http.StatusBadRequest, nil, said, n.l.a.now(), []string{secret}}.judge(func(answer) bool { return false })
+		return fault.SendError
 	}
-	u, err := url.Parse(ans.Endpoint)
-	if err != nil || u.Scheme != "wss" && (u.Scheme != "ws" || !apihttp.Loopback(u.Host)) {
-		return nil, errors.New("the gateway named an address that is no wss:// URL")
-	}
-	q := u.Query()
-	q.Set("ticket", ans.Ticket)
-	u.RawQuery = q.Encode()
-	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: streamDial}
-	conn, resp, err := dialer.DialContext(ctx, u.String(), nil)
-	if resp != nil {
-		resp.Body.Close()
-	}
-	if err != nil {
-		return nil, apihttp.Redact(err, u.String(), ans.Ticket)
-	}
-	conn.SetReadLimit(apihttp.MaxInbound)
-	return &link{l: l, conn: conn}, nil
+	return apihttp.Redact(err, secret)
 }
 
-// link is one connection.
-type link struct {
-	l     *listener
-	conn  *websocket.Conn
-	write sync.Mutex
-}
-
-func (c *link) close() {
-	if c != nil {
-		c.conn.Close()
+// close ends the connection for good. A nil line is closed.
+func (n *line) close() {
+	if n != nil {
+		n.move()
+		n.dispense()
+		n.client.Close()
 	}
 }
 
-// serve reads frames until the connection ends, or the platform moves us to another one.
-func (c *link) serve(ctx context.Context) (moved bool) {
-	defer context.AfterFunc(ctx, c.close)()
-	done := make(chan struct{})
-	var pinger sync.WaitGroup
-	pinger.Go(func() { c.ping(done) })
-	defer pinger.Wait()
-	defer close(done)
-
-	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(streamDeadline)) }
-	c.conn.SetPongHandler(alive)
-	for {
-		_ = alive("")
-		_, raw, err := c.conn.ReadMessage()
-		if err != nil {
-			return false
-		}
-		var f frame
-		if json.Unmarshal(raw, &f) != nil {
-			c.l.a.log.Warn("stream frame is no JSON", "adapter", Name)
-			continue
-		}
-		if f.Type == "SYSTEM" && f.Headers["topic"] == "disconnect" {
-			return true
-		}
-		c.handle(f)
-	}
-}
-
-// ping keeps the connection alive, until done.
-func (c *link) ping(done <-chan struct{}) {
-	tick := time.NewTicker(streamPing)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			_ = c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(streamWrite)) // a dead one ends the reader
-		case <-done:
-			return
-		}
-	}
-}
-
-// frame is what the platform sends. data is JSON in a string.
-type frame struct {
-	Type    string            `json:"type"`
-	Headers map[string]scalar `json:"headers"`
-	Data    string            `json:"data"`
-}
-
-// handle answers one frame. Work goes to a goroutine, which Listen waits for.
-func (c *link) handle(f frame) {
-	var work func()
-	switch {
-	case f.Type == "SYSTEM":
-		c.answer(f, http.StatusOK, "OK", f.Data)
-		return
-	case f.Type == "CALLBACK" && f.Headers["topic"] == topicMessage:
-		work = func() { c.message(f) }
-	case f.Type == "EVENT":
-		work = func() { c.event(f) }
-	default:
-		c.answer(f, http.StatusNotFound, "no handler", "")
-		return
-	}
+// disconnect is called when the platform moves us elsewhere. The client closes the connection when it returns: not before the successor
+// stands, unless the platform, which waits 10 s, was faster.
+func (n *line) disconnect(connection context.Context, _ *payload.DataFrame) (*payload.DataFrameResponse, error) {
+	n.move()
 	select {
-	case c.l.slots <- struct{}{}:
-		c.l.handlers.Go(func() {
-			defer func() { <-c.l.slots }()
-			work()
-		})
-	default:
-		c.l.a.log.Warn("too many stream frames at once; this one is left for redelivery", "adapter", Name)
+	case <-n.needed.Done():
+	case <-connection.Done():
 	}
+	return nil, nil
 }
 
-// message acknowledges at once, as the platform waits 3 s only, and answers when the command is done.
-func (c *link) message(f frame) {
-	c.answer(f, http.StatusOK, "OK", `{"response":null}`)
-	m, err := decodeInbound([]byte(f.Data))
+var errBusy = errors.New("busy")
+
+// message acknowledges at once, as the platform waits 3 s only. The command is answered when it is done.
+func (l *listener) message(_ context.Context, f *payload.DataFrame) (*payload.DataFrameResponse, error) {
+	if !l.begin() {
+		return nil, errBusy
+	}
+	go func() {
+		defer l.end()
+		l.runMessage([]byte(f.Data))
+	}()
+	return acknowledged(`{"response":null}`), nil
+}
+
+func (l *listener) runMessage(data []byte) {
+	m, err := decodeInbound(data)
 	if err != nil {
-		c.l.a.log.Warn("stream message is malformed", "adapter", Name, "err", err)
+		l.a.log.Warn("stream message is malformed", "adapter", Name, "err", err)
 		return
 	}
 	text, isText := m.words()
 	switch {
 	case m.quotaSpent():
-		c.l.a.logQuota(m)
+		l.a.logQuota(m)
 	case isText:
-		ctx, cancel := context.WithTimeout(c.l.work, commandWithin)
+		ctx, cancel := context.WithTimeout(l.work, commandWithin)
 		defer cancel()
-		c.l.a.runCommand(ctx, c.l.in, m, text, func([]byte) bool { return false })
+		l.a.runCommand(ctx, l.in, m, text, func([]byte) bool { return false })
 	}
 }
 
-func (c *link) event(f frame) {
+// event answers when the core has the event.
+func (l *listener) event(_ context.Context, f *payload.DataFrame) (*payload.DataFrameResponse, error) {
+	if !l.begin() {
+		return nil, errBusy
+	}
+	defer l.end()
 	var data pushed
-	p := pushed{EventType: string(f.Headers["eventType"]), EventID: string(f.Headers["eventId"]), CorpID: string(f.Headers["eventCorpId"]),
-		TimeStamp: f.Headers["eventBornTime"], Data: &data}
+	p := pushed{EventType: f.GetHeader("eventType"), EventID: f.GetHeader("eventId"), CorpID: f.GetHeader("eventCorpId"),
+		TimeStamp: scalar(f.GetHeader("eventBornTime")), Data: &data}
 	status := "SUCCESS"
 	if err := json.Unmarshal([]byte(f.Data), &data); err != nil {
-		c.l.a.log.Warn("stream event is malformed", "adapter", Name, "err", err)
-	} else if ev, ok := p.event(c.l.a.cfg.CorpID, c.l.a.now()); ok {
-		ctx, cancel := context.WithTimeout(c.l.work, eventWithin)
+		l.a.log.Warn("stream event is malformed", "adapter", Name, "err", err)
+	} else if ev, ok := p.event(l.a.cfg.CorpID, l.a.now()); ok {
+		ctx, cancel := context.WithTimeout(l.work, eventWithin)
 		defer cancel()
-		if err := c.l.in.Event(ctx, ev); err != nil {
-			c.l.a.log.Error("event failed", "adapter", Name, "channel", ev.Channel.Address, "err", err)
+		if err := l.in.Event(ctx, ev); err != nil {
+			l.a.log.Error("event failed", "adapter", Name, "channel", ev.Channel.Address, "err", err)
 			status = "LATER"
 		}
 	}
-	c.answer(f, http.StatusOK, "OK", fmt.Sprintf(`{"status":%q,"message":""}`, status))
+	return acknowledged(fmt.Sprintf(`{"status":%q,"message":""}`, status)), nil
 }
 
-// answer sends the one answer that a frame gets.
-func (c *link) answer(f frame, code int, message, data string) {
-	reply := encode(struct {
-		Code    int               `json:"code"`
-		Message string            `json:"message"`
-		Headers map[string]string `json:"headers"`
-		Data    string            `json:"data"`
-	}{code, message, map[string]string{"messageId": string(f.Headers["messageId"]), "contentType": "application/json"}, cmp.Or(data, "{}")})
-	c.write.Lock()
-	defer c.write.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(streamWrite))
-	_ = c.conn.WriteMessage(websocket.TextMessage, reply) // a lost answer is a push again; the reader sees a dead connection
+func acknowledged(data string) *payload.DataFrameResponse {
+	ack := payload.NewSuccessDataFrameResponse()
+	ack.Message, ack.Data = "OK", data
+	return ack
+}
+
+// clientLog is where the official client tells that it could not dial again: nothing else shows it. Its logger is one for the process, and
+// not safe to change while a client runs.
+var clientLog struct {
+	once   sync.Once
+	logger sdkLogger
+}
+
+func logClient(log *slog.Logger) {
+	clientLog.logger.log.Store(log)
+	clientLog.once.Do(func() { logger.SetLogger(&clientLog.logger) })
+}
+
+// sdkLogger keeps of the client's lines what an operator must know: those about dialling again. Others speak of connections that we close
+// ourselves, or hold tickets, secrets and members' words.
+type sdkLogger struct{ log atomic.Pointer[slog.Logger] }
+
+func (*sdkLogger) Debugf(string, ...any)   {}
+func (*sdkLogger) Infof(string, ...any)    {}
+func (*sdkLogger) Warningf(string, ...any) {}
+func (*sdkLogger) Fatalf(string, ...any)   {}
+
+func (s *sdkLogger) Errorf(format string, args ...any) {
+	if strings.Contains(format, "reconnect") {
+		s.log.Load().Warn("stream not connected", "adapter", Name, "err", apihttp.Excerpt(fmt.Appendf(nil, format, args...)))
+	}
 }

@@ -38,7 +38,7 @@ func listening(t *testing.T, change func(*Config)) (s *stage, stop func()) {
 
 func connected(t *testing.T, s *stage) {
 	t.Helper()
-	eventually(t, "connection", func() bool { return s.twin.Connections() == 1 })
+	eventually(t, "two connections", func() bool { return s.twin.Connections() == 2 })
 }
 
 func TestStreamCommand(t *testing.T) {
@@ -100,22 +100,50 @@ func TestStreamFrames(t *testing.T) {
 	}
 }
 
-func TestStreamComesBack(t *testing.T) {
-	for name, end := range map[string]func(*twin.Twin){"cut": (*twin.Twin).CutStreams, "moved": (*twin.Twin).MoveStreams} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, stop := listening(t, nil)
-			connected(t, s)
-			end(s.twin)
-			eventually(t, "second connection", func() bool { return strings.Count(s.log.String(), "stream connected") == 2 })
-			connected(t, s)
+func TestStreamHearsWhileConnectionsChange(t *testing.T) {
+	heard := func(t *testing.T, s *stage) {
+		t.Helper()
+		for range 10 {
 			if a, err := s.twin.SayStream(t.Context(), twin.Said{Text: "/hot", Staff: "1", Group: "c"}); err != nil || a.Code != 200 {
-				t.Errorf("%+v, %v", a, err)
+				t.Fatalf("%+v, %v", a, err)
 			}
-			stop()
-			eventually(t, "end of the connection", func() bool { return s.twin.Connections() == 0 })
-		})
+		}
 	}
+	t.Run("one is cut", func(t *testing.T) {
+		t.Parallel()
+		s, stop := listening(t, nil)
+		connected(t, s)
+		s.twin.CutStreams(1)
+		eventually(t, "one connection", func() bool { return s.twin.Connections() == 1 })
+		heard(t, s)
+		connected(t, s) // the client has dialled again
+		heard(t, s)
+		stop()
+		eventually(t, "end of the connections", func() bool { return s.twin.Connections() == 0 })
+	})
+	t.Run("all are cut", func(t *testing.T) {
+		t.Parallel()
+		s, _ := listening(t, nil)
+		connected(t, s)
+		s.twin.CutStreams(2)
+		eventually(t, "no connection", func() bool { return s.twin.Connections() == 0 })
+		connected(t, s)
+		heard(t, s)
+	})
+	t.Run("all are moved", func(t *testing.T) {
+		t.Parallel()
+		s, stop := listening(t, nil)
+		connected(t, s)
+		s.twin.MoveStreams(1)
+		heard(t, s) // by the other one, or by the successor
+		eventually(t, "successor", func() bool { return strings.Count(s.log.String(), "stream connected") == 3 })
+		s.twin.MoveStreams(2)
+		eventually(t, "successors", func() bool { return strings.Count(s.log.String(), "stream connected") == 5 })
+		connected(t, s) // the moved ones are closed
+		heard(t, s)
+		stop()
+		eventually(t, "end of the connections", func() bool { return s.twin.Connections() == 0 })
+	})
 }
 
 func TestStreamRefusedSaysWhatToDo(t *testing.T) {
@@ -123,6 +151,18 @@ func TestStreamRefusedSaysWhatToDo(t *testing.T) {
 	eventually(t, "log line", func() bool { return strings.Contains(s.log.String(), "authFailed") })
 	stop()
 	if log := s.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "client_secret") || strings.Contains(log, "wrong-secret-value") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+func TestStreamThatCannotComeBackIsSeen(t *testing.T) {
+	s, stop := listening(t, nil)
+	connected(t, s)
+	_ = s.api.Listener.Close()
+	s.twin.CutStreams(2)
+	eventually(t, "log line", func() bool { return strings.Contains(s.log.String(), "reconnect error") })
+	stop()
+	if log := s.log.String(); strings.Contains(log, testAppSecret) || strings.Contains(log, "sessionId") {
 		t.Errorf("log:\n%s", log)
 	}
 }

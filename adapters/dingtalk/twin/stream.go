@@ -20,6 +20,7 @@ import (
 const (
 	ticketLife    = 90 * time.Second // one connection each. Source: developerpedia, learn/stream/protocol.md, read 2026-11
 	streamTimeout = 3 * time.Second  // for the answer to a frame
+	movedLife     = 10 * time.Second // until a connection that was moved elsewhere is cut (same page)
 )
 
 // streams is the gateway of Stream mode.
@@ -34,6 +35,8 @@ type streams struct {
 type streamConn struct {
 	conn    *websocket.Conn
 	write   sync.Mutex
+	moved   bool // nothing more is delivered here; guarded by streams.mu
+
 	mu      sync.Mutex
 	waiting map[string]chan StreamAnswer // messageId
 }
@@ -130,11 +133,11 @@ func (t *Twin) Connections() int {
 	return len(t.stream.conns)
 }
 
-// CutStreams closes every connection without a word.
-func (t *Twin) CutStreams() {
+// CutStreams closes the n oldest connections without a word.
+func (t *Twin) CutStreams(n int) {
 	t.stream.mu.Lock()
 	defer t.stream.mu.Unlock()
-	for _, c := range t.stream.conns {
+	for _, c := range t.stream.conns[:min(n, len(t.stream.conns))] {
 		c.conn.Close()
 	}
 }
@@ -146,8 +149,8 @@ func (t *Twin) Frame(ctx context.Context, kind string, headers map[string]string
 	t.stream.serial++
 	id := "frame" + strconv.Itoa(t.stream.serial)
 	var c *streamConn
-	if n := len(t.stream.conns); n > 0 {
-		c = t.stream.conns[rand.N(n)]
+	if open := slices.DeleteFunc(slices.Clone(t.stream.conns), func(c *streamConn) bool { return c.moved }); len(open) > 0 {
+		c = open[rand.N(len(open))]
 	}
 	t.stream.mu.Unlock()
 	if c == nil {
@@ -201,12 +204,18 @@ func (t *Twin) StreamEvent(ctx context.Context, id, eventType string, data map[s
 		"eventCorpId": t.opt.CorpID, "eventBornTime": strconv.FormatInt(t.opt.Now().UnixMilli(), 10)}, data)
 }
 
-// MoveStreams announces to every connection that it ends, as the platform does to balance load. The connections stay open.
-func (t *Twin) MoveStreams() {
+// MoveStreams announces to the n oldest connections left that they end, as the platform does to balance load. Nothing more is delivered there.
+func (t *Twin) MoveStreams(n int) {
 	t.stream.mu.Lock()
 	defer t.stream.mu.Unlock()
 	for _, c := range t.stream.conns {
+		if c.moved || n == 0 {
+			continue
+		}
+		c.moved = true
+		n--
 		_ = c.send(map[string]any{"specVersion": "1.0", "type": "SYSTEM", "data": `{"reason":"load balance"}`,
 			"headers": map[string]string{"topic": "disconnect", "messageId": "move", "contentType": "application/json"}})
+		time.AfterFunc(movedLife, func() { c.conn.Close() })
 	}
 }
