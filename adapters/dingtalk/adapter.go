@@ -43,7 +43,7 @@ type Adapter struct {
 	now    func() time.Time
 	api    string // origins
 	oapi   string
-	tokens *tokens
+	tokens *apihttp.Tokens
 	cipher *eventCipher // nil: no event push
 
 	answerWithin time.Duration // tests change these two
@@ -64,7 +64,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	}
 	a := &Adapter{
 		cfg: cfg, http: deps.HTTP, log: deps.Log, now: deps.Now,
-		api: origin(cfg.APIURL, officialAPI), oapi: origin(cfg.OAPIURL, officialOAPI),
+		api: apihttp.Origin(cfg.APIURL, officialAPI), oapi: apihttp.Origin(cfg.OAPIURL, officialOAPI),
 		answerWithin: answerWithin, streamGrace: streamGrace,
 	}
 	if a.http == nil {
@@ -76,7 +76,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
-	a.tokens = newTokens(a.now, a.fetchToken)
+	a.tokens = apihttp.NewTokens(a.now, a.fetchToken)
 	if cfg.Events.AESKey != "" {
 		a.cipher, _ = newCipher(cfg.Events.AESKey.Reveal()) // Validate has tried it
 	}
@@ -95,7 +95,7 @@ func (a *Adapter) Capabilities(kind bot.Kind) bot.Capabilities { return capabili
 // Send posts one part. The Receipt is the processQueryKey for kind app, "" for kind webhook. See bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
 	if err := ctx.Err(); err != nil {
-		return "", local(bot.Retryable, bot.ScopeMessage, codeNotSent, err)
+		return "", apihttp.Local(bot.Retryable, bot.ScopeMessage, apihttp.CodeNotSent, err)
 	}
 	var receipt bot.Receipt
 	var fault *bot.SendError
@@ -105,7 +105,7 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 	case KindApp:
 		receipt, fault = a.sendApp(ctx, dst.Address, p)
 	default:
-		fault = local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("kind %q is unknown: want %s or %s", dst.Kind, KindWebhook, KindApp))
+		fault = apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("kind %q is unknown: want %s or %s", dst.Kind, KindWebhook, KindApp))
 	}
 	if fault != nil {
 		return "", fault
@@ -118,10 +118,10 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	c := renderPart(p.Message, p.Part, p.Parts)
 	switch kind {
 	case KindWebhook:
-		return encode(c.webhook(msgUUID(p.Key, p.Part))), nil
+		return apihttp.EncodeJSON(c.webhook(msgUUID(p.Key, p.Part))), nil
 	case KindApp:
 		key, param := c.app()
-		return encode(groupCall{RobotCode: a.cfg.RobotCode, MsgKey: key, MsgParam: param}), nil
+		return apihttp.EncodeJSON(groupCall{RobotCode: a.cfg.RobotCode, MsgKey: key, MsgParam: param}), nil
 	}
 	return nil, fmt.Errorf("dingtalk has no kind %q: want %s or %s", kind, KindWebhook, KindApp)
 }

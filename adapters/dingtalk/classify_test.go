@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
 // judgeCode reads an error with this code in the family that has such codes.
-func judgeCode(code, text string) *judged {
+func judgeCode(code, text string) *apihttp.Judged {
 	now := time.UnixMilli(1_700_000_000_000)
 	body, status, done := fmt.Sprintf(`{"code":%q,"message":%q,"requestid":"R1"}`, code, text), 400, func(answer) bool { return false }
 	if strings.Trim(code, "-0123456789") == "" {
@@ -69,8 +70,8 @@ func TestEveryCode(t *testing.T) {
 			t.Errorf("%s: taken for success", code)
 			continue
 		}
-		if (class{got.Fault, got.Scope, got.RetryAfter, got.MaybeSent, got.token}) != want || got.Code != code {
-			t.Errorf("%s: %+v token %v, want %+v", code, *got.SendError, got.token, want)
+		if (class{got.Fault, got.Scope, got.RetryAfter, got.MaybeSent, got.Token}) != want || got.Code != code {
+			t.Errorf("%s: %+v token %v, want %+v", code, *got.SendError, got.Token, want)
 		}
 	}
 }
@@ -109,7 +110,7 @@ func TestOldGatewaySubCode(t *testing.T) {
 		{`{"errcode":88,"errmsg":"x","sub_code":""}`, "88", bot.Retryable, false},
 	} {
 		_, got := reply{status: 200, body: []byte(c.body), now: time.Now()}.judge(saysZero)
-		if got == nil || got.Code != c.code || got.Fault != c.fault || got.token != c.token {
+		if got == nil || got.Code != c.code || got.Fault != c.fault || got.Token != c.token {
 			t.Errorf("%s: %+v", c.body, got)
 		}
 	}

@@ -30,10 +30,10 @@ const (
 
 // post makes one call and reads the answer. done says whether a 2xx answer is one of acceptance. No fault holds one of secrets, the
 // token or a key of the app.
-func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *judged) {
+func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, &judged{SendError: local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
+		return answer{}, &apihttp.Judged{SendError: apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
@@ -42,7 +42,7 @@ func (a *Adapter) post(ctx context.Context, target, token string, body []byte, d
 	}
 	status, header, text, err := apihttp.Do(ctx, a.http, req, maxAnswerBytes)
 	if err != nil {
-		return answer{}, &judged{SendError: apihttp.TransportFault(err)}
+		return answer{}, &apihttp.Judged{SendError: apihttp.TransportFault(err)}
 	}
 	secrets = append(secrets, token, a.cfg.ClientSecret.Reveal(), a.cfg.Events.Token.Reveal(), a.cfg.Events.AESKey.Reveal())
 	return reply{status, header, text, a.now(), secrets}.judge(done)
@@ -51,24 +51,24 @@ func (a *Adapter) post(ctx context.Context, target, token string, body []byte, d
 func saysZero(ans answer) bool { return ans.ErrCode == "0" }
 
 func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) *bot.SendError {
-	body := encode(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p.Key, p.Part)))
+	body := apihttp.EncodeJSON(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p.Key, p.Part)))
 	return a.postWebhook(ctx, dst.URL, dst.Secret, body)
 }
 
 // postWebhook posts to a robot's URL or to a sessionWebhook.
 func (a *Adapter) postWebhook(ctx context.Context, raw, secret bot.Secret, body []byte) *bot.SendError {
 	if err := apihttp.CheckURL(raw.Reveal(), a.cfg.replyHosts()); err != nil {
-		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
+		return apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
 	target, err := signedURL(raw.Reveal(), secret.Reveal(), a.now())
 	if err != nil {
-		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
+		return apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
 	_, fault := a.post(ctx, target, "", body, saysZero, urlSecrets(target, secret)...)
 	if fault == nil {
 		return nil
 	}
-	if fault.token { // the token is the robot's own, in its URL: there is nothing to fetch
+	if fault.Token { // the token is the robot's own, in its URL: there is nothing to fetch
 		fault.Fault, fault.Scope = bot.Permanent, bot.ScopeChannel
 	}
 	return fault.SendError
@@ -95,31 +95,31 @@ type call struct {
 func (a *Adapter) appCall(address string, c card) (call, error) {
 	key, param := c.app()
 	if id, ok := strings.CutPrefix(address, groupPrefix); ok && id != "" {
-		return call{pathGroup, encode(groupCall{a.cfg.RobotCode, id, key, param})}, nil
+		return call{pathGroup, apihttp.EncodeJSON(groupCall{a.cfg.RobotCode, id, key, param})}, nil
 	}
 	if id, ok := strings.CutPrefix(address, userPrefix); ok && id != "" {
-		return call{pathUsers, encode(userCall{a.cfg.RobotCode, []string{id}, key, param})}, nil
+		return call{pathUsers, apihttp.EncodeJSON(userCall{a.cfg.RobotCode, []string{id}, key, param})}, nil
 	}
 	return call{}, fmt.Errorf("address %q: want %s<openConversationId> or %s<staffId>", address, groupPrefix, userPrefix)
 }
 
 func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.Receipt, *bot.SendError) {
 	if !a.cfg.Enabled() {
-		return "", local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
+		return "", apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
 			fmt.Errorf("kind %s needs adapters.dingtalk.client_id, client_secret and robot_code", KindApp))
 	}
 	c, err := a.appCall(address, renderPart(p.Message, p.Part, p.Parts))
 	if err != nil {
-		return "", local(bot.Permanent, bot.ScopeChannel, codeBadChannel, err)
+		return "", apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, err)
 	}
-	token, fault := a.tokens.get(ctx)
+	token, fault := a.tokens.Get(ctx)
 	if fault != nil {
 		return "", fault
 	}
 	ans, judged := a.post(ctx, a.api+c.path, token, c.body, func(ans answer) bool { return ans.ProcessQueryKey != "" })
 	if judged != nil {
-		if judged.token {
-			a.tokens.drop(token)
+		if judged.Token {
+			a.tokens.Drop(token)
 		}
 		return "", judged.SendError
 	}
@@ -130,9 +130,9 @@ func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.
 func undelivered(ans answer) *bot.SendError {
 	switch {
 	case len(ans.InvalidStaff) > 0:
-		return local(bot.Permanent, bot.ScopeChannel, codeInvalidStaff, fmt.Errorf("the organisation has no such member, or the app is not visible to them"))
+		return apihttp.Local(bot.Permanent, bot.ScopeChannel, codeInvalidStaff, fmt.Errorf("the organisation has no such member, or the app is not visible to them"))
 	case len(ans.FlowControlled) > 0:
-		fault := local(bot.RateLimited, bot.ScopeChannel, codeFlowControl, fmt.Errorf("this member gets too many messages"))
+		fault := apihttp.Local(bot.RateLimited, bot.ScopeChannel, codeFlowControl, fmt.Errorf("this member gets too many messages"))
 		fault.RetryAfter = minuteBlock
 		return fault
 	}
@@ -141,7 +141,7 @@ func undelivered(ans answer) *bot.SendError {
 
 // fetchToken asks for the app's access token. Whatever fails here, nothing was posted.
 func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.SendError) {
-	body := encode(map[string]string{"appKey": a.cfg.ClientID, "appSecret": a.cfg.ClientSecret.Reveal()})
+	body := apihttp.EncodeJSON(map[string]string{"appKey": a.cfg.ClientID, "appSecret": a.cfg.ClientSecret.Reveal()})
 	ans, fault := a.post(ctx, a.api+pathToken, "", body, func(ans answer) bool { return ans.AccessToken != "" })
 	if fault != nil {
 		fault.MaybeSent = false

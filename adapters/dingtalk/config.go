@@ -1,10 +1,7 @@
 package dingtalk
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
@@ -83,33 +80,11 @@ func (c Config) Validate() []error {
 		}
 	}
 	for _, o := range []struct{ key, value string }{{"api_url", c.APIURL}, {"oapi_url", c.OAPIURL}} {
-		if err := checkOrigin(o.value); err != nil {
+		if err := apihttp.CheckOrigin(o.value); err != nil {
 			fault(o.key, "%w", err)
 		}
 	}
 	return faults
-}
-
-// checkOrigin accepts "" and scheme://host[:port], with or without a final slash.
-func checkOrigin(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return errors.New("not a URL: want https://host")
-	}
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("want an origin without a path: https://host")
-	}
-	return apihttp.CheckURL(raw, []string{u.Host})
-}
-
-func origin(configured, official string) string {
-	if configured == "" {
-		return official
-	}
-	return strings.TrimRight(configured, "/")
 }
 
 // replyHosts are the hosts that webhooks and sessionWebhooks may lead to.

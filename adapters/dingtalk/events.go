@@ -14,13 +14,13 @@ import (
 
 // pushed is one event, decrypted. Names are compared without case: pages differ.
 type pushed struct {
-	EventType          string  `json:"EventType"`
-	EventID            string  `json:"eventId"`
-	CorpID             string  `json:"corpId"`
-	TimeStamp          scalar  `json:"timeStamp"` // milliseconds
-	OpenConversationID string  `json:"openConversationId"`
-	Title              string  `json:"title"`
-	Data               *pushed `json:"data"` // newer events keep the fields here
+	EventType          string         `json:"EventType"`
+	EventID            string         `json:"eventId"`
+	CorpID             string         `json:"corpId"`
+	TimeStamp          apihttp.Scalar `json:"timeStamp"` // milliseconds
+	OpenConversationID string         `json:"openConversationId"`
+	Title              string         `json:"title"`
+	Data               *pushed        `json:"data"` // newer events keep the fields here
 }
 
 // eventKinds are the events that mean something to the core.
@@ -50,7 +50,7 @@ func (p pushed) event(corpID string, now time.Time) (ev bot.Event, ok bool) {
 		ID:      cmp.Or(p.EventID, p.EventType+"/"+conversation+"/"+string(stamp)),
 		Kind:    kind,
 		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: corp, Address: groupPrefix + conversation},
-		At:      milliseconds(stamp, now),
+		At:      stamp.Milliseconds(now),
 	}
 	if kind == bot.EventChannelRenamed {
 		ev.NewName = apihttp.CleanText(cmp.Or(data.Title, p.Title))
@@ -60,7 +60,7 @@ func (p pushed) event(corpID string, now time.Time) (ev bot.Event, ok bool) {
 }
 
 func (a *Adapter) serveEvent(w http.ResponseWriter, r *http.Request, in bot.Inbox) {
-	body, ok := readInbound(w, r)
+	body, ok := apihttp.ReadHook(w, r)
 	if !ok {
 		return
 	}
@@ -74,7 +74,7 @@ func (a *Adapter) serveEvent(w http.ResponseWriter, r *http.Request, in bot.Inbo
 	q := r.URL.Query()
 	timestamp, nonce := q.Get("timestamp"), q.Get("nonce")
 	want := eventSignature(a.cfg.Events.Token.Reveal(), timestamp, nonce, envelope.Encrypt)
-	if !same(want, cmp.Or(q.Get("msg_signature"), q.Get("signature"))) || !freshEither(timestamp, a.now()) {
+	if !apihttp.SameSecret(want, cmp.Or(q.Get("msg_signature"), q.Get("signature"))) || !freshEither(timestamp, a.now()) {
 		http.Error(w, "bad or stale signature", http.StatusUnauthorized)
 		return
 	}
@@ -106,7 +106,7 @@ func (a *Adapter) serveEvent(w http.ResponseWriter, r *http.Request, in bot.Inbo
 func (a *Adapter) eventReceipt(owner string) []byte {
 	encrypted := a.cipher.seal([]byte("success"), owner, randomBytes(eventRandom))
 	timestamp, nonce := strconv.FormatInt(a.now().UnixMilli(), 10), hex.EncodeToString(randomBytes(8))
-	return encode(struct {
+	return apihttp.EncodeJSON(struct {
 		Signature string `json:"msg_signature"`
 		TimeStamp string `json:"timeStamp"`
 		Nonce     string `json:"nonce"`

@@ -3,10 +3,8 @@ package dingtalk
 import (
 	"cmp"
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,7 +35,7 @@ func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 // inbound is what the platform posts for one message. Pages and samples differ in types: everything optional is tolerant.
 type inbound struct {
 	ConversationID    string          `json:"conversationId"`
-	ConversationType  scalar          `json:"conversationType"` // "1" one person, "2" group
+	ConversationType  apihttp.Scalar  `json:"conversationType"` // "1" one person, "2" group
 	ConversationTitle string          `json:"conversationTitle"`
 	MsgID             string          `json:"msgId"`
 	MsgType           string          `json:"msgtype"`
@@ -46,14 +44,14 @@ type inbound struct {
 	SenderID          string          `json:"senderId"`
 	SenderNick        string          `json:"senderNick"`
 	SenderStaffID     string          `json:"senderStaffId"` // empty for people from outside
-	IsAdmin           scalar          `json:"isAdmin"`
+	IsAdmin           apihttp.Scalar  `json:"isAdmin"`
 	ChatbotCorpID     string          `json:"chatbotCorpId"`
 	RobotCode         string          `json:"robotCode"`
-	CreateAt          scalar          `json:"createAt"` // milliseconds
+	CreateAt          apihttp.Scalar  `json:"createAt"` // milliseconds
 	SessionWebhook    string          `json:"sessionWebhook"`
-	SessionExpires    scalar          `json:"sessionWebhookExpiredTime"` // milliseconds
-	ErrorCode         scalar          `json:"errorCode"`
-	ErrCode           scalar          `json:"errCode"`
+	SessionExpires    apihttp.Scalar  `json:"sessionWebhookExpiredTime"` // milliseconds
+	ErrorCode         apihttp.Scalar  `json:"errorCode"`
+	ErrCode           apihttp.Scalar  `json:"errCode"`
 }
 
 // decodeInbound reads a message; an error is malformed input.
@@ -126,24 +124,16 @@ func (m inbound) command(text string, now time.Time) bot.Command {
 	} else {
 		channel.Address, channel.Name = groupPrefix+m.ConversationID, apihttp.CleanText(m.ConversationTitle)
 	}
-	return bot.Command{ID: m.MsgID, Text: text, Channel: channel, Member: member, At: milliseconds(m.CreateAt, now)}
-}
-
-func milliseconds(s scalar, fallback time.Time) time.Time {
-	ms, err := strconv.ParseInt(string(s), 10, 64)
-	if err != nil || ms <= 0 {
-		return fallback
-	}
-	return time.UnixMilli(ms)
+	return bot.Command{ID: m.MsgID, Text: text, Channel: channel, Member: member, At: m.CreateAt.Milliseconds(now)}
 }
 
 func (a *Adapter) serveRobot(w http.ResponseWriter, r *http.Request, in bot.Inbox) {
-	body, ok := readInbound(w, r)
+	body, ok := apihttp.ReadHook(w, r)
 	if !ok {
 		return
 	}
 	timestamp := r.Header.Get("timestamp")
-	if !same(sign(timestamp, a.cfg.ClientSecret.Reveal()), r.Header.Get("sign")) || !fresh(timestamp, a.now()) {
+	if !apihttp.SameSecret(sign(timestamp, a.cfg.ClientSecret.Reveal()), r.Header.Get("sign")) || !fresh(timestamp, a.now()) {
 		http.Error(w, "bad or stale signature", http.StatusUnauthorized)
 		return
 	}
@@ -203,7 +193,7 @@ func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, m inbound, text 
 	}
 	for k, part := range parts {
 		post := bot.Post{Key: "reply/" + m.MsgID, Part: k + 1, Parts: len(parts), Message: part}
-		body := encode(renderPart(part, post.Part, post.Parts).webhook(""))
+		body := apihttp.EncodeJSON(renderPart(part, post.Part, post.Parts).webhook(""))
 		if len(parts) == 1 && say(body) {
 			return
 		}
@@ -222,7 +212,7 @@ func isEmpty(msg bot.Message) bool {
 // reply posts one part to the sessionWebhook while it lives, and through the app's API when it does not.
 func (a *Adapter) reply(ctx context.Context, m inbound, dst bot.Channel, post bot.Post, body []byte) *bot.SendError {
 	now := a.now()
-	if m.SessionWebhook != "" && milliseconds(m.SessionExpires, now.Add(time.Hour)).After(now.Add(sessionMargin)) {
+	if m.SessionWebhook != "" && m.SessionExpires.Milliseconds(now.Add(time.Hour)).After(now.Add(sessionMargin)) {
 		fault := a.postWebhook(ctx, bot.Secret(m.SessionWebhook), "", body)
 		if fault == nil || !sessionGone(fault) {
 			return fault
@@ -262,17 +252,3 @@ func (o *onceAnswer) say(body []byte) bool {
 	_ = http.NewResponseController(o.w).Flush()
 	return true
 }
-
-// readInbound reads a bounded body; false when the request has been answered already.
-func readInbound(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	body, err := apihttp.ReadBody(w, r, apihttp.MaxInbound)
-	switch {
-	case errors.Is(err, apihttp.ErrTooLarge):
-		http.Error(w, fmt.Sprintf("body is larger than %d bytes", apihttp.MaxInbound), http.StatusRequestEntityTooLarge)
-	case err != nil:
-		http.Error(w, "body is incomplete", http.StatusBadRequest)
-	}
-	return body, err == nil
-}
-
-func same(want, got string) bool { return subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1 }

@@ -1,11 +1,9 @@
 package dingtalk
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -13,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -245,7 +244,7 @@ type (
 )
 
 // emptyAnswer says nothing.
-var emptyAnswer = encode(webhookPayload{MsgType: "empty"})
+var emptyAnswer = apihttp.EncodeJSON(webhookPayload{MsgType: "empty"})
 
 func (c card) webhook(msgUUID string) webhookPayload {
 	p := webhookPayload{MsgType: "actionCard", MsgUUID: msgUUID}
@@ -280,7 +279,7 @@ func (c card) app() (msgKey, msgParam string) {
 			params["actionTitle"+strconv.Itoa(k+1)], params["actionURL"+strconv.Itoa(k+1)] = b.title, b.url
 		}
 	}
-	return msgKey, string(encode(params))
+	return msgKey, string(apihttp.EncodeJSON(params))
 }
 
 // groupCall and userCall are the bodies of the app robot's two calls.
@@ -310,7 +309,7 @@ func size(kind bot.Kind, c card) int {
 		_, param := c.app()
 		return len(param)
 	}
-	return len(encode(c.webhook(msgUUID("measured", 1))))
+	return len(apihttp.EncodeJSON(c.webhook(msgUUID("measured", 1))))
 }
 
 // msgUUID is the same for each attempt at one part. The platform does not show a second post with the same one. "" without a key.
@@ -320,13 +319,4 @@ func msgUUID(key string, part int) string {
 	}
 	sum := sha256.Sum256([]byte(key + "/" + strconv.Itoa(part)))
 	return hex.EncodeToString(sum[:16])
-}
-
-// encode writes v as JSON with < > & as they are: escaped, each would take six bytes of the limit.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // strings and numbers only: it cannot fail
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

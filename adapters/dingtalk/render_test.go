@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -82,7 +83,7 @@ func TestButtons(t *testing.T) {
 		if key != want {
 			t.Errorf("%d links: msgKey %s, want %s", n, key, want)
 		}
-		body := string(encode(c.webhook("")))
+		body := string(apihttp.EncodeJSON(c.webhook("")))
 		for k := range n { // none is lost, whatever it became
 			url := fmt.Sprintf("https://example.org/%d", k)
 			if strings.Count(body, url) != 1 || strings.Count(param, url) != 1 {

@@ -252,7 +252,7 @@ func (l *listener) event(_ context.Context, f *payload.DataFrame) (*payload.Data
 	defer l.end()
 	var data pushed
 	p := pushed{EventType: f.GetHeader("eventType"), EventID: f.GetHeader("eventId"), CorpID: f.GetHeader("eventCorpId"),
-		TimeStamp: scalar(f.GetHeader("eventBornTime")), Data: &data}
+		TimeStamp: apihttp.Scalar(f.GetHeader("eventBornTime")), Data: &data}
 	status := "SUCCESS"
 	if err := json.Unmarshal([]byte(f.Data), &data); err != nil {
 		l.a.log.Warn("stream event is malformed", "adapter", Name, "err", err)

@@ -42,7 +42,7 @@ type Adapter struct {
 	log    *slog.Logger
 	now    func() time.Time
 	api    string // origin
-	tokens *tokens
+	tokens *apihttp.Tokens
 	cipher *eventCipher // nil: no events over HTTP
 
 	again       time.Duration // between attempts to connect; tests change these two
@@ -61,7 +61,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, http: deps.HTTP, log: deps.Log, now: deps.Now, api: cfg.origin(),
+		cfg: cfg, http: deps.HTTP, log: deps.Log, now: deps.Now, api: apihttp.Origin(cfg.APIURL, officialAPI),
 		again: socketAgain, socketGrace: socketGrace,
 	}
 	if a.http == nil {
@@ -73,7 +73,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
-	a.tokens = newTokens(a.now, a.fetchToken)
+	a.tokens = apihttp.NewTokens(a.now, a.fetchToken)
 	if cfg.Events.AESKey != "" {
 		a.cipher = newCipher(cfg.Events.AESKey.Reveal())
 	}
@@ -92,7 +92,7 @@ func (a *Adapter) Capabilities(kind bot.Kind) bot.Capabilities { return capabili
 // Send posts one part. The Receipt is the message_id for kind app, "" for kind webhook. See bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
 	if err := ctx.Err(); err != nil {
-		return "", local(bot.Retryable, bot.ScopeMessage, codeNotSent, err)
+		return "", apihttp.Local(bot.Retryable, bot.ScopeMessage, apihttp.CodeNotSent, err)
 	}
 	var receipt bot.Receipt
 	var fault *bot.SendError
@@ -102,7 +102,7 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 	case KindApp:
 		receipt, fault = a.sendApp(ctx, dst.Address, p)
 	default:
-		fault = local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("kind %q is unknown: want %s or %s", dst.Kind, KindWebhook, KindApp))
+		fault = apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("kind %q is unknown: want %s or %s", dst.Kind, KindWebhook, KindApp))
 	}
 	if fault != nil {
 		return "", fault
@@ -116,9 +116,9 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	c := renderPart(p.Message, p.Part, p.Parts)
 	switch kind {
 	case KindWebhook:
-		return encode(webhookBody{MsgType: cardType, Card: c}), nil
+		return apihttp.EncodeJSON(webhookBody{MsgType: cardType, Card: c}), nil
 	case KindApp:
-		return encode(messageBody("", c, messageUUID(p.Key, p.Part))), nil
+		return apihttp.EncodeJSON(messageBody("", c, messageUUID(p.Key, p.Part))), nil
 	}
 	return nil, fmt.Errorf("feishu has no kind %q: want %s or %s", kind, KindWebhook, KindApp)
 }

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
-func judgeCode(code, text string) *judged {
+func judgeCode(code, text string) *apihttp.Judged {
 	body := fmt.Sprintf(`{"code":%s,"msg":%q,"error":{"log_id":"L1"}}`, code, text)
 	_, fault := reply{status: 400, header: http.Header{}, body: []byte(body), now: time.UnixMilli(1_700_000_000_000)}.judge(accepted)
 	return fault
@@ -55,8 +56,8 @@ func TestEveryCode(t *testing.T) {
 			t.Errorf("%s: taken for success", code)
 			continue
 		}
-		if (class{got.Fault, got.Scope, got.RetryAfter, got.MaybeSent, got.token}) != c || got.Code != code {
-			t.Errorf("%s: %+v token %v, want %+v", code, *got.SendError, got.token, c)
+		if (class{got.Fault, got.Scope, got.RetryAfter, got.MaybeSent, got.Token}) != c || got.Code != code {
+			t.Errorf("%s: %+v token %v, want %+v", code, *got.SendError, got.Token, c)
 		}
 	}
 	for code := range verdictOf {

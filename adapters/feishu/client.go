@@ -25,10 +25,10 @@ var receiverTypes = map[string]string{"oc_": "chat_id", "ou_": "open_id", "on_":
 
 // post makes one call and reads the answer. done says whether an answer with code 0 is one of acceptance. No fault holds one of secrets,
 // the token or a key of the app.
-func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *judged) {
+func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, &judged{SendError: local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
+		return answer{}, &apihttp.Judged{SendError: apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("Accept", "application/json")
@@ -37,7 +37,7 @@ func (a *Adapter) post(ctx context.Context, target, token string, body []byte, d
 	}
 	status, header, text, err := apihttp.Do(ctx, a.http, req, maxAnswerBytes)
 	if err != nil {
-		return answer{}, &judged{SendError: apihttp.TransportFault(err)}
+		return answer{}, &apihttp.Judged{SendError: apihttp.TransportFault(err)}
 	}
 	secrets = append(secrets, token, a.cfg.AppSecret.Reveal(), a.cfg.Events.Token.Reveal(), a.cfg.Events.AESKey.Reveal())
 	return reply{status, header, text, a.now(), secrets}.judge(done)
@@ -49,18 +49,18 @@ func accepted(answer) bool { return true }
 func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) *bot.SendError {
 	raw := dst.URL.Reveal()
 	if err := apihttp.CheckURL(raw, a.cfg.hookHosts()); err != nil {
-		return local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
+		return apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
 	body := webhookBody{MsgType: cardType, Card: renderPart(p.Message, p.Part, p.Parts)}
 	if secret := dst.Secret.Reveal(); secret != "" {
 		body.Timestamp = strconv.FormatInt(a.now().Unix(), 10)
 		body.Sign = sign(body.Timestamp, secret)
 	}
-	_, fault := a.post(ctx, raw, "", encode(body), accepted, append(apihttp.SecretsIn(raw), dst.Secret.Reveal())...)
+	_, fault := a.post(ctx, raw, "", apihttp.EncodeJSON(body), accepted, append(apihttp.SecretsIn(raw), dst.Secret.Reveal())...)
 	if fault == nil {
 		return nil
 	}
-	if fault.token { // a custom bot has none
+	if fault.Token { // a custom bot has none
 		fault.Fault, fault.Scope = bot.Permanent, bot.ScopeChannel
 	}
 	return fault.SendError
@@ -73,7 +73,7 @@ func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.
 		kind = receiverTypes[address[:3]]
 	}
 	if kind == "" {
-		return "", local(bot.Permanent, bot.ScopeChannel, codeBadChannel,
+		return "", apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel,
 			fmt.Errorf("address %q: want a chat_id (oc_…), an open_id (ou_…) or a union_id (on_…)", address))
 	}
 	body := messageBody(address, renderPart(p.Message, p.Part, p.Parts), messageUUID(p.Key, p.Part))
@@ -88,17 +88,17 @@ func (a *Adapter) replyTo(ctx context.Context, messageID string, p bot.Post) (bo
 
 func (a *Adapter) callApp(ctx context.Context, path string, body message) (bot.Receipt, *bot.SendError) {
 	if !a.cfg.Enabled() {
-		return "", local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
+		return "", apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
 			fmt.Errorf("kind %s needs adapters.feishu.app_id and app_secret", KindApp))
 	}
-	token, fault := a.tokens.get(ctx)
+	token, fault := a.tokens.Get(ctx)
 	if fault != nil {
 		return "", fault
 	}
-	ans, judged := a.post(ctx, a.api+path, token, encode(body), func(ans answer) bool { return ans.Data.MessageID != "" })
+	ans, judged := a.post(ctx, a.api+path, token, apihttp.EncodeJSON(body), func(ans answer) bool { return ans.Data.MessageID != "" })
 	if judged != nil {
-		if judged.token {
-			a.tokens.drop(token)
+		if judged.Token {
+			a.tokens.Drop(token)
 		}
 		return "", judged.SendError
 	}
@@ -107,7 +107,7 @@ func (a *Adapter) callApp(ctx context.Context, path string, body message) (bot.R
 
 // fetchToken asks for the app's access token. Whatever fails here, nothing was posted.
 func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.SendError) {
-	body := encode(map[string]string{"app_id": a.cfg.AppID, "app_secret": a.cfg.AppSecret.Reveal()})
+	body := apihttp.EncodeJSON(map[string]string{"app_id": a.cfg.AppID, "app_secret": a.cfg.AppSecret.Reveal()})
 	ans, fault := a.post(ctx, a.api+pathToken, "", body, func(ans answer) bool { return strings.TrimSpace(ans.Token) != "" })
 	if fault != nil {
 		fault.MaybeSent = false

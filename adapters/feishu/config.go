@@ -1,10 +1,7 @@
 package feishu
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
@@ -55,32 +52,10 @@ func (c Config) Validate() []error {
 	fault(c.Mode != "" && c.Mode != ModeSocket && c.Mode != ModeHTTP, "mode", "%q is unknown; want %s or %s", c.Mode, ModeSocket, ModeHTTP)
 	fault((c.Events.Token == "") != (c.Events.AESKey == ""), "events", "token (Verification Token) and aes_key (Encrypt Key) belong together; set both or none")
 	fault(c.Mode == ModeHTTP && c.Enabled() && c.Events == Events{}, "events", "is empty; with mode http set token (Verification Token) and aes_key (Encrypt Key)")
-	if err := checkOrigin(c.APIURL); err != nil {
+	if err := apihttp.CheckOrigin(c.APIURL); err != nil {
 		fault(true, "api_url", "%w", err)
 	}
 	return faults
-}
-
-// checkOrigin accepts "" and scheme://host[:port], with or without a final slash.
-func checkOrigin(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return errors.New("not a URL: want https://host")
-	}
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("want an origin without a path: https://host")
-	}
-	return apihttp.CheckURL(raw, []string{u.Host})
-}
-
-func (c Config) origin() string {
-	if c.APIURL == "" {
-		return officialAPI
-	}
-	return strings.TrimRight(c.APIURL, "/")
 }
 
 // hookHosts are the hosts that webhooks may lead to.

@@ -22,12 +22,12 @@ type pushed struct {
 	Challenge string `json:"challenge"`
 
 	Header struct {
-		EventID    string `json:"event_id"` // the same when it is pushed again
-		EventType  string `json:"event_type"`
-		CreateTime scalar `json:"create_time"` // milliseconds
-		Token      string `json:"token"`
-		AppID      string `json:"app_id"`
-		TenantKey  string `json:"tenant_key"`
+		EventID    string         `json:"event_id"` // the same when it is pushed again
+		EventType  string         `json:"event_type"`
+		CreateTime apihttp.Scalar `json:"create_time"` // milliseconds
+		Token      string         `json:"token"`
+		AppID      string         `json:"app_id"`
+		TenantKey  string         `json:"tenant_key"`
 	} `json:"header"`
 	Event json.RawMessage `json:"event"`
 }
@@ -64,7 +64,7 @@ func (p pushed) event(now time.Time) (ev bot.Event, ok bool) {
 		return ev, false
 	}
 	ev = bot.Event{
-		ID: p.Header.EventID, Kind: kind, At: milliseconds(p.Header.CreateTime, now),
+		ID: p.Header.EventID, Kind: kind, At: p.Header.CreateTime.Milliseconds(now),
 		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: p.Header.TenantKey, Address: chat.ChatID},
 	}
 	if kind == bot.EventChannelRenamed {

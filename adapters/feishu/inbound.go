@@ -3,10 +3,8 @@ package feishu
 import (
 	"cmp"
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -31,7 +29,7 @@ func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 }
 
 func (a *Adapter) serveEvents(w http.ResponseWriter, r *http.Request, in bot.Inbox) {
-	body, ok := readInbound(w, r)
+	body, ok := apihttp.ReadHook(w, r)
 	if !ok {
 		return
 	}
@@ -83,7 +81,7 @@ func (a *Adapter) open(header http.Header, body []byte) (p pushed, signed bool, 
 	}
 	timestamp := header.Get("X-Lark-Request-Timestamp")
 	want := a.cipher.signature(timestamp, header.Get("X-Lark-Request-Nonce"), body)
-	signed = same(want, header.Get("X-Lark-Signature")) && fresh(timestamp, a.now())
+	signed = apihttp.SameSecret(want, header.Get("X-Lark-Signature")) && fresh(timestamp, a.now())
 	text, err := a.cipher.open(envelope.Encrypt)
 	if err != nil {
 		return p, signed, unlessForged(err, signed)
@@ -91,7 +89,7 @@ func (a *Adapter) open(header http.Header, body []byte) (p pushed, signed bool, 
 	if err := json.Unmarshal(text, &p); err != nil {
 		return p, signed, unlessForged(errors.New("event is not JSON"), signed)
 	}
-	if !same(a.cfg.Events.Token.Reveal(), cmp.Or(p.Header.Token, p.Token)) || p.Type != typeChallenge && !a.ours(p) {
+	if !apihttp.SameSecret(a.cfg.Events.Token.Reveal(), cmp.Or(p.Header.Token, p.Token)) || p.Type != typeChallenge && !a.ours(p) {
 		return p, signed, errForged
 	}
 	return p, signed, nil
@@ -128,13 +126,13 @@ type received struct {
 		TenantKey  string `json:"tenant_key"`
 	} `json:"sender"`
 	Message struct {
-		MessageID   string      `json:"message_id"`
-		ChatID      string      `json:"chat_id"`
-		ChatType    string      `json:"chat_type"` // "p2p" or "group"
-		MessageType string      `json:"message_type"`
-		Content     string      `json:"content"` // JSON
-		CreateTime  scalar      `json:"create_time"`
-		Mentions    []mentioned `json:"mentions"`
+		MessageID   string         `json:"message_id"`
+		ChatID      string         `json:"chat_id"`
+		ChatType    string         `json:"chat_type"` // "p2p" or "group"
+		MessageType string         `json:"message_type"`
+		Content     string         `json:"content"` // JSON
+		CreateTime  apihttp.Scalar `json:"create_time"`
+		Mentions    []mentioned    `json:"mentions"`
 	} `json:"message"`
 }
 
@@ -207,7 +205,7 @@ func (m received) forUs(text string) bool {
 // command is the message as the core sees it.
 func (m received) command(p pushed, text string, now time.Time) bot.Command {
 	return bot.Command{
-		ID: m.Message.MessageID, Text: text, At: milliseconds(m.Message.CreateTime, now),
+		ID: m.Message.MessageID, Text: text, At: m.Message.CreateTime.Milliseconds(now),
 		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: p.Header.TenantKey, Address: m.Message.ChatID},
 		Member:  bot.Member{ID: m.Sender.SenderID.OpenID},
 	}
@@ -243,7 +241,7 @@ func (a *Adapter) answerCommand(ctx context.Context, in bot.Inbox, p pushed, m r
 // reply answers below the member's message, or in the chat when that message is gone. A stale token is fetched again, once.
 func (a *Adapter) reply(ctx context.Context, cmd bot.Command, post bot.Post) *bot.SendError {
 	_, fault := a.replyTo(ctx, cmd.ID, post)
-	if fault != nil && fault.Fault == bot.Retryable && verdictOf[fault.Code].token {
+	if fault != nil && fault.Fault == bot.Retryable && verdictOf[fault.Code].Token {
 		_, fault = a.replyTo(ctx, cmd.ID, post)
 	}
 	if fault != nil && verdictOf[fault.Code] == verdictOf[codeAnswered] {
@@ -255,33 +253,11 @@ func (a *Adapter) reply(ctx context.Context, cmd bot.Command, post bot.Post) *bo
 // codeAnswered is the code of a reply to a message that was taken back.
 const codeAnswered = "230011"
 
-func milliseconds(s scalar, fallback time.Time) time.Time {
-	ms, err := strconv.ParseInt(string(s), 10, 64)
-	if err != nil || ms <= 0 {
-		return fallback
-	}
-	return time.UnixMilli(ms)
-}
-
-// readInbound reads a bounded body; false when the request has been answered already.
-func readInbound(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	body, err := apihttp.ReadBody(w, r, apihttp.MaxInbound)
-	switch {
-	case errors.Is(err, apihttp.ErrTooLarge):
-		http.Error(w, fmt.Sprintf("body is larger than %d bytes", apihttp.MaxInbound), http.StatusRequestEntityTooLarge)
-	case err != nil:
-		http.Error(w, "body is incomplete", http.StatusBadRequest)
-	}
-	return body, err == nil
-}
-
 // answerJSON answers 200 and hands the answer to the network at once.
 func answerJSON(w http.ResponseWriter, v any) {
-	body := encode(v)
+	body := apihttp.EncodeJSON(v)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
 	_ = http.NewResponseController(w).Flush()
 }
-
-func same(want, got string) bool { return subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1 }

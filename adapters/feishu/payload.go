@@ -1,11 +1,11 @@
 package feishu
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"strconv"
+
+	"weeklybot/adapters/internal/apihttp"
 )
 
 // cardType is the msg_type of a card.
@@ -95,7 +95,7 @@ type message struct {
 }
 
 func messageBody(receiver string, c card, uuid string) message {
-	return message{ReceiveID: receiver, MsgType: cardType, Content: string(encode(c)), UUID: uuid}
+	return message{ReceiveID: receiver, MsgType: cardType, Content: string(apihttp.EncodeJSON(c)), UUID: uuid}
 }
 
 // messageUUID is the same for each attempt at one part: within an hour the platform shows a uuid once. "" without a key.
@@ -105,13 +105,4 @@ func messageUUID(key string, part int) string {
 	}
 	sum := sha256.Sum256([]byte(key + "/" + strconv.Itoa(part)))
 	return hex.EncodeToString(sum[:16])
-}
-
-// encode writes v as JSON with < > & as they are: escaped, each would take six bytes of the limit.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // strings and numbers only: it cannot fail
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -252,7 +253,7 @@ const measured = "oc_0123456789abcdef0123456789abcdef"
 // size is what counts against the platform's limit, in bytes.
 func size(kind bot.Kind, c card) int {
 	if kind == KindApp {
-		return len(encode(messageBody(measured, c, messageUUID("measured", 1))))
+		return len(apihttp.EncodeJSON(messageBody(measured, c, messageUUID("measured", 1))))
 	}
-	return len(encode(webhookBody{MsgType: cardType, Card: c})) + signatureBytes
+	return len(apihttp.EncodeJSON(webhookBody{MsgType: cardType, Card: c})) + signatureBytes
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -101,11 +102,11 @@ func TestButtons(t *testing.T) {
 	if n := len(c.Body.Elements[1].Columns); n != maxButtons || c.Body.Elements[1].FlexMode != "flow" {
 		t.Errorf("%d buttons, want %d: %+v", n, maxButtons, c.Body.Elements)
 	}
-	if got := c.count(); got != strings.Count(string(encode(c)), `"tag":`) {
-		t.Errorf("count = %d of %s", got, encode(c))
+	if got := c.count(); got != strings.Count(string(apihttp.EncodeJSON(c)), `"tag":`) {
+		t.Errorf("count = %d of %s", got, apihttp.EncodeJSON(c))
 	}
 	for _, l := range links.Links { // none is lost, whatever it became
-		if n := strings.Count(string(encode(c)), l.URL); n != 1 && l.Text != "坏" {
+		if n := strings.Count(string(apihttp.EncodeJSON(c)), l.URL); n != 1 && l.Text != "坏" {
 			t.Errorf("%s is there %d times", l.URL, n)
 		}
 	}
@@ -115,7 +116,7 @@ func TestCardsAreNeverEmpty(t *testing.T) {
 	for _, msg := range []bot.Message{{}, {Title: "\u200b"}, {Blocks: []bot.Block{{Kind: bot.BlockItem}}}, {Blocks: []bot.Block{{Kind: bot.BlockDivider}}}, {Image: &bot.Image{Alt: "图"}}} {
 		c := render(msg, "", maxWebhookBytes)
 		if c.Config.Summary.Content == "" || c.Header == nil && len(c.Body.Elements) == 0 || c.Body.Elements == nil {
-			t.Errorf("%+v renders to %s", msg, encode(c))
+			t.Errorf("%+v renders to %s", msg, apihttp.EncodeJSON(c))
 		}
 	}
 }
@@ -225,7 +226,7 @@ func FuzzSplit(f *testing.F) {
 					t.Fatal(err)
 				}
 				onlyWords(t, kind, body)
-				all.Write(encode(c.Body))
+				all.Write(apihttp.EncodeJSON(c.Body))
 			}
 			for k := range int(n) {
 				if got := strings.Count(all.String(), fmt.Sprintf("item%03dx", k)); got != 1 && !strings.Contains(title+text+url, "item") {

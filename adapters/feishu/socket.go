@@ -110,7 +110,7 @@ func (l *listener) pause(ctx context.Context, wait time.Duration, err error) tim
 func (l *listener) open(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, socketDial)
 	defer cancel()
-	body := encode(map[string]string{"AppID": l.a.cfg.AppID, "AppSecret": l.a.cfg.AppSecret.Reveal()})
+	body := apihttp.EncodeJSON(map[string]string{"AppID": l.a.cfg.AppID, "AppSecret": l.a.cfg.AppSecret.Reveal()})
 	ans, fault := l.a.post(ctx, l.a.api+pathEndpoint, "", body, func(ans answer) bool { return ans.Data.URL != "" })
 	if fault != nil {
 		return nil, fault.SendError
@@ -318,7 +318,7 @@ func (c *link) event(f frame, payload []byte) {
 // answer sends the one answer that an event gets.
 func (c *link) answer(f frame, status int) {
 	f.headers = append(slices.Clone(f.headers), frameHeader{"biz_rt", "0"})
-	f.payload = encode(map[string]any{"code": status, "headers": nil, "data": nil})
+	f.payload = apihttp.EncodeJSON(map[string]any{"code": status, "headers": nil, "data": nil})
 	c.send(f)
 }
 

@@ -33,9 +33,9 @@ type streams struct {
 
 // streamConn is one bot's connection.
 type streamConn struct {
-	conn    *websocket.Conn
-	write   sync.Mutex
-	moved   bool // nothing more is delivered here; guarded by streams.mu
+	conn  *websocket.Conn
+	write sync.Mutex
+	moved bool // nothing more is delivered here; guarded by streams.mu
 
 	mu      sync.Mutex
 	waiting map[string]chan StreamAnswer // messageId

@@ -1,11 +1,12 @@
 // Package apihttp is what every adapter needs to speak HTTP with a platform safely: bounded reads, errors without secrets,
-// Retry-After, hosts that may be called, and foreign text and URLs made harmless. It is for adapters only.
+// Retry-After, hosts that may be called, access tokens, verdicts, and foreign text and URLs made harmless. It is for adapters only.
 //
 // It refuses to retry, to follow redirects and to log. All functions are safe for concurrent use.
 package apihttp
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -122,4 +123,21 @@ func ReadBody(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error)
 		return nil, ErrTooLarge
 	}
 	return body, err
+}
+
+// ReadHook is ReadBody for a hook that reads up to MaxInbound; false when the request has been answered already: 413 or 400.
+func ReadHook(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := ReadBody(w, r, MaxInbound)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		http.Error(w, fmt.Sprintf("body is larger than %d bytes", MaxInbound), http.StatusRequestEntityTooLarge)
+	case err != nil:
+		http.Error(w, "body is incomplete", http.StatusBadRequest)
+	}
+	return body, err == nil
+}
+
+// SameSecret compares in constant time.
+func SameSecret(want, got string) bool {
+	return subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1
 }

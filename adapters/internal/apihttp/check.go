@@ -1,6 +1,8 @@
 package apihttp
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -94,4 +96,25 @@ func hostsOf(hosts []string) (names []string) {
 		}
 	}
 	return names
+}
+
+// CheckOrigin says why raw cannot be the origin of an API: "" or scheme://host[:port], with or without a final slash, https (http only to
+// a loopback host).
+func CheckOrigin(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("not a URL: want https://host")
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("want an origin without a path: https://host")
+	}
+	return CheckURL(raw, []string{u.Host})
+}
+
+// Origin is what is configured, without its final slash, else the official one.
+func Origin(configured, official string) string {
+	return strings.TrimRight(cmp.Or(configured, official), "/")
 }
