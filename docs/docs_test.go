@@ -24,9 +24,10 @@ var elsewhere = map[string]string{
 	"apt-get update && apt-get install -y redis-server chromium":    ".ci/run, where one is missing",
 	"go run ./cmd/weeklybot demo":                                   "serve.txtar: weeklybot demo --listen 127.0.0.1:0",
 	"CGO_ENABLED=0 go build -trimpath -o weeklybot ./cmd/weeklybot": ".ci/run: the same into a temporary folder",
-	"weeklybot serve":              "serve.txtar: weeklybot serve --prompt",
-	"kill -HUP $(pidof weeklybot)": "serve.txtar: kill -HUP $pid",
-	"docker build -t weeklybot .":  "cannot run here: needs a container engine; TestDockerfile reads the file",
+	"weeklybot serve":                                               "serve.txtar: weeklybot serve --prompt",
+	"kill -HUP $(pidof weeklybot)":                                  "serve.txtar: kill -HUP $pid",
+	"go -C docs/benchmarks run ./search":                            ".ci/run: the same with fewer items",
+	"docker build -t weeklybot .":                                   "cannot run here: needs a container engine; TestDockerfile reads the file",
 	"docker run -p 8080:8080 -v weeklybot-data:/srv/data weeklybot": "cannot run here: needs a container engine",
 }
 
@@ -101,7 +102,7 @@ func TestWhatRunsElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"go test -race ./...", "apt-get update && ", "CGO_ENABLED=0 go build -trimpath -o", "redis-server", "chromium", "go run ./cmd/weeklybot"} {
+	for _, want := range []string{"go test -race ./...", "apt-get update && ", "CGO_ENABLED=0 go build -trimpath -o", "redis-server", "chromium", "go run ./cmd/weeklybot", "go -C docs/benchmarks run ./search"} {
 		if !bytes.Contains(ci, []byte(want)) {
 			t.Errorf(".ci/run does not run %q", want)
 		}
