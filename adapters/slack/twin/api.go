@@ -51,7 +51,8 @@ func readArgs(r *http.Request, body []byte) (args, bool) {
 // apiCall is one authorized call of the Web API.
 type apiCall struct {
 	args
-	raw []byte
+	team string // whose token it is
+	raw  []byte
 }
 
 // result is the answer of a method: fields beside ok, or a flaw.
@@ -94,16 +95,23 @@ func (t *Twin) api(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	method, known := methods[name]
-	switch token := tokenOf(r, call); {
+	c := apiCall{args: call, raw: body}
+	var f *flaw
+	if name == "oauth.v2.access" { // no token: the client's secret
+		t.answer(w, name, "", t.locked((*Twin).access, c))
+		return
+	}
+	t.mu.Lock()
+	c.team, f = t.holder(tokenOf(r, call), name)
+	t.mu.Unlock()
+	switch {
 	case !known:
 		t.answer(w, name, "", refusal("unknown_method"))
-	case token == "":
-		t.answer(w, name, "", refusal("not_authed"))
-	case t.opt.BotToken != "" && token != t.opt.BotToken:
-		t.answer(w, name, "", refusal("invalid_auth"))
-	case (name == "chat.postMessage" || name == "files.completeUploadExternal") && t.fails(w, func() { t.locked(method, apiCall{call, body}) }, false):
+	case f != nil:
+		t.answer(w, name, "", result{flaw: f})
+	case (name == "chat.postMessage" || name == "files.completeUploadExternal") && t.fails(w, func() { t.locked(method, c) }, false):
 	default:
-		t.answer(w, name, cmp.Or(call["channel"], call["channel_id"]), t.locked(method, apiCall{call, body}))
+		t.answer(w, name, cmp.Or(call["channel"], call["channel_id"]), t.locked(method, c))
 	}
 }
 
@@ -168,6 +176,9 @@ func (t *Twin) answer(w http.ResponseWriter, path, channel string, r result) {
 			fields["errors"] = r.flaw.messages
 			fields["response_metadata"] = map[string]any{"messages": r.flaw.messages}
 		}
+		if r.flaw.needed != "" {
+			fields["needed"], fields["provided"] = r.flaw.needed, r.flaw.provided
+		}
 	}
 	if r.wait > 0 {
 		status = http.StatusTooManyRequests
@@ -188,10 +199,18 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text)
 }
 
-func (t *Twin) authTest(apiCall) result {
+func (t *Twin) authTest(c apiCall) result {
 	return result{fields: map[string]any{
-		"url": "https://twin.slack.com/", "team": "Twin", "team_id": t.opt.TeamID, "user": "weeklybot", "user_id": botUser, "bot_id": botID,
+		"url": "https://twin.slack.com/", "team": "Twin", "team_id": c.team, "user": "weeklybot", "user_id": botUser, "bot_id": t.bot(c.team),
 	}}
+}
+
+// bot is the app's bot in a workspace.
+func (t *Twin) bot(team string) string {
+	if team == "" || team == t.opt.TeamID {
+		return botID
+	}
+	return "B" + team
 }
 
 var channelID = regexp.MustCompile(`^[CGDU][A-Z0-9]+$`)
@@ -226,7 +245,7 @@ func (t *Twin) postMessage(c apiCall) result {
 	if parent := t.find(c.args["channel"], thread); parent == nil || parent.ThreadTS != "" {
 		thread = "" // the parent was deleted: posted without a thread
 	}
-	p := t.keep(Post{Kind: "app", Channel: c.args["channel"], ThreadTS: thread, Message: msg, Raw: c.raw})
+	p := t.keep(Post{Kind: "app", Team: c.team, Channel: c.args["channel"], ThreadTS: thread, Message: msg, Raw: c.raw})
 	return result{fields: map[string]any{"channel": p.Channel, "ts": p.TS, "message": t.shown(p, true)}}
 }
 
@@ -241,7 +260,7 @@ func (t *Twin) find(channel, ts string) *Post {
 
 // shown is a post as the API returns it.
 func (t *Twin) shown(p *Post, metadata bool) map[string]any {
-	m := map[string]any{"type": "message", "ts": p.TS, "text": p.Message.Text, "user": botUser, "bot_id": botID, "app_id": appID, "team": t.opt.TeamID}
+	m := map[string]any{"type": "message", "ts": p.TS, "text": p.Message.Text, "user": botUser, "bot_id": t.bot(p.Team), "app_id": appID, "team": cmp.Or(p.Team, t.opt.TeamID)}
 	if len(p.Message.Blocks) > 0 {
 		m["blocks"] = p.Message.Blocks
 	}

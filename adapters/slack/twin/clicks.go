@@ -322,7 +322,7 @@ func (t *Twin) OpenHome(ctx context.Context, target, user string) error {
 	}
 	inner["event_ts"] = t.nextTS(t.opt.Now())
 	t.mu.Unlock()
-	return t.event(ctx, target, inner)
+	return t.event(ctx, target, "", inner)
 }
 
 // Mention posts a member's message that mentions the bot, and tells target (the app's /slack/events, or the socket) of it. It returns
@@ -335,14 +335,15 @@ func (t *Twin) Mention(ctx context.Context, target, channel, user, text, thread 
 	if thread != "" {
 		inner["thread_ts"] = thread
 	}
-	return ts, t.event(ctx, target, inner)
+	return ts, t.event(ctx, target, "", inner)
 }
 
-func (t *Twin) event(ctx context.Context, target string, inner map[string]any) error {
+func (t *Twin) event(ctx context.Context, target, team string, inner map[string]any) error {
+	e := Event{Team: team, Inner: inner}
 	if target == "" {
-		return t.SocketEvent(ctx, Event{Inner: inner})
+		return t.SocketEvent(ctx, e)
 	}
-	status, _, err := t.SendEvent(ctx, target, Event{Inner: inner})
+	status, _, err := t.SendEvent(ctx, target, e)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("the event was answered with status %d", status)
 	}

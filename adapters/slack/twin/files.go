@@ -109,7 +109,7 @@ func (t *Twin) completeUpload(c apiCall) result {
 		if parent := t.find(channel, thread); parent == nil || parent.ThreadTS != "" {
 			thread = ""
 		}
-		t.keep(Post{Kind: "app", Channel: channel, ThreadTS: thread, Files: files, Raw: c.raw})
+		t.keep(Post{Kind: "app", Team: c.team, Channel: channel, ThreadTS: thread, Files: files, Raw: c.raw})
 	}
 	return result{fields: map[string]any{"files": shown}}
 }

@@ -38,8 +38,9 @@ const (
 
 // flaw is why a message is refused.
 type flaw struct {
-	code     string
-	messages []string
+	code             string
+	messages         []string
+	needed, provided string // scopes
 }
 
 func (f *flaw) Error() string { return f.code + " " + strings.Join(f.messages, "; ") }

@@ -120,8 +120,10 @@ func (t *Twin) answered(channel string, status int, raw []byte) Answer {
 
 // Event is one event, as Slack would deliver it.
 type Event struct {
-	ID    string // "" = a new one; the same again is a redelivery
-	Retry int    // 1 to 3: redelivered
+	ID    string    // "" = a new one; the same again is a redelivery
+	Team  string    // default Options.TeamID
+	At    time.Time // default now
+	Retry int       // 1 to 3: redelivered
 	Inner map[string]any
 }
 
@@ -143,9 +145,13 @@ func (t *Twin) eventBody(e Event) ([]byte, error) {
 	defer t.mu.Unlock()
 	now := t.opt.Now()
 	id := cmp.Or(e.ID, "Ev"+strings.ReplaceAll(t.nextTS(now), ".", ""))
+	team := cmp.Or(e.Team, t.opt.TeamID)
+	if !e.At.IsZero() {
+		now = e.At
+	}
 	return json.Marshal(map[string]any{
-		"type": "event_callback", "team_id": t.opt.TeamID, "api_app_id": appID, "event_id": id, "event_time": now.Unix(), "event": e.Inner,
-		"authorizations": []any{map[string]any{"team_id": t.opt.TeamID, "user_id": botUser, "is_bot": true}},
+		"type": "event_callback", "team_id": team, "api_app_id": appID, "event_id": id, "event_time": now.Unix(), "event": e.Inner,
+		"authorizations": []any{map[string]any{"team_id": team, "user_id": botUser, "is_bot": true}},
 	})
 }
 

@@ -21,6 +21,9 @@ type Options struct {
 	AppToken      string // Socket Mode; "" = any is taken
 	SigningSecret string // signs what SlashCommand and SendEvent send
 	TeamID        string // T0TWIN
+	ClientID      string // OAuth, for installs into more workspaces; "" = none are possible
+	ClientSecret  string
+	Rotate        bool   // tokens of installs end, and are refreshed
 	URL           string // where this Twin is reachable, for response URLs; set it once the listener is known, see SetURL
 	BotURL        string // where the app listens, without /slack/…, for what is typed and clicked on the page; "" = its socket
 
@@ -34,6 +37,7 @@ type Options struct {
 // Post is one accepted post.
 type Post struct {
 	Kind     string // "app", "webhook", "answer" (of a slash command) or "response" (by response URL)
+	Team     string // "app" only: whose token posted it
 	Channel  string
 	TS       string // Slack's message id
 	ThreadTS string
@@ -90,6 +94,10 @@ type Twin struct {
 	homes     map[string]*View // by member
 	homeOff   bool
 	tickets   map[string]bool
+	codes     map[string]grant
+	bearers   map[string]*bearer
+	refreshes map[string]refresh
+	issued    []string // keys of bearers, oldest first
 	files     []*File
 	sockets   []*socket
 	opened    int
@@ -124,6 +132,7 @@ func New(opt Options) *Twin {
 	t := &Twin{
 		opt: opt, url: opt.URL, mux: http.NewServeMux(),
 		channels: map[string]Channel{}, dead: map[string]bool{}, buckets: map[string]*bucket{}, responses: map[string]*response{},
+		codes: map[string]grant{}, bearers: map[string]*bearer{}, refreshes: map[string]refresh{},
 		tickets: map[string]bool{}, triggers: map[string]*trigger{}, homes: map[string]*View{},
 	}
 	t.routes()
@@ -145,6 +154,8 @@ func (t *Twin) routes() {
 	t.mux.HandleFunc("POST /response/{id}", t.respond)
 	t.mux.HandleFunc("POST /upload/v1/{ticket}", t.takeUpload)
 	t.mux.Handle("GET /{$}", t.guarded(http.HandlerFunc(t.page)))
+	t.mux.Handle("GET "+authorizePath, t.guarded(http.HandlerFunc(t.authorize)))
+	t.mux.Handle("POST "+authorizePath, t.guarded(http.HandlerFunc(t.authorize)))
 	for path, do := range forms {
 		t.mux.Handle("POST "+path, t.guarded(t.act(do)))
 	}
