@@ -115,18 +115,19 @@ type Inbox interface {
 type EventKind string
 
 const (
-	EventChannelGone    EventKind = "channel_gone"    // archived, disbanded, deleted
-	EventChannelMoved   EventKind = "channel_moved"   // the address changed: NewAddress
-	EventChannelRenamed EventKind = "channel_renamed" // only the shown name changed: NewName
-	EventBotRemoved     EventKind = "bot_removed"     // the bot may no longer post there
-	EventInstallRevoked EventKind = "install_revoked" // the whole workspace
+	EventChannelGone     EventKind = "channel_gone"     // archived, disbanded, deleted
+	EventChannelMoved    EventKind = "channel_moved"    // the address changed: NewAddress
+	EventChannelRenamed  EventKind = "channel_renamed"  // only the shown name changed: NewName
+	EventBotRemoved      EventKind = "bot_removed"      // the bot may no longer post there
+	EventInstallRevoked  EventKind = "install_revoked"  // the whole workspace
+	EventInstallRestored EventKind = "install_restored" // installed again, or seen to work: what was held goes on
 )
 
 // Event is a change on a platform that the core must know.
 type Event struct {
 	ID         string // the platform's id of the event; the same when it is delivered again
 	Kind       EventKind
-	Channel    Channel // for EventInstallRevoked only Adapter and Workspace
+	Channel    Channel // for EventInstallRevoked and EventInstallRestored only Adapter and Workspace
 	NewAddress string
 	NewName    string
 	At         time.Time

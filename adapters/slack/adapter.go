@@ -2,7 +2,8 @@
 // hears slash commands and events, over HTTP or over a socket that it opens itself (Socket Mode).
 //
 // It owns Block Kit, Slack's limits, escaping, signatures and error codes. It refuses to retry, to pace, to schedule and to remember:
-// a post goes out once, and what happened is said once. All it keeps is the bot's own id and the ids of the last mentions. An Adapter is safe for concurrent use.
+// a post goes out once, and what happened is said once. All it keeps is the bot's own id and the ids of the last mentions; and in Redis, of
+// each workspace that installed the app, its tokens. An Adapter is safe for concurrent use.
 package slack
 
 import (
@@ -12,6 +13,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
@@ -28,10 +31,12 @@ const (
 
 // Deps are what an Adapter works with; nil fields get defaults.
 type Deps struct {
-	HTTP      *http.Client
-	Log       *slog.Logger
-	Now       func() time.Time
-	PublicURL string // where Slack reaches the bot; only the manifest needs it
+	HTTP        *http.Client
+	Log         *slog.Logger
+	Now         func() time.Time
+	PublicURL   string                // where Slack and browsers reach the bot, for the manifest and for installs
+	Redis       redis.UniversalClient // keeps the tokens of installs; nil: the app is not for others to install
+	RedisPrefix string
 }
 
 // Adapter is Slack as the core sees it.
@@ -46,7 +51,9 @@ type Adapter struct {
 
 	heard heard // events that may come again
 
-	self struct { // whom the token belongs to, asked for once
+	tokens *tokens
+
+	self struct { // whom the configured token belongs to, asked for once
 		sync.Mutex
 		botID string
 	}
@@ -80,8 +87,9 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
-	if cfg.ClientID != "" {
-		a.log.Warn("installing into more workspaces is not in this version yet: client_id is not used", "adapter", Name)
+	a.tokens = &tokens{fixed: cfg.BotToken, refresh: a.refreshToken}
+	if cfg.ClientID != "" && deps.Redis != nil {
+		a.tokens.installs = newInstalls(cfg, deps, a.now, a.log)
 	}
 	return a, nil
 }

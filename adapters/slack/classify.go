@@ -84,6 +84,7 @@ var verdicts = map[string]verdict{
 	"invalid_auth":              installDead,
 	"not_authed":                installDead,
 	"token_expired":             installDead,
+	"invalid_refresh_token":     installDead,
 	"team_access_not_granted":   installDead,
 	"two_factor_setup_required": installDead,
 	"enterprise_is_restricted":  installDead,
@@ -130,13 +131,14 @@ var verdicts = map[string]verdict{
 
 // advice is what an operator can do about a code.
 var advice = map[string]string{
-	"channel_not_found": "the channel is gone, or private and the bot was not invited: /invite the bot there",
-	"not_in_channel":    "/invite the bot into the channel",
-	"missing_scope":     "add the scope to the Slack app and install it again",
-	"invalid_auth":      "the bot token is wrong: copy it again from OAuth & Permissions",
-	"token_revoked":     "the app was uninstalled: install it again and use the new token",
-	"not_enabled":       "switch the Home tab on in the Slack app, under App Home",
-	"no_service":        "the webhook was removed: make a new one",
+	"channel_not_found":     "the channel is gone, or private and the bot was not invited: /invite the bot there",
+	"not_in_channel":        "/invite the bot into the channel",
+	"missing_scope":         "add the scope to the Slack app and install it again",
+	"invalid_auth":          "the bot token is wrong: copy it again from OAuth & Permissions",
+	"token_revoked":         "the app was uninstalled: install it again and use the new token",
+	"invalid_refresh_token": "the app must be installed again: open /slack/install of the bot",
+	"not_enabled":           "switch the Home tab on in the Slack app, under App Home",
+	"no_service":            "the webhook was removed: make a new one",
 }
 
 // verdictOf is the table, with the family of restricted_action codes as one entry.

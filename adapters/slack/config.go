@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	defaultAPI = "https://slack.com/api/"
-	hooksHost  = "hooks.slack.com"
+	defaultAPI       = "https://slack.com/api/"
+	defaultAuthorize = "https://slack.com/oauth/v2/authorize"
+	hooksHost        = "hooks.slack.com"
 )
 
-// Config is adapters.slack of config.yaml. Without a bot token the adapter only posts to incoming webhooks.
+// Config is adapters.slack of config.yaml. bot_token is for one workspace, client_id for all that install the app. Without both the adapter
+// only posts to incoming webhooks.
 type Config struct {
 	BotToken      bot.Secret `yaml:"bot_token"`
 	SigningSecret bot.Secret `yaml:"signing_secret"`
@@ -23,16 +25,18 @@ type Config struct {
 	SocketMode    bool       `yaml:"socket_mode"`
 	ClientID      string     `yaml:"client_id"`
 	ClientSecret  bot.Secret `yaml:"client_secret"`
-	APIURL        string     `yaml:"api_url"` // with /api/, final slash optional; "" = slack.com
-	AuthorizeURL  string     `yaml:"authorize_url"`
-	ReplyHosts    []string   `yaml:"reply_hosts"` // more hosts where webhook and response URLs may lead, "hooks.slack-gov.com"
+	APIURL        string     `yaml:"api_url"`       // with /api/, final slash optional; "" = slack.com
+	AuthorizeURL  string     `yaml:"authorize_url"` // the whole of it; "" = slack.com
+	// TokenKeys seal the tokens of installs in the store: the first seals, all of them open. Without any the client secret is the key.
+	TokenKeys  []bot.Secret `yaml:"token_keys"`
+	ReplyHosts []string     `yaml:"reply_hosts"` // more hosts where webhook and response URLs may lead, "hooks.slack-gov.com"
 
 	// TrustedHosts are hosts of webhook URLs that an operator typed as the target of one send.
 	TrustedHosts []string `yaml:"-"`
 }
 
 // Enabled says whether the Slack app is configured, and so whether the adapter hears and posts as a bot.
-func (c Config) Enabled() bool { return c.BotToken != "" }
+func (c Config) Enabled() bool { return c.BotToken != "" || c.ClientID != "" }
 
 // Validate returns every fault, each with the path of its setting below adapters.slack.
 func (c Config) Validate() []error {
@@ -49,6 +53,9 @@ func (c Config) Validate() []error {
 	fault(c.SocketMode && !strings.HasPrefix(c.AppToken.Reveal(), "xapp-"), "app_token",
 		"socket_mode needs an app-level token with connections:write, from Basic Information of the Slack app; it begins with xapp-")
 	fault((c.ClientID == "") != (c.ClientSecret == ""), "client_id", "and client_secret belong together: set both or none")
+	for k, key := range c.TokenKeys {
+		fault(len(key) < minKeyLength, fmt.Sprintf("token_keys[%d]", k), fmt.Sprintf("is too short: want at least %d characters, as `openssl rand -hex 32` prints", minKeyLength))
+	}
 	if err := checkEndpoint(c.APIURL); err != nil {
 		fault(true, "api_url", err.Error())
 	}

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -11,12 +12,37 @@ import (
 
 // envelope is what the Events API sends, as far as we read it.
 type envelope struct {
-	Type      string     `json:"type"`
-	Challenge string     `json:"challenge"`
-	TeamID    string     `json:"team_id"`
+	Type      string `json:"type"`
+	Challenge string `json:"challenge"`
+	origin
 	EventID   string     `json:"event_id"`
 	EventTime int64      `json:"event_time"` // unix seconds
 	Event     innerEvent `json:"event"`
+}
+
+// origin is where an event comes from.
+type origin struct {
+	TeamID         string          `json:"team_id"`
+	EnterpriseID   string          `json:"enterprise_id"`
+	Authorizations []authorization `json:"authorizations"`
+}
+
+// authorization is one install that may see the event.
+type authorization struct {
+	EnterpriseID  string `json:"enterprise_id"`
+	UserID        string `json:"user_id"`
+	IsBot         bool   `json:"is_bot"`
+	ForEnterprise bool   `json:"is_enterprise_install"`
+}
+
+// workspace is the install that the event belongs to.
+func (o origin) workspace() string {
+	for _, auth := range o.Authorizations {
+		if auth.ForEnterprise {
+			return workspaceOf(o.TeamID, cmp.Or(auth.EnterpriseID, o.EnterpriseID), true)
+		}
+	}
+	return o.TeamID
 }
 
 type innerEvent struct {
@@ -81,9 +107,15 @@ func (a *Adapter) record(ctx context.Context, env envelope, in bot.Inbox) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventLife)
 	defer cancel()
-	err := in.Event(ctx, ev)
+	again, err := false, error(nil)
+	if ev.Kind == bot.EventInstallRevoked {
+		again, err = a.tokens.revoked(ctx, ev.Channel.Workspace, ev.At)
+	}
+	if err == nil && !again {
+		err = in.Event(ctx, ev)
+	}
 	if err != nil {
-		a.log.ErrorContext(ctx, "event not recorded", "adapter", Name, "workspace", env.TeamID, "code", env.Event.Type, "err", err)
+		a.log.ErrorContext(ctx, "event not recorded", "adapter", Name, "workspace", env.workspace(), "code", env.Event.Type, "err", err)
 	}
 	return err
 }
@@ -91,13 +123,13 @@ func (a *Adapter) record(ctx context.Context, env envelope, in bot.Inbox) error 
 // toEvent is false for an event that the core need not know.
 func (e envelope) toEvent() (bot.Event, bool) {
 	kind, ok := eventKinds[e.Event.Type]
-	if e.Type != "event_callback" || e.EventID == "" || e.TeamID == "" || !ok {
+	if e.Type != "event_callback" || e.EventID == "" || e.workspace() == "" || !ok {
 		return bot.Event{}, false
 	}
 	if e.Event.Type == "tokens_revoked" && len(e.Event.Tokens.Bot) == 0 {
 		return bot.Event{}, false // a person's token, which we never ask for
 	}
-	ev := bot.Event{ID: e.EventID, Kind: kind, At: time.Unix(e.EventTime, 0), Channel: bot.Channel{Adapter: Name, Workspace: e.TeamID}}
+	ev := bot.Event{ID: e.EventID, Kind: kind, At: time.Unix(e.EventTime, 0), Channel: bot.Channel{Adapter: Name, Workspace: e.workspace()}}
 	if kind == bot.EventInstallRevoked {
 		return ev, true
 	}

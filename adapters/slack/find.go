@@ -28,7 +28,7 @@ func (a *Adapter) Find(ctx context.Context, dst bot.Channel, p bot.Post, since t
 	if dst.Kind != KindApp || p.Key == "" {
 		return "", false, errCannotFind
 	}
-	botID, err := a.botID(ctx)
+	botID, err := a.botID(ctx, dst.Workspace)
 	if err != nil {
 		return "", false, err
 	}
@@ -36,7 +36,7 @@ func (a *Adapter) Find(ctx context.Context, dst bot.Channel, p bot.Post, since t
 	cursor := ""
 	for range findPages {
 		var messages []slack.Message
-		if messages, cursor, err = a.page(ctx, dst.Address, p, oldest, cursor); err != nil {
+		if messages, cursor, err = a.page(ctx, dst, p, oldest, cursor); err != nil {
 			return "", false, err
 		}
 		for _, m := range messages {
@@ -52,31 +52,30 @@ func (a *Adapter) Find(ctx context.Context, dst bot.Channel, p bot.Post, since t
 }
 
 // page reads one page of the channel, or of the thread of part 1: replies are not in a channel's history.
-func (a *Adapter) page(ctx context.Context, channel string, p bot.Post, oldest, cursor string) ([]slack.Message, string, error) {
-	c := a.call(maxHistoryAnswer)
+func (a *Adapter) page(ctx context.Context, dst bot.Channel, p bot.Post, oldest, cursor string) ([]slack.Message, string, error) {
+	c, fault := a.call(ctx, dst.Workspace, maxHistoryAnswer)
+	if fault != nil {
+		return nil, "", fault
+	}
 	if p.Part > 1 && p.First != "" {
 		messages, _, next, err := c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-			ChannelID: channel, Timestamp: string(p.First), Oldest: oldest, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
+			ChannelID: dst.Address, Timestamp: string(p.First), Oldest: oldest, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
 		})
-		return messages, next, a.lookupError(err, c)
+		if err != nil {
+			return nil, "", c.fault(ctx, err)
+		}
+		return messages, next, nil
 	}
 	history, err := c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-		ChannelID: channel, Oldest: oldest, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
+		ChannelID: dst.Address, Oldest: oldest, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
 	})
 	if err == nil && !history.Ok {
 		err = slack.SlackErrorResponse{Err: codeUnknown}
 	}
 	if err != nil {
-		return nil, "", a.lookupError(err, c)
+		return nil, "", c.fault(ctx, err)
 	}
 	return history.Messages, history.ResponseMetaData.NextCursor, nil
-}
-
-func (a *Adapter) lookupError(err error, c *call) error {
-	if err == nil {
-		return nil
-	}
-	return a.clean(classifyAPI(err, c.head, a.now()))
 }
 
 func isPost(m slack.Message, p bot.Post) bool {
@@ -88,14 +87,21 @@ func isPost(m slack.Message, p bot.Post) bool {
 	return m.Metadata.EventType == eventType && payload["delivery_id"] == p.Key && int(part) == max(p.Part, 1)
 }
 
-// botID asks once whom the token belongs to.
-func (a *Adapter) botID(ctx context.Context) (string, error) {
+// botID is the bot that posts in workspace: noted at the install, or asked for once.
+func (a *Adapter) botID(ctx context.Context, workspace string) (string, error) {
+	in, fault := a.tokens.get(ctx, workspace)
+	if fault != nil {
+		return "", fault
+	}
+	if in.BotID != "" {
+		return in.BotID, nil
+	}
 	a.self.Lock()
 	defer a.self.Unlock()
 	if a.self.botID != "" {
 		return a.self.botID, nil
 	}
-	who, err := a.authTest(ctx)
+	who, err := a.authTest(ctx, in)
 	if err != nil {
 		return "", err
 	}
@@ -103,31 +109,15 @@ func (a *Adapter) botID(ctx context.Context) (string, error) {
 	return who.BotID, nil
 }
 
-// authTest asks Slack whom the token belongs to.
-func (a *Adapter) authTest(ctx context.Context) (*slack.AuthTestResponse, error) {
-	if !a.cfg.Enabled() {
-		return nil, errors.New("bot_token is not set")
-	}
-	c := a.call(apihttp.MaxAnswer)
+// authTest asks Slack whom the token of in belongs to.
+func (a *Adapter) authTest(ctx context.Context, in install) (*slack.AuthTestResponse, error) {
+	c := a.callWith(in, apihttp.MaxAnswer)
 	who, err := c.api.AuthTestContext(ctx)
 	if err != nil {
-		return nil, a.lookupError(err, c)
+		return nil, c.fault(ctx, err)
 	}
 	if who.BotID == "" {
 		return nil, errors.New("the token is not a bot's: want the Bot User OAuth Token, it begins with xoxb-")
 	}
 	return who, nil
-}
-
-// Check tries the bot token.
-func (a *Adapter) Check(ctx context.Context) []bot.Checked {
-	if !a.cfg.Enabled() {
-		return nil
-	}
-	who, err := a.authTest(ctx)
-	if err != nil {
-		return []bot.Checked{{What: "adapters.slack.bot_token", Err: err}}
-	}
-	what := fmt.Sprintf("adapters.slack.bot_token (%s in %s, %s)", apihttp.CleanText(who.User), apihttp.CleanText(who.Team), apihttp.CleanText(who.TeamID))
-	return []bot.Checked{{What: what}}
 }

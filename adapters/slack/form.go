@@ -133,24 +133,29 @@ var faultyField = map[string]string{
 }
 
 // openForm opens the form. It must come before anything slow: the trigger dies after 3 s.
-func (a *Adapter) openForm(ctx context.Context, trigger string, where venue) bool {
+func (a *Adapter) openForm(ctx context.Context, workspace, trigger string, where venue) bool {
 	if where.Channel == "" {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, triggerLife)
 	defer cancel()
-	c := a.call(maxAPIAnswer)
-	_, err := c.api.OpenViewContext(ctx, trigger, form(where))
-	return a.viewed(ctx, "views.open", err, c)
+	return a.show(ctx, workspace, "views.open", func(api *slack.Client) error {
+		_, err := api.OpenViewContext(ctx, trigger, form(where))
+		return err
+	})
 }
 
-// viewed logs what went wrong with a view.
-func (a *Adapter) viewed(ctx context.Context, method string, err error, c *call) bool {
-	if err == nil {
-		return true
+// show calls a method of views with the token of workspace, and logs what went wrong.
+func (a *Adapter) show(ctx context.Context, workspace, method string, do func(*slack.Client) error) bool {
+	c, fault := a.call(ctx, workspace, maxAPIAnswer)
+	if fault == nil {
+		err := do(c.api)
+		if err == nil {
+			return true
+		}
+		fault = c.fault(ctx, err)
 	}
-	fault := a.clean(classifyAPI(err, c.head, a.now()))
-	a.log.WarnContext(ctx, "view not shown", "adapter", Name, "method", method, "code", fault.Code, "err", fault)
+	a.log.WarnContext(ctx, "view not shown", "adapter", Name, "workspace", workspace, "method", method, "code", fault.Code, "err", fault)
 	return false
 }
 
@@ -165,7 +170,7 @@ func (a *Adapter) formOrAnswer(ctx context.Context, in bot.Inbox, cmd bot.Comman
 		where.Lang = got.msg.Lang
 	case <-time.After(min(a.ackWithin, languageWithin)):
 	}
-	if trigger != "" && a.openForm(ctx, trigger, where) {
+	if trigger != "" && a.openForm(ctx, cmd.Channel.Workspace, trigger, where) {
 		first(nil, true)
 		<-done
 		return
@@ -177,7 +182,7 @@ func (a *Adapter) formOrAnswer(ctx context.Context, in bot.Inbox, cmd bot.Comman
 // concerns it.
 func (a *Adapter) submitted(ctx context.Context, in bot.Inbox, it interaction, first reply) {
 	where := readVenue(it.View.Metadata)
-	if where.Channel == "" || it.Team.ID == "" || it.User.ID == "" {
+	if where.Channel == "" || it.workspace() == "" || it.User.ID == "" {
 		first(nil, false)
 		return
 	}
@@ -192,7 +197,7 @@ func (a *Adapter) submitted(ctx context.Context, in bot.Inbox, it interaction, f
 	case <-timer.C:
 		first(slack.NewUpdateViewSubmissionResponse(answerView(waiting, where.Lang)), true)
 		got = <-done
-		a.updateView(ctx, it.View.ID, answerView(got.msg, where.Lang))
+		a.updateView(ctx, it.workspace(), it.View.ID, answerView(got.msg, where.Lang))
 	}
 	if got.err != nil || got.msg.Code != "" {
 		return
@@ -233,10 +238,11 @@ func answerView(msg bot.Message, lang string) *slack.ModalViewRequest {
 	}
 }
 
-func (a *Adapter) updateView(ctx context.Context, id string, view *slack.ModalViewRequest) {
-	c := a.call(maxAPIAnswer)
-	_, err := c.api.UpdateViewContext(ctx, *view, "", "", id)
-	a.viewed(ctx, "views.update", err, c)
+func (a *Adapter) updateView(ctx context.Context, workspace, id string, view *slack.ModalViewRequest) {
+	a.show(ctx, workspace, "views.update", func(api *slack.Client) error {
+		_, err := api.UpdateViewContext(ctx, *view, "", "", id)
+		return err
+	})
 }
 
 // validateView says why Slack would refuse the blocks of a view.

@@ -18,7 +18,7 @@ func (a *Adapter) homeOpened(ctx context.Context, in bot.Inbox, s spoken) {
 		return
 	}
 	a.publishHome(ctx, in, bot.Command{
-		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: s.TeamID, Address: s.Event.Channel, Name: directMessage},
+		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: s.workspace(), Address: s.Event.Channel, Name: directMessage},
 		Member:  bot.Member{ID: s.Event.User}, At: a.now(),
 	}, s.Event.View.Hash, nil)
 }
@@ -50,13 +50,18 @@ func (a *Adapter) publishHome(ctx context.Context, in bot.Inbox, who bot.Command
 		if hash != "" {
 			request.Hash = &hash
 		}
-		c := a.call(maxAPIAnswer)
-		_, err = c.api.PublishViewContext(ctx, request)
-		if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok && refused.Err == "hash_conflict" && hash != "" {
-			continue
+		stale := false
+		a.show(ctx, who.Channel.Workspace, "views.publish", func(api *slack.Client) error {
+			_, err := api.PublishViewContext(ctx, request)
+			refused, ok := errors.AsType[slack.SlackErrorResponse](err)
+			if stale = ok && refused.Err == "hash_conflict" && hash != ""; stale {
+				return nil
+			}
+			return err
+		})
+		if !stale {
+			return
 		}
-		a.viewed(ctx, "views.publish", err, c)
-		return
 	}
 }
 

@@ -48,21 +48,22 @@ func fileName(p bot.Post) string {
 
 // postImage uploads an image and shares it: three calls, of which only the last shows anything to anybody. The Receipt is the file's ID.
 func (a *Adapter) postImage(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, *bot.SendError) {
-	if !a.cfg.Enabled() {
-		return "", installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
-	}
-	id, fault := a.upload(ctx, p)
+	id, fault := a.upload(ctx, dst.Workspace, p)
 	if fault != nil {
 		fault.MaybeSent = false
 		return "", fault
 	}
-	share, call := shareFile(id, p), a.call(maxAPIAnswer)
-	done, err := call.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
+	c, fault := a.call(ctx, dst.Workspace, maxAPIAnswer)
+	if fault != nil {
+		return "", fault
+	}
+	share := shareFile(id, p)
+	done, err := c.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
 		Files: share.Files, Channel: dst.Address, ThreadTimestamp: share.ThreadTS,
 	})
 	switch {
 	case err != nil:
-		return "", a.imageFault(err, call)
+		return "", c.imageFault(ctx, err)
 	case len(done.Files) == 0:
 		return "", unsure.sendError(codeNoReceipt, errors.New("Slack's answer names no file"))
 	}
@@ -70,20 +71,24 @@ func (a *Adapter) postImage(ctx context.Context, dst bot.Channel, p bot.Post) (b
 }
 
 // upload gives Slack the image, which nobody sees yet, and returns its ID.
-func (a *Adapter) upload(ctx context.Context, p bot.Post) (id string, fault *bot.SendError) {
-	img, name, call := p.Message.Image, fileName(p), a.call(maxAPIAnswer)
-	to, err := call.api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{
+func (a *Adapter) upload(ctx context.Context, workspace string, p bot.Post) (id string, fault *bot.SendError) {
+	c, fault := a.call(ctx, workspace, maxAPIAnswer)
+	if fault != nil {
+		return "", fault
+	}
+	img, name := p.Message.Image, fileName(p)
+	to, err := c.api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{
 		FileName: name, FileSize: len(img.PNG), AltTxt: clip(apihttp.CleanText(img.Alt), maxAltText),
 	})
 	switch {
 	case err != nil:
-		return "", a.imageFault(err, call)
+		return "", c.imageFault(ctx, err)
 	case to.UploadURL == "" || to.FileID == "":
 		return "", later.sendError(codeBadAnswer, errors.New("Slack's answer names no place to upload to"))
 	}
-	call = a.call(maxTextAnswer)
-	if err := call.api.UploadToURL(ctx, slack.UploadToURLParameters{UploadURL: to.UploadURL, Reader: bytes.NewReader(img.PNG), Filename: name}); err != nil {
-		fault := a.imageFault(err, call)
+	c = a.callWith(c.in, maxTextAnswer)
+	if err := c.api.UploadToURL(ctx, slack.UploadToURLParameters{UploadURL: to.UploadURL, Reader: bytes.NewReader(img.PNG), Filename: name}); err != nil {
+		fault := c.imageFault(ctx, err)
 		fault.Err = apihttp.Redact(fault.Err, to.UploadURL)
 		return "", fault
 	}
@@ -92,8 +97,8 @@ func (a *Adapter) upload(ctx context.Context, p bot.Post) (id string, fault *bot
 
 // imageFault is the fault of a call for an image. An app without files:write still posts all text, so that is no reason to hold its
 // workspace.
-func (a *Adapter) imageFault(err error, c *call) *bot.SendError {
-	fault := a.clean(classifyAPI(err, c.head, a.now()))
+func (c *call) imageFault(ctx context.Context, err error) *bot.SendError {
+	fault := c.fault(ctx, err)
 	if fault.Code == "missing_scope" {
 		fault.Scope = bot.ScopeMessage
 	}

@@ -14,12 +14,14 @@ import (
 	"weeklybot/bot"
 )
 
-// Hook serves /slack/commands, /slack/events and /slack/interactions. A request is read whole, its signature checked, then parsed.
+// Hook serves /slack/commands, /slack/events and /slack/interactions, and for those who install the app /slack/install and
+// /slack/oauth/callback. What Slack posts is read whole, its signature checked, then parsed.
 func (a *Adapter) Hook(in bot.Inbox) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/slack/commands", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.command(w, r, body, in) }))
 	mux.Handle("/slack/events", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.event(w, r, body, in) }))
 	mux.Handle("/slack/interactions", a.verified(func(w http.ResponseWriter, r *http.Request, body []byte) { a.interacted(w, r, body, in) }))
+	a.serveInstall(mux, in)
 	return mux
 }
 
@@ -90,13 +92,14 @@ func (a *Adapter) parseCommand(r *http.Request, body []byte) (cmd bot.Command, s
 
 // toCommand is a slash command as the core knows it, however it came.
 func (a *Adapter) toCommand(slash slack.SlashCommand, id string) (bot.Command, error) {
-	if slash.Command == "" || slash.TeamID == "" || slash.ChannelID == "" || slash.UserID == "" {
+	workspace := workspaceOf(slash.TeamID, slash.EnterpriseID, slash.IsEnterpriseInstall)
+	if slash.Command == "" || workspace == "" || slash.ChannelID == "" || slash.UserID == "" {
 		return bot.Command{}, errors.New("want command, team_id, channel_id and user_id")
 	}
 	return bot.Command{
 		ID:      id,
 		Text:    commandText(slash.Command, slash.Text),
-		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: slash.TeamID, Address: slash.ChannelID, Name: slash.ChannelName},
+		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: workspace, Address: slash.ChannelID, Name: slash.ChannelName},
 		Member:  bot.Member{ID: slash.UserID, Name: slash.UserName},
 		At:      a.now(),
 	}, nil

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -21,7 +22,11 @@ type interaction struct {
 	Team        struct {
 		ID string `json:"id"`
 	} `json:"team"` // null for some installs of an organization
-	User struct {
+	Enterprise struct {
+		ID string `json:"id"`
+	} `json:"enterprise"`
+	ForEnterprise bool `json:"is_enterprise_install"`
+	User          struct {
 		ID     string `json:"id"`
 		Name   string `json:"name"`
 		TeamID string `json:"team_id"`
@@ -78,22 +83,19 @@ func (a *Adapter) interact(ctx context.Context, in bot.Inbox, it interaction, fa
 	if it.TriggerID == "" {
 		it.TriggerID = fallbackID
 	}
-	if it.Team.ID == "" {
-		it.Team.ID = it.User.TeamID
-	}
 	if it.Type == "view_submission" && it.View.CallbackID == viewSubscribe {
 		a.submitted(ctx, in, it, first)
 		return
 	}
 	first(nil, it.Type == "block_actions")
-	if it.Type != "block_actions" || it.Team.ID == "" || it.User.ID == "" {
+	if it.Type != "block_actions" || it.workspace() == "" || it.User.ID == "" {
 		return
 	}
 	for _, action := range it.Actions {
 		switch id, value := action.ActionID, action.Value; {
 		case value == "" || len(value) > maxButtonValue || value[0] != '/': // a link, or none of ours
 		case id == actionSubscribe:
-			a.openForm(ctx, it.TriggerID, it.venue(langIn(value)))
+			a.openForm(ctx, it.workspace(), it.TriggerID, it.venue(langIn(value)))
 		case it.View.CallbackID == viewHome:
 			a.clickedHome(ctx, in, it, value)
 			return
@@ -120,11 +122,24 @@ func (a *Adapter) turn(ctx context.Context, in bot.Inbox, it interaction, text s
 	a.deliver(ctx, cmd, it.ResponseURL, all)
 }
 
+// workspace is the install that the interaction belongs to.
+func (it interaction) workspace() string {
+	return workspaceOf(cmp.Or(it.Team.ID, it.User.TeamID), it.Enterprise.ID, it.ForEnterprise)
+}
+
+// workspaceOf names an install: that of a team, or of a whole organization.
+func workspaceOf(team, enterprise string, forEnterprise bool) string {
+	if forEnterprise && enterprise != "" {
+		return enterprise
+	}
+	return team
+}
+
 // clicked is a command that a member gave by a click.
 func (a *Adapter) clicked(it interaction, where venue, text string) bot.Command {
 	return bot.Command{
 		ID: it.TriggerID, Text: text, At: a.now(),
-		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: it.Team.ID, Address: where.Channel, Name: where.Name},
+		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: it.workspace(), Address: where.Channel, Name: where.Name},
 		Member:  bot.Member{ID: it.User.ID, Name: it.User.Name, Lang: where.Lang},
 	}
 }

@@ -663,7 +663,7 @@ func TestFormInBothLanguages(t *testing.T) {
 	tw, base := newTwin(t, twin.Options{})
 	a := newAdapter(t, testConfig(base), Deps{})
 	form, _ := url.ParseQuery(string(tw.CommandForm(twin.Command{Text: "/subscribe"})))
-	if !a.openForm(t.Context(), form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}) || tw.Views()[0].Title != "订阅 · Subscribe" {
+	if !a.openForm(t.Context(), "T0TWIN", form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}) || tw.Views()[0].Title != "订阅 · Subscribe" {
 		t.Errorf("views %+v, refused %+v", tw.Views(), tw.Refused())
 	}
 }

@@ -42,6 +42,9 @@ func (a *Adapter) printManifest(_ context.Context, args []string, out io.Writer)
 		}
 	}
 	m := manifest(*name, base)
+	if a.cfg.ClientID != "" && base != "" {
+		m.OAuthConfig.RedirectUrls = []string{base + callbackPath}
+	}
 	if err := validateManifest(m); err != nil {
 		return err
 	}

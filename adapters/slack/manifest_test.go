@@ -71,7 +71,14 @@ func TestManifest(t *testing.T) {
 			t.Errorf("events lack %s: %v", want, events)
 		}
 	}
+	if got := at(m, "oauth_config/redirect_urls"); got != nil {
+		t.Errorf("redirect URLs %v without a client", got)
+	}
 	checkManifestRules(t, m)
+	m, err = printed(t, Config{ClientID: "1.2", ClientSecret: "s", SigningSecret: testSecret}, "https://bot.example.com/")
+	if got := strs(at(m, "oauth_config/redirect_urls")); err != nil || !slices.Equal(got, []string{"https://bot.example.com/slack/oauth/callback"}) {
+		t.Errorf("redirect URLs %v, %v", got, err)
+	}
 }
 
 // checkManifestRules are the rules of slackapi/manifest-schema 1.0.0 that concern us, written once more.

@@ -12,13 +12,9 @@ import (
 
 // spoken is an event in which a member turns to the bot.
 type spoken struct {
-	TeamID         string `json:"team_id"`
-	EventID        string `json:"event_id"`
-	Authorizations []struct {
-		UserID string `json:"user_id"`
-		IsBot  bool   `json:"is_bot"`
-	} `json:"authorizations"`
-	Event struct {
+	origin
+	EventID string `json:"event_id"`
+	Event   struct {
 		Type     string `json:"type"`
 		User     string `json:"user"`
 		Channel  string `json:"channel"`
@@ -45,7 +41,7 @@ func readSpoken(body []byte) (s spoken, ok bool) {
 	if json.Unmarshal(body, &s) != nil {
 		return s, false
 	}
-	return s, s.TeamID != "" && s.Event.User != "" && s.Event.Channel != "" && s.Event.BotID == ""
+	return s, s.workspace() != "" && s.Event.User != "" && s.Event.Channel != "" && s.Event.BotID == ""
 }
 
 // hearSpoken does what a member wants. Slack has its acknowledgement already, and delivers again only what got lost on the way.
@@ -67,7 +63,7 @@ func (a *Adapter) mentioned(ctx context.Context, in bot.Inbox, s spoken) {
 	}
 	cmd := bot.Command{
 		ID: "mention " + s.Event.Channel + " " + s.Event.TS, Text: commandText("/weeklybot", mentionText(s)), At: a.now(),
-		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: s.TeamID, Address: s.Event.Channel},
+		Channel: bot.Channel{Adapter: Name, Kind: KindApp, Workspace: s.workspace(), Address: s.Event.Channel},
 		Member:  bot.Member{ID: s.Event.User},
 	}
 	msg, _ := a.run(ctx, in, cmd)

@@ -16,10 +16,11 @@ func (a *Adapter) Recall(ctx context.Context, dst bot.Channel, r bot.Receipt) er
 		return ended(ctx)
 	case dst.Kind != KindApp || r == "":
 		return ourMistake.sendError(codeNoReceipt, errors.New("posts of an incoming webhook cannot be taken back"))
-	case !a.cfg.Enabled():
-		return installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
 	}
-	c := a.call(maxAPIAnswer)
+	c, fault := a.call(ctx, dst.Workspace, maxAPIAnswer)
+	if fault != nil {
+		return fault
+	}
 	var err error
 	if strings.HasPrefix(string(r), "F") {
 		err = c.api.DeleteFileContext(ctx, string(r))
@@ -29,8 +30,7 @@ func (a *Adapter) Recall(ctx context.Context, dst bot.Channel, r bot.Receipt) er
 	if err == nil {
 		return nil
 	}
-	fault := a.clean(classifyAPI(err, c.head, a.now()))
-	if slices.Contains(gone, fault.Code) {
+	if fault = c.fault(ctx, err); slices.Contains(gone, fault.Code) {
 		return nil
 	}
 	return fault

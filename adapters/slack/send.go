@@ -43,13 +43,13 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 }
 
 func (a *Adapter) postMessage(ctx context.Context, dst bot.Channel, pay payload) (bot.Receipt, *bot.SendError) {
-	if !a.cfg.Enabled() {
-		return "", installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
+	c, fault := a.call(ctx, dst.Workspace, maxAPIAnswer)
+	if fault != nil {
+		return "", fault
 	}
-	call := a.call(maxAPIAnswer)
-	_, ts, posted, err := call.api.PostMessageWithResponseContext(ctx, dst.Address, pay.options()...)
+	_, ts, posted, err := c.api.PostMessageWithResponseContext(ctx, dst.Address, pay.options()...)
 	if err != nil {
-		return "", a.clean(classifyAPI(err, call.head, a.now()))
+		return "", c.fault(ctx, err)
 	}
 	if ts == "" {
 		return "", unsure.sendError(codeNoReceipt, errors.New("Slack's answer names no message"))
@@ -84,12 +84,6 @@ func (a *Adapter) postWebhook(ctx context.Context, url string, pay payload) *bot
 	return classifyText(answer{status: status, header: header}, text, a.now())
 }
 
-// clean takes the token out of an error's text, should Slack have repeated it.
-func (a *Adapter) clean(fault *bot.SendError) *bot.SendError {
-	fault.Err = apihttp.Redact(fault.Err, a.cfg.BotToken.Reveal())
-	return fault
-}
-
 // answer is what the library does not hand on: the head of Slack's answer.
 type answer struct {
 	status int
@@ -99,21 +93,31 @@ type answer struct {
 
 // call is one request through the library. A client of its own for each costs little and lets it see the answer's head.
 type call struct {
+	a    *Adapter
+	in   install
 	api  *slack.Client
-	http *http.Client
 	max  int64
 	head answer
 }
 
-func (a *Adapter) call(max int64) *call {
-	c := &call{http: a.http, max: max}
-	c.api = slack.New(a.cfg.BotToken.Reveal(), slack.OptionAPIURL(a.cfg.apiURL()), slack.OptionHTTPClient(c))
+// call is one request with the token of workspace.
+func (a *Adapter) call(ctx context.Context, workspace string, max int64) (*call, *bot.SendError) {
+	in, fault := a.tokens.get(ctx, workspace)
+	if fault != nil {
+		return nil, fault
+	}
+	return a.callWith(in, max), nil
+}
+
+func (a *Adapter) callWith(in install, max int64) *call {
+	c := &call{a: a, in: in, max: max}
+	c.api = slack.New(in.Token.Reveal(), slack.OptionAPIURL(a.cfg.apiURL()), slack.OptionHTTPClient(c))
 	return c
 }
 
 // Do is the library's way out: once, bounded, without redirects.
 func (c *call) Do(req *http.Request) (*http.Response, error) {
-	status, header, body, err := apihttp.Do(req.Context(), c.http, req, c.max)
+	status, header, body, err := apihttp.Do(req.Context(), c.a.http, req, c.max)
 	c.head = answer{status: status, header: header, cut: err != nil}
 	if err != nil {
 		return nil, err
@@ -122,4 +126,15 @@ func (c *call) Do(req *http.Request) (*http.Response, error) {
 		Status: http.StatusText(status), StatusCode: status, Header: header, Request: req,
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}, nil
+}
+
+// fault is what the library's error means, without the token, should Slack have repeated it. A token that Slack does not take any more and
+// that has a successor is no end of the install: the next attempt has the new one.
+func (c *call) fault(ctx context.Context, err error) *bot.SendError {
+	fault := classifyAPI(err, c.head, c.a.now())
+	fault.Err = apihttp.Redact(fault.Err, c.in.Token.Reveal())
+	if c.a.tokens.replaced(ctx, c.in, fault.Code) {
+		return later.sendError(codeTokenReplaced, fault.Err)
+	}
+	return fault
 }

@@ -28,12 +28,27 @@ const (
 	maxAtOnce = 64
 )
 
-// Listen hears over Socket Mode until ctx ends, and opens the socket again whenever it is lost. Without socket_mode it only waits.
+// sockets is how many are open at once: the library closes the old one before it opens the next, and Slack asks for a new one every few
+// hours. What comes over either is the same, and the same thing comes over one of them.
+const sockets = 2
+
+// Listen tries the tokens, and hears over Socket Mode until ctx ends; a socket that is lost is opened again. Without socket_mode it only
+// waits.
 func (a *Adapter) Listen(ctx context.Context, in bot.Inbox) error {
-	if !a.cfg.SocketMode {
-		<-ctx.Done()
-		return nil
+	var work sync.WaitGroup
+	work.Go(func() { a.greet(ctx, in) })
+	if a.cfg.SocketMode {
+		for range sockets {
+			work.Go(func() { a.listenOn(ctx, in) })
+		}
 	}
+	work.Wait()
+	<-ctx.Done()
+	return nil
+}
+
+// listenOn keeps one socket open.
+func (a *Adapter) listenOn(ctx context.Context, in bot.Inbox) {
 	for wait := redialAfter; ctx.Err() == nil; wait = min(2*wait, redialMost) {
 		err := a.listenOnce(ctx, in)
 		if ctx.Err() != nil {
@@ -45,12 +60,11 @@ func (a *Adapter) Listen(ctx context.Context, in bot.Inbox) error {
 		case <-ctx.Done():
 		}
 	}
-	return nil
 }
 
 // listenOnce returns when the library gives up: it reconnects by itself, but not with a token that Slack refuses.
 func (a *Adapter) listenOnce(ctx context.Context, in bot.Inbox) error {
-	c := &call{http: a.http, max: apihttp.MaxAnswer}
+	c := &call{a: a, max: apihttp.MaxAnswer}
 	api := slack.New(a.cfg.BotToken.Reveal(), slack.OptionAPIURL(a.cfg.apiURL()), slack.OptionHTTPClient(c), slack.OptionAppLevelToken(a.cfg.AppToken.Reveal()))
 	client := socketmode.New(api, socketmode.OptionReadLimit(maxFrame), socketmode.OptionDialer(&websocket.Dialer{
 		Proxy:            http.ProxyFromEnvironment,

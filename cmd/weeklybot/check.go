@@ -38,29 +38,31 @@ func (*checkCmd) Run(ctx context.Context, c *commands, s streams) error {
 	}
 	say("configuration "+c.Config, nil)
 	log := c.logger(s, slog.LevelError+1)
-	checkStore(ctx, cfg, log, say)
+	db := checkStore(ctx, cfg, log, say)
 	checkSources(ctx, cfg, log, say)
-	checkAdapters(ctx, cfg, log, say)
+	checkAdapters(ctx, cfg, db, log, say)
+	if db != nil {
+		_ = db.Close()
+	}
 	if failed {
 		return &exitError{code: exitFailed}
 	}
 	return nil
 }
 
-func checkStore(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) {
+// checkStore returns the open store, nil if there is none to open.
+func checkStore(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) *database {
 	what := "store: embedded in " + cfg.DataDir
 	if !cfg.Redis.embedded() {
 		what = "store: Redis at " + cfg.Redis.shown()
 	}
 	if cfg.Redis.embedded() && running(ctx, cfg) {
 		say(what+" (in use by the running bot)", nil)
-		return
+		return nil
 	}
 	db, err := openStore(ctx, cfg, log)
 	say(what, err)
-	if err == nil {
-		_ = db.Close()
-	}
+	return db
 }
 
 func checkSources(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) {
@@ -89,12 +91,17 @@ func checkSources(ctx context.Context, cfg *Config, log *slog.Logger, say func(s
 	}
 }
 
-func checkAdapters(ctx context.Context, cfg *Config, log *slog.Logger, say func(string, error)) {
+// checkAdapters tries the credentials of each platform, those in the store as well if there is one.
+func checkAdapters(ctx context.Context, cfg *Config, db *database, log *slog.Logger, say func(string, error)) {
+	d := deps{log: log, prefix: cfg.Redis.Prefix}
+	if db != nil {
+		d.redis = db.rdb
+	}
 	for _, p := range platforms {
 		if p.target == nil {
 			continue
 		}
-		a, err := p.make(cfg, deps{log: log, prefix: cfg.Redis.Prefix})
+		a, err := p.make(cfg, d)
 		if err != nil {
 			say("adapter "+p.name, err)
 			continue

@@ -45,7 +45,7 @@ var platforms = []platform{
 		name: slack.Name, kinds: []bot.Kind{slack.KindWebhook, slack.KindApp}, target: slack.Target,
 		faults: func(c *Config) []error { return c.Adapters.Slack.Validate() },
 		make: func(c *Config, d deps) (bot.Adapter, error) {
-			return made(slack.New(c.Adapters.Slack, slack.Deps{Log: d.log, PublicURL: d.publicURL}))
+			return made(slack.New(c.Adapters.Slack, slack.Deps{Log: d.log, Redis: d.redis, RedisPrefix: d.prefix, PublicURL: d.publicURL}))
 		},
 		tools: "Tools for Slack: the manifest to create the app from.",
 		trust: func(c *Config, host string) {
