@@ -141,6 +141,7 @@ func newestOf(t *testing.T, shared, series string) *content.Issue {
 
 // One scheduled run brings the newest issue to every platform once: every item present, nothing refused by the platforms.
 func TestScheduledRunReachesEveryPlatformOnce(t *testing.T) {
+	t.Parallel()
 	for _, series := range []string{"cloud-native-weekly", "this-week-in-rust"} {
 		for _, store := range []string{"embedded", "redis"} {
 			t.Run(series+"/"+store, func(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	_ = flag.Set("test.parallel", "8") // unless -parallel says otherwise: these tests wait for the minute, not for a processor
 	testscript.Main(m, map[string]func(){"weeklybot": main})
 }
 

@@ -34,6 +34,7 @@ const remoteFeed = `<rss version="2.0"><channel><title>Mesh Blog</title><item><g
 // A repository, a feed and an inbox, in the running program: what is pushed and posted is found, and what was fetched survives a restart
 // without the hosts.
 func TestServeRemotes(t *testing.T) {
+	t.Parallel()
 	repo, dir := filepath.Join(t.TempDir(), "mesh-weekly"), t.TempDir()
 	write(t, repo, "1.md", "# Mesh weekly #1 2026-11-16\n\n## News\n\n- [Ambient mode is out](https://example.com/ambient)\n")
 	gitIn(t, repo, "init", "-q", "-b", "main")

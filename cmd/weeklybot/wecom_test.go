@@ -13,6 +13,7 @@ import (
 
 // A WeCom group asks, subscribes, and gets its digest, all through the AI bot.
 func TestWecomGroupSubscribesByTalking(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"embedded", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
