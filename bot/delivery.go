@@ -25,6 +25,9 @@ type Recipe struct {
 	Style      Style
 	Lang       string
 	MaxItems   int
+
+	Broadcast string    `json:",omitempty"` // the message of this Broadcast, and nothing of the catalogue
+	Recall    []Receipt `json:",omitempty"` // no message at all: these posts are taken back
 }
 
 // Entry is one line of the catalogue: an issue, or what was added to a growing page, numbered at first sight.

@@ -26,6 +26,7 @@ type Lease struct {
 	Page   int64 // number of the last Page written
 	Pub    int64 // catalogue number up to which issues have been announced in this shard
 	Ctl    int64 // rises with each change that members make
+	Order  int64 // number of the last Order carried out
 }
 
 // Tick is what a shard has to do now. Lease.Commit says which commits it has seen: what a later one changed is not due again.
@@ -59,7 +60,7 @@ const (
 	RunCancelled RunState = "cancelled"
 )
 
-// Run is one occurrence of a slot, or one issue published, in one shard. It is stored as JSON.
+// Run is one occurrence of a slot, one issue published, or one Broadcast or its recall, in one shard. It is stored as JSON.
 type Run struct {
 	ID     string    `json:"id"` // "<slot>@<due in unix seconds>" or "pub:<series>@<seq>"
 	Slot   string    `json:"slot"`
@@ -73,10 +74,16 @@ type Run struct {
 	Missed int       `json:"missed,omitempty"` // older occurrences that this one stands for
 	Cursor string    `json:"cursor,omitempty"` // hex of the last member paged
 	Paged  int       `json:"paged"`
-	Skips  int       `json:"skips"` // paused, nothing new, folded
+	Skips  int       `json:"skips"` // paused, nothing new, folded; of a broadcast: Progress.Left
+
+	Broadcast string `json:"broadcast,omitempty"` // its ID; "" = a run of a slot
+	Recalls   string `json:"recalls,omitempty"`   // the run of the broadcast that this one takes back
+	Cancelled int    `json:"cancelled,omitempty"` // channels that got no delivery because it was cancelled before they were paged
+	FirstPage int64  `json:"first_page,omitempty"`
+	LastPage  int64  `json:"last_page,omitempty"` // the pages of a broadcast lie between the two, among others
 }
 
-// SlotMember is one subscription in a slot.
+// SlotMember is one subscription in a slot, or with ordinal 0 a channel that a Broadcast reaches.
 type SlotMember struct {
 	Channel ChannelID
 	Ordinal int
@@ -87,8 +94,9 @@ type Record struct {
 	Member  SlotMember
 	Channel Channel
 	Sub     Subscription
-	Owed    *Owed // nil: nothing
-	Gone    bool  // unsubscribed since
+	Subs    []Subscription // all of the channel's, for a member with ordinal 0: the channel itself
+	Owed    *Owed          // nil: nothing
+	Gone    bool           // unsubscribed since
 }
 
 // Owed is what a subscription was not sent although its slot went on: a dead, missed, paused or folded delivery.
@@ -146,7 +154,8 @@ type Outcome struct {
 	Code      string
 	First     Receipt // of part 1
 	NotBefore time.Time
-	Cut       string // stored parts (hex), "" for a delivery of one part
+	Cut       string    // stored parts (hex), "" for a delivery of one part
+	Rest      []Receipt // broadcasts only: of the parts after the first, so that they can be recalled
 }
 
 // DeadLetter is a delivery that nobody retries, or one held for a person to decide. It is stored as JSON.
@@ -175,6 +184,8 @@ type Commit struct {
 	Finished []int64             // pages whose deliveries all have an outcome
 	Debts    []Debt              // in order: the last of a member counts
 	Letters  []DeadLetter
+	Dropped  []string       // dead letters that are settled
+	Order    int64          // 0: unchanged; else the last Order that is carried out with this commit
 	Aged     *Aged          // nil: nothing is thrown away
 	Pub      int64          // 0: unchanged
 	Counts   map[string]int // "<run> <state>" → deliveries that reached it
@@ -212,6 +223,14 @@ type Aged struct {
 type Committed struct {
 	Err error // nil, ErrFenced, or why it is not known whether it was applied
 	Ctl int64
+}
+
+// Delivered is one delivery of a run as its ledger knows it.
+type Delivered struct {
+	Entry   PageEntry
+	Lane    string
+	Outcome Outcome // zero State: nothing is known
+	Record  Record
 }
 
 // Takeover is everything a new owner must know of a shard.

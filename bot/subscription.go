@@ -10,7 +10,7 @@ import (
 // SubscriptionID names a Subscription: its channel and its ordinal there.
 type SubscriptionID struct {
 	Channel ChannelID
-	Ordinal int // from 1, never given twice in a channel
+	Ordinal int // from 1, never given twice in a channel; 0 = the channel itself, as broadcasts reach it
 }
 
 // String is "<16 hex digits>-<ordinal>".
@@ -21,7 +21,7 @@ func ParseSubscriptionID(s string) (SubscriptionID, error) {
 	head, tail, ok := strings.Cut(s, "-")
 	n, err := strconv.Atoi(tail)
 	ch, err2 := ParseChannelID(head)
-	if !ok || err != nil || err2 != nil || n < 1 || n > maxOrdinal {
+	if !ok || err != nil || err2 != nil || n < 0 || n > maxOrdinal {
 		return SubscriptionID{}, fmt.Errorf("subscription %q: want 16 hex digits, a dash and a number, as `/subscriptions` shows them", s)
 	}
 	return SubscriptionID{ch, n}, nil

@@ -41,6 +41,15 @@ type childConfig struct {
 	Parts    int
 	InFlight int
 	Delay    time.Duration // of the sink
+
+	Broadcast string // must be over as well
+}
+
+// withStore opens the store for a moment.
+func (c childConfig) withStore(do func(*redisstore.Store)) {
+	rdb, done := c.open()
+	defer done()
+	do(c.store(rdb))
 }
 
 func TestMain(m *testing.M) {
@@ -70,7 +79,7 @@ func (c childConfig) main() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		for !allDone(ctx, store, rdb) {
+		for !allDone(ctx, store, rdb) || !c.broadcastDone(ctx, store) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		cancel()
@@ -132,6 +141,18 @@ func allDone(ctx context.Context, store *redisstore.Store, rdb redis.UniversalCl
 		}
 	}
 	return true
+}
+
+func (c childConfig) broadcastDone(ctx context.Context, store *redisstore.Store) bool {
+	if c.Broadcast == "" {
+		return true
+	}
+	b, err := store.Broadcast(ctx, c.Broadcast)
+	if err != nil || b.Last() == nil {
+		return false
+	}
+	p, err := store.Progress(ctx, *b.Last())
+	return err == nil && p.Ended
 }
 
 // prepare subscribes n channels and makes them due.

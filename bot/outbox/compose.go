@@ -42,6 +42,9 @@ func newCuts(cfg Config) *cuts {
 // of gives the cut of a recipe for one kind of channel; nil when there is nothing to say. The parts of a digest that needs several are
 // stored before it is returned, and live until the delivery window that began at due is over, and Keep longer.
 func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recipe, due time.Time) (*cut, error) {
+	if len(r.Recall) > 0 {
+		return &cut{parts: make([]bot.Message, len(r.Recall))}, nil
+	}
 	recipe, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recip
 		return en.cut, nil
 	}
 	if !en.made {
-		msg, items, err := c.cfg.Composer.Compose(ctx, r)
+		msg, items, err := c.message(ctx, r)
 		if err != nil {
 			return nil, err
 		}
@@ -63,13 +66,23 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recip
 		}
 	}
 	if en.cut != nil && len(en.cut.parts) > 1 {
-		if en.cut.hash, err = c.cfg.Queue.KeepParts(ctx, en.cut.parts, time.Until(until)+time.Hour); err != nil {
+		hash, err := c.cfg.Queue.KeepParts(ctx, en.cut.parts, time.Until(until)+time.Hour)
+		if err != nil {
 			return nil, err
 		}
-		en.kept = until
+		en.cut, en.kept = &cut{parts: en.cut.parts, hash: hash}, until // anew: deliveries hold the one before
 	}
 	en.made = true
 	return en.cut, nil
+}
+
+// message is what a recipe says: a digest, or a broadcast as it was approved.
+func (c *cuts) message(ctx context.Context, r bot.Recipe) (msg bot.Message, items int, err error) {
+	if r.Broadcast == "" {
+		return c.cfg.Composer.Compose(ctx, r)
+	}
+	msg, err = c.cfg.Queue.Body(ctx, r.Broadcast)
+	return msg, 1, err
 }
 
 func (c *cuts) entry(key string) *cutEntry {

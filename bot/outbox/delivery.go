@@ -21,6 +21,7 @@ type delivery struct {
 	done      int // parts that arrived
 	attempts  int
 	first     bot.Receipt
+	rest      []bot.Receipt // of a broadcast's parts after the first
 	notBefore time.Time
 	recorded  string // the stored cut that the ledger names
 
@@ -43,6 +44,12 @@ func (d *delivery) id() string              { return bot.DeliveryID(d.entry.Run,
 // begun says that something of the delivery is, or may be, out already.
 func (d *delivery) begun() bool { return d.flightPart > 0 || d.done > 0 || d.uncertain }
 
+// ofChannel says that the delivery stands for no subscription: a broadcast, or its recall.
+func (d *delivery) ofChannel() bool { return d.entry.Member.Ordinal == 0 }
+
+// recalls says that the delivery takes posts back.
+func (d *delivery) recalls() bool { return len(d.entry.Recipe.Recall) > 0 }
+
 // wait puts a delivery behind another.
 func (d *delivery) wait(before *delivery) { d.behind, before.follows = before, d }
 
@@ -50,6 +57,7 @@ func (d *delivery) wait(before *delivery) { d.behind, before.follows = before, d
 func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 	o := bot.Outcome{
 		Place: d.place, State: state, At: time.Now(), Attempts: d.attempts, Parts: d.done, Code: code, First: d.first, NotBefore: d.notBefore,
+		Rest: d.rest,
 	}
 	if d.cut != nil && !d.whole {
 		d.recorded = d.cut.hash

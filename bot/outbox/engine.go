@@ -26,7 +26,7 @@ import (
 // Queue is what the engine needs of the store. Commit may fail after it worked: the same commit is then given again.
 type Queue interface {
 	Shards() int
-	Beat(ctx context.Context, node string) (nodes int, head int64, now time.Time, err error)
+	Beat(ctx context.Context, node string) (bot.Pulse, error)
 	Leave(ctx context.Context, node string) error
 	Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error)
 	Release(ctx context.Context, leases []bot.Lease) error
@@ -34,11 +34,21 @@ type Queue interface {
 	Commit(ctx context.Context, commits []bot.Commit) []bot.Committed
 	Slots(ctx context.Context, shard int, ids []string) ([]bot.SlotState, error)
 	Members(ctx context.Context, shard int, slot string) ([]string, error)
+	Channels(ctx context.Context, shard int) ([]string, error)
 	Records(ctx context.Context, shard int, members []string) ([]bot.Record, []error, error)
 	Aged(ctx context.Context, lease bot.Lease, keep time.Time, maxPages int64) (*bot.Aged, error)
 	Entries(ctx context.Context, from, upto int64) ([]bot.Entry, error)
 	KeepParts(ctx context.Context, parts []bot.Message, ttl time.Duration) (hash string, err error)
 	Parts(ctx context.Context, hash string) ([]bot.Message, error)
+
+	StartDue(ctx context.Context, now time.Time) error
+	Orders(ctx context.Context, from, upto int64) ([]bot.Order, error)
+	Broadcast(ctx context.Context, id string) (bot.Broadcast, error)
+	Body(ctx context.Context, broadcast string) (bot.Message, error)
+	Delivered(ctx context.Context, shard int, run string, pages []int64) ([]bot.Delivered, []error, error)
+	Runs(ctx context.Context, shard int, ids []string) ([]bot.Run, []error, error)
+	Letter(ctx context.Context, shard int, id string) (bot.DeadLetter, error)
+	Offered(ctx context.Context, id bot.SubscriptionID, upto int64) error
 }
 
 // Composer makes the Message of a recipe; items is 0 when there is nothing to say. An error means "not now": the engine asks again.
@@ -129,6 +139,7 @@ type Engine struct {
 	shards   map[int]*shard
 	lanes    map[string]*lane
 	head     int64 // catalogue number at the last beat
+	orders   int64 // number of the last order at the last beat
 	stopping bool
 	outage   bool // the last beat failed; said once
 

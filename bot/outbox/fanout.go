@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"encoding/hex"
 	"slices"
 	"sort"
@@ -23,27 +24,29 @@ type planned struct {
 	record bot.Record
 	recipe bot.Recipe
 	cut    *cut // nil: composed later
+	fixed  bool // the recipe is what a person ordered, whatever is owed
 }
 
 // step is what one step of a fan-out found.
 type step struct {
-	planned []planned
-	skipped int
-	owe     []bot.Debt
-	ctl     int64  // the shard's change counter before the records were read
-	cursor  string // hex of the last member read
-	last    bool
+	planned   []planned
+	skipped   int
+	cancelled int // channels of a broadcast that was cancelled
+	owe       []bot.Debt
+	ctl       int64  // the shard's change counter before the records were read
+	cursor    string // hex of the last member read
+	last      bool
 }
 
 // fanOut goes through a slot's members in order, from the run's cursor on. The loop pages each step before the next one is read.
 func (e *Engine) fanOut(s *shard, r *run) {
 	ctl, from := s.lease.Ctl, r.Run
 	e.work.Go(func() {
-		members, ok := e.members(s, from.Slot)
+		members, ok := e.members(s, from)
 		cursor, _ := hex.DecodeString(from.Cursor)
 		at := sort.Search(len(members), func(i int) bool { return members[i] > string(cursor) })
 		for ok {
-			end := min(at+fanoutBatch, len(members))
+			end := min(at+batchOf(from), len(members))
 			st, done := e.readStep(s, from, members[at:end])
 			if !done {
 				return
@@ -60,10 +63,19 @@ func (e *Engine) fanOut(s *shard, r *run) {
 	})
 }
 
-// members reads a slot's members, again until Redis answers or the engine stops.
-func (e *Engine) members(s *shard, slot string) (members []string, ok bool) {
+// members reads those that a run is for, in order, again until Redis answers or the engine stops: a slot's members, all channels for a
+// broadcast, or for a recall the pages of the run that it takes back.
+func (e *Engine) members(s *shard, r bot.Run) (members []string, ok bool) {
 	for {
-		members, err := e.queue.Members(s.ctx, s.lease.Shard, slot)
+		var err error
+		switch {
+		case r.Recalls != "":
+			members, err = e.pagesOf(s, r.Recalls)
+		case r.Broadcast != "":
+			members, err = e.queue.Channels(s.ctx, s.lease.Shard)
+		default:
+			members, err = e.queue.Members(s.ctx, s.lease.Shard, r.Slot)
+		}
 		if err == nil {
 			return members, true
 		}
@@ -92,9 +104,15 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 	if len(members) == 0 {
 		return st, true
 	}
+	if r.Recalls != "" {
+		return e.readRecall(s, r, members)
+	}
 	records, ok := e.records(s, members)
 	if !ok {
 		return st, false
+	}
+	if r.Broadcast != "" {
+		return e.readBroadcast(s, r, records)
 	}
 	for _, rec := range records {
 		if rec.Gone {
@@ -117,7 +135,7 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 			st.skipped++
 			continue
 		}
-		st.planned = append(st.planned, planned{rec, recipe, c})
+		st.planned = append(st.planned, planned{record: rec, recipe: recipe, cut: c})
 	}
 	return st, true
 }
@@ -159,7 +177,7 @@ func (e *Engine) later(after time.Duration, do func()) {
 
 // page writes a step's deliveries into pages, one lane a page, moves the run's cursor, and makes the deliveries ready.
 func (e *Engine) page(s *shard, r *run, st step) {
-	lanes := map[string][]*delivery{}
+	lanes, first := map[string][]*delivery{}, s.page+1
 	for _, p := range st.planned {
 		d := e.plan(s, r, p, st.ctl)
 		lanes[d.lane.name] = append(lanes[d.lane.name], d)
@@ -172,10 +190,15 @@ func (e *Engine) page(s *shard, r *run, st step) {
 	for _, debt := range st.owe {
 		s.owe(debt.Member, debt.Owed)
 	}
-	r.Cursor, r.Paged, r.Skips = st.cursor, r.Paged+len(st.planned), r.Skips+st.skipped
+	r.Cursor, r.Paged, r.Skips, r.Cancelled = st.cursor, r.Paged+len(st.planned), r.Skips+st.skipped, r.Cancelled+st.cancelled
+	if r.Broadcast != "" && len(st.planned) > 0 {
+		r.FirstPage, r.LastPage = cmp.Or(r.FirstPage, first), s.page
+	}
 	if st.last {
 		r.State = bot.RunDone
-		s.next.Slots = append(s.next.Slots, bot.SlotRun{Slot: r.Slot, Upto: r.Upto})
+		if r.Broadcast == "" {
+			s.next.Slots = append(s.next.Slots, bot.SlotRun{Slot: r.Slot, Upto: r.Upto})
+		}
 		s.stirred[r.Slot] = s.next.Number
 		s.next.then(func() { delete(s.slots, r.Slot) })
 	}
@@ -186,12 +209,18 @@ func (e *Engine) page(s *shard, r *run, st step) {
 // still open, one that only waits is folded into the new one; behind one that has begun the new one waits.
 func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 	m := p.record.Member
+	if m.Ordinal == 0 {
+		return &delivery{
+			shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, ctl: ctl, part: 1, cut: p.cut,
+			entry: bot.PageEntry{Member: m, Run: r.ID, Due: r.Due, Recipe: p.recipe},
+		}
+	}
 	before := s.bySub[bot.SubscriptionID(m)]
 	debt := s.debt(m)
 	if before != nil && (before.begun() || before.behind != nil) {
 		debt = nil // the one under way pays it
 	}
-	if !sameDebt(debt, p.record.Owed) {
+	if !p.fixed && !sameDebt(debt, p.record.Owed) {
 		p.record.Owed, p.cut = debt, nil
 		p.recipe = bot.RecipeFor(p.record, r.Run)
 	}

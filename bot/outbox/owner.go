@@ -16,16 +16,19 @@ type shard struct {
 	ctx     context.Context // ends when the shard is lost
 	end     context.CancelFunc
 	lease   bot.Lease
-	renewed atomic.Int64 // when the last known good renewal was asked for, unix ms: the lease holds LeaseTTL longer
-	ready   bool         // what the owner before left behind has been read
-	leaving bool         // for good: to be given back as soon as nothing is on its way
-	lost    bool         // fenced: whatever still refers to it does nothing
-	page    int64        // last page number given
-	pub     int64        // catalogue number announced
-	pubBusy bool         // an announcement is on its way
-	agedAt  time.Time    // when to look again for what is too old
-	next    *batch       // the commit being filled
-	sending *batch       // the commit on its way
+	renewed atomic.Int64    // when the last known good renewal was asked for, unix ms: the lease holds LeaseTTL longer
+	ready   bool            // what the owner before left behind has been read
+	leaving bool            // for good: to be given back as soon as nothing is on its way
+	lost    bool            // fenced: whatever still refers to it does nothing
+	page    int64           // last page number given
+	pub     int64           // catalogue number announced
+	pubBusy bool            // an announcement is on its way
+	order   int64           // the last order carried out
+	obeying bool            // orders are being read
+	dropped map[string]bool // dead letters settled since this node owns the shard
+	agedAt  time.Time       // when to look again for what is too old
+	next    *batch          // the commit being filled
+	sending *batch          // the commit on its way
 	open    map[bot.Place]*delivery
 	bySub   map[bot.SubscriptionID]*delivery
 	pages   map[int64]int   // open deliveries per page
@@ -37,9 +40,9 @@ type shard struct {
 
 func newShard(ctx context.Context, l bot.Lease) *shard {
 	s := &shard{
-		lease: l, page: l.Page, pub: l.Pub, next: newBatch(l.Commit + 1),
+		lease: l, page: l.Page, pub: l.Pub, order: l.Order, next: newBatch(l.Commit + 1),
 		open: map[bot.Place]*delivery{}, bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]int{},
-		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string]map[*delivery]bot.Flight{}, owed: map[bot.SlotMember]bot.Owed{},
+		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string]map[*delivery]bot.Flight{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
 	}
 	s.ctx, s.end = context.WithCancel(ctx)
 	return s
@@ -72,11 +75,11 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 func (e *Engine) share(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	nodes, _, _, err := e.queue.Beat(ctx, e.cfg.Node)
+	pulse, err := e.queue.Beat(ctx, e.cfg.Node)
 	if err != nil {
 		return e.queue.Shards()
 	}
-	return shareOf(e.queue.Shards(), nodes)
+	return shareOf(e.queue.Shards(), pulse.Nodes)
 }
 
 func shareOf(shards, nodes int) int { return (shards + nodes - 1) / nodes }
@@ -98,16 +101,21 @@ func (e *Engine) beat(ctx context.Context, held []int, share int) int {
 	}
 	asked := time.Now()
 	ticks, err := e.queue.Tick(ctx, e.cfg.Node, held, want)
-	nodes, head, now, err2 := e.queue.Beat(ctx, e.cfg.Node)
+	pulse, err2 := e.queue.Beat(ctx, e.cfg.Node)
 	if err2 == nil {
-		share = shareOf(e.queue.Shards(), nodes)
+		share = shareOf(e.queue.Shards(), pulse.Nodes)
+	}
+	if pulse.Due {
+		if err := e.queue.StartDue(ctx, pulse.Now); err != nil {
+			e.log.Error("a broadcast could not be started; trying again", "err", err)
+		}
 	}
 	err = errors.Join(err, err2)
 	e.tell(func() {
 		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
 			e.outageIs(err)
 		}
-		e.ticked(found{ticks: ticks, held: held, share: share, head: head, now: now, headless: err2 != nil, asked: asked})
+		e.ticked(found{ticks: ticks, held: held, share: share, pulse: pulse, headless: err2 != nil, asked: asked})
 	})
 	return share
 }
@@ -128,9 +136,8 @@ type found struct {
 	ticks    []bot.Tick
 	held     []int // the shards this node had when it asked
 	share    int
-	head     int64     // the catalogue's last number, read after the ticks
-	now      time.Time // Redis' clock
-	headless bool      // head and now could not be read
+	pulse    bot.Pulse // read after the ticks
+	headless bool      // pulse could not be read
 	asked    time.Time
 }
 
@@ -141,7 +148,7 @@ func (e *Engine) ticked(b found) {
 		return
 	}
 	e.measure()
-	e.head = max(e.head, b.head)
+	e.head, e.orders = max(e.head, b.pulse.Head), max(e.orders, b.pulse.Orders)
 	var excess []bot.Tick
 	for _, t := range b.ticks {
 		s := e.shards[t.Lease.Shard]
@@ -158,9 +165,10 @@ func (e *Engine) ticked(b found) {
 			s.renewed.Store(b.asked.UnixMilli())
 			s.setCtl(t.Lease.Ctl)
 			if s.ready && !s.leaving && !b.headless {
-				e.fireDue(s, t, b.now)
+				e.fireDue(s, t, b.pulse.Now)
 				e.announce(s)
-				e.age(s, b.now)
+				e.obey(s)
+				e.age(s, b.pulse.Now)
 			}
 		}
 	}

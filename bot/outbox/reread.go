@@ -43,6 +43,10 @@ func (e *Engine) reread(l *lane, s *shard) {
 		if !ok {
 			return
 		}
+		stopped, ok := e.stopped(s, batch)
+		if !ok {
+			return
+		}
 		cuts, errs := make([]*cut, len(batch)), make([]error, len(batch))
 		for i, d := range batch {
 			if compose[i] {
@@ -53,6 +57,9 @@ func (e *Engine) reread(l *lane, s *shard) {
 			for i, d := range batch {
 				if compose[i] {
 					d.cut = cuts[i]
+				}
+				if stopped[d.entry.Recipe.Broadcast] && !d.begun() && !d.over {
+					e.end(d, bot.Cancelled, codeStopped)
 				}
 				e.reready(d, records[i], ctl, errs[i])
 			}

@@ -137,6 +137,9 @@ func (e *Engine) post(l *lane, d *delivery) result {
 	if err != nil {
 		return result{err: &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "not_configured", Err: err}}
 	}
+	if d.recalls() {
+		return e.recallPost(ctx, l, d, dst)
+	}
 	p := bot.Post{Key: bot.DeliveryKey(d.id()), Part: d.part, Parts: len(d.cut.parts), First: d.first, Message: d.cut.parts[d.part-1]}
 	if finder, ok := l.adapter.(bot.Finder); ok && d.uncertain {
 		r, found, err := finder.Find(ctx, dst, p, d.entry.Due.Add(-clockSkew))
@@ -173,7 +176,7 @@ func (e *Engine) landed(d *delivery, res result) {
 	case res.looked && !res.found:
 		e.notFound(d)
 	case res.looked && d.whole:
-		d.done = 1
+		d.done, d.first = 1, res.receipt
 		e.end(d, bot.Sent, "")
 	case res.err == nil:
 		e.count(d, "", "")
@@ -228,13 +231,20 @@ func (e *Engine) notLooked(d *delivery, err *bot.SendError) {
 
 // arrived goes on with the next part, or ends the delivery.
 func (e *Engine) arrived(d *delivery, receipt bot.Receipt) {
-	if d.part == 1 {
+	switch {
+	case d.part == 1:
 		d.first = receipt
+	case d.ofChannel():
+		d.rest = append(d.rest, receipt)
 	}
 	d.done, d.uncertain, d.whole, d.looks = d.part, false, false, 0
 	if d.part < len(d.cut.parts) {
 		d.part++
 		e.rest(d, "", 0)
+		return
+	}
+	if d.recalls() {
+		e.end(d, bot.Recalled, "")
 		return
 	}
 	e.end(d, bot.Sent, "")
@@ -284,7 +294,7 @@ func (e *Engine) backoff(attempt int) time.Duration {
 // canTell says whether a post that may have arrived can be looked up, or repeated without harm.
 func (e *Engine) canTell(d *delivery) bool {
 	_, finds := d.lane.adapter.(bot.Finder)
-	return finds || d.lane.adapter.Capabilities(d.channel.Kind).Idempotent
+	return finds || d.recalls() || d.lane.adapter.Capabilities(d.channel.Kind).Idempotent
 }
 
 // giveUp ends a delivery that did not arrive: people see it, and the subscription is owed what it held.
@@ -304,6 +314,7 @@ const (
 	codeFolded  = "folded"  // the delivery of a later run holds it
 	codeNothing = "nothing" // there is nothing to say
 	codePaused  = "paused"
+	codeStopped = "stopped" // the broadcast was cancelled
 )
 
 // end writes a delivery's last state and forgets it.
@@ -346,6 +357,7 @@ func (e *Engine) release(d *delivery, state bot.DeliveryState) {
 func (e *Engine) settle(d *delivery, state bot.DeliveryState, code string) {
 	s, m, recipe := d.shard, d.entry.Member, d.entry.Recipe
 	switch {
+	case d.ofChannel(): // nobody is owed a broadcast
 	case code == codeFolded:
 	case d.gone || code == codeEnded:
 		if _, ok := s.owed[m]; ok {

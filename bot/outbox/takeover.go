@@ -69,13 +69,13 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 		}
 		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl, paged: true}
 		if known {
-			d.attempts, d.done, d.first, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.NotBefore, o.Cut
+			d.attempts, d.done, d.first, d.rest, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.Rest, o.NotBefore, o.Cut
 			d.part, d.uncertain = o.Parts+1, o.State == bot.Uncertain
 		}
 		if f, ok := flying[place]; ok && f.Part == d.part {
 			d.uncertain = true
 		}
-		d.whole = d.uncertain && d.recorded == "" // the cut of a digest of several parts is in the ledger before any is out
+		d.whole = d.uncertain && d.recorded == "" && !d.recalls() // the cut of a digest of several parts is in the ledger before any is out
 		open = append(open, d)
 	}
 	return open
@@ -166,10 +166,13 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 }
 
 func (e *Engine) adopt(s *shard, d *delivery, now time.Time) {
-	if before := s.bySub[d.sub()]; before != nil {
-		d.wait(before)
+	s.open[d.place] = d
+	if !d.ofChannel() {
+		if before := s.bySub[d.sub()]; before != nil {
+			d.wait(before)
+		}
+		s.bySub[d.sub()] = d
 	}
-	s.open[d.place], s.bySub[d.sub()] = d, d
 	switch {
 	case d.lane == nil:
 		e.log.Warn("a delivery's platform is not configured; it is dead and owed", "delivery", d.id())

@@ -142,7 +142,9 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 		w.add("HSET", s.keys.runs(sh), f.Run.ID, toJSON(f.Run))
 		if f.Run.State == bot.RunOpen {
 			w.add("SADD", s.keys.open(sh), f.Run.ID)
-			w.add("HSET", s.keys.slots(sh), f.Slot+":p", f.Run.Due.UnixMilli())
+			if f.Run.Broadcast == "" {
+				w.add("HSET", s.keys.slots(sh), f.Slot+":p", f.Run.Due.UnixMilli())
+			}
 		} else {
 			s.ages(w, c, "r"+f.Run.ID)
 		}
@@ -161,18 +163,21 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 	if c.Pub > 0 {
 		w.add("HSET", s.keys.state(sh), "pub", c.Pub)
 	}
+	if c.Order > 0 {
+		w.add("HSET", s.keys.state(sh), "order", c.Order)
+	}
 	s.agedWrites(w, c)
 	return w.keys, w.args
 }
 
-// runWrites keeps the state of a run; one that had nothing for anybody leaves no trace.
+// runWrites keeps the state of a run; one of a slot that had nothing for anybody leaves no trace.
 func (s *Store) runWrites(w *writeList, c bot.Commit, r bot.Run) {
 	sh := c.Lease.Shard
 	switch {
 	case r.State == bot.RunOpen:
 		w.add("HSET", s.keys.runs(sh), r.ID, toJSON(r))
 		return
-	case r.State == bot.RunDone && r.Paged == 0:
+	case r.State == bot.RunDone && r.Paged == 0 && r.Broadcast == "":
 		w.add("HDEL", s.keys.runs(sh), r.ID)
 	default:
 		w.add("HSET", s.keys.runs(sh), r.ID, toJSON(r))
@@ -221,6 +226,9 @@ func (s *Store) outcomeWrites(w *writeList, c bot.Commit) {
 	for _, l := range c.Letters {
 		w.add("HSET", s.keys.letters(sh), l.ID, toJSON(l))
 		s.ages(w, c, "d"+l.ID)
+	}
+	for _, id := range c.Dropped {
+		w.add("HDEL", s.keys.letters(sh), id)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Counts)) {
 		w.add("HINCRBY", s.keys.counts(sh), key, c.Counts[key])

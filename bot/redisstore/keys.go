@@ -35,7 +35,7 @@ func (k keys) shardOf(id bot.ChannelID) int { return int(id[0]>>4) * k.shards / 
 
 func (k keys) shard(s int, name string) string { return k.prefix + ":{" + shardTags[s] + "}:" + name }
 
-func (k keys) state(s int) string           { return k.shard(s, "st") }       // hash: owner, until, epoch, commit, page, pub, ctl
+func (k keys) state(s int) string           { return k.shard(s, "st") }       // hash: owner, until, epoch, commit, page, pub, ctl, order
 func (k keys) channels(s int) string        { return k.shard(s, "ch") }       // hash: channel → packed record
 func (k keys) slots(s int) string           { return k.shard(s, "slots") }    // hash: slot → cron TAB zone; slot:u → upto; slot:p → last
 func (k keys) due(s int) string             { return k.shard(s, "due") }      // zset: slot → next, unix ms
@@ -53,6 +53,15 @@ func (k keys) days(s int) string            { return k.shard(s, "days") } // has
 func (k keys) names(s int, day string) string {
 	return k.shard(s, "day:"+day) // list: "r<run>", "d<letter>" that go with the day
 }
+
+// Broadcasts, what people order, and who changed what.
+func (k keys) broadcasts() string { return k.prefix + ":{bc}:all" }    // hash: broadcast → JSON
+func (k keys) bodies() string     { return k.prefix + ":{bc}:body" }   // hash: broadcast → message as JSON
+func (k keys) lastID() string     { return k.prefix + ":{bc}:last" }   // string: number of the last broadcast drafted
+func (k keys) times() string      { return k.prefix + ":{bc}:due" }    // zset: broadcast → unix ms
+func (k keys) lastOrder() string  { return k.prefix + ":{bc}:head" }   // string: number of the last order
+func (k keys) orders() string     { return k.prefix + ":{bc}:orders" } // hash: number → JSON, the last 10,000
+func (k keys) audit() string      { return k.prefix + ":{all}:audit" } // list: JSON, newest first
 
 // The catalogue, the nodes and the meta record stand outside the shards.
 func (k keys) head() string   { return k.prefix + ":{cat}:head" }   // string: last number given

@@ -11,21 +11,22 @@ import (
 	"weeklybot/bot"
 )
 
-// Beat tells that node lives. It returns how many nodes do, the catalogue's last number and Redis' clock.
-func (s *Store) Beat(ctx context.Context, node string) (nodes int, head int64, now time.Time, err error) {
-	now, err = s.Now(ctx)
+// Beat tells that node lives, and returns what every node should know.
+func (s *Store) Beat(ctx context.Context, node string) (bot.Pulse, error) {
+	now, err := s.Now(ctx)
 	if err != nil {
-		return 0, 0, now, err
+		return bot.Pulse{}, err
 	}
 	pipe := s.rdb.Pipeline()
 	pipe.ZAdd(ctx, s.keys.nodes(), redis.Z{Score: float64(now.UnixMilli()), Member: node})
 	pipe.ZRemRangeByScore(ctx, s.keys.nodes(), "-inf", fmt.Sprint(now.Add(-bot.LeaseTTL).UnixMilli()))
 	count := pipe.ZCard(ctx, s.keys.nodes())
-	last := pipe.Get(ctx, s.keys.head())
+	last, order := pipe.Get(ctx, s.keys.head()), pipe.Get(ctx, s.keys.lastOrder())
+	due := pipe.ZCount(ctx, s.keys.times(), "-inf", fmt.Sprint(now.UnixMilli()))
 	if _, err := pipe.Exec(ctx); none(err) != nil {
-		return 0, 0, now, err
+		return bot.Pulse{}, err
 	}
-	return max(1, int(count.Val())), number(last.Val()), now, nil
+	return bot.Pulse{Nodes: max(1, int(count.Val())), Head: number(last.Val()), Orders: number(order.Val()), Due: due.Val() > 0, Now: now}, nil
 }
 
 // Leave takes node off the list of those that live.
@@ -65,7 +66,8 @@ func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.
 		}
 		tick.Lease.Epoch, tick.Lease.Commit, tick.Lease.Page = number(reply[2]), number(reply[3]), number(reply[4])
 		tick.Lease.Pub, tick.Lease.Ctl = number(reply[5]), number(reply[6])
-		list, _ := reply[7].([]any)
+		tick.Lease.Order = number(reply[7])
+		list, _ := reply[8].([]any)
 		for j := 0; j+4 < len(list); j += 5 {
 			tick.Due = append(tick.Due, bot.DueSlot{
 				Slot: slotState(text(list[j]), text(list[j+2]), text(list[j+3]), text(list[j+4])),

@@ -35,6 +35,9 @@ func packOutcome(o bot.Outcome) []byte {
 	p.uint(uint64(max(0, wait)))
 	cut, _ := hex.DecodeString(o.Cut)
 	p.string(string(cut))
+	for _, r := range o.Rest {
+		p.string(string(r))
+	}
 	return p
 }
 
@@ -47,6 +50,9 @@ func unpackOutcome(place bot.Place, b []byte) (bot.Outcome, error) {
 		o.NotBefore = o.At.Add(time.Duration(wait) * time.Second)
 	}
 	o.Cut = hex.EncodeToString([]byte(u.string()))
+	for u.err == nil && len(u.rest) > 0 {
+		o.Rest = append(o.Rest, bot.Receipt(u.string()))
+	}
 	if err := u.done(); err != nil {
 		return o, fmt.Errorf("ledger entry %s: %w", place, err)
 	}

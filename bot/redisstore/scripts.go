@@ -22,12 +22,16 @@ var changeSource string
 //go:embed publish.lua
 var publishSource string
 
+//go:embed order.lua
+var orderSource string
+
 var (
 	beatScript    = redis.NewScript(beatSource)
 	releaseScript = redis.NewScript(releaseSource)
 	commitScript  = redis.NewScript(commitSource)
 	changeScript  = redis.NewScript(changeSource)
 	publishScript = redis.NewScript(publishSource)
+	orderScript   = redis.NewScript(orderSource)
 )
 
 // pipelined sends fill's script calls in one pipeline. Where the server has forgotten the script, it is loaded and the whole pipeline

@@ -66,6 +66,22 @@ func (s *Store) Change(ctx context.Context, id bot.SubscriptionID, change func(*
 	return changed, err
 }
 
+// Offered notes that a subscription has been offered everything up to a catalogue number, outside its schedule; bot.ErrNotFound when there is
+// none.
+func (s *Store) Offered(ctx context.Context, id bot.SubscriptionID, upto int64) error {
+	return s.update(ctx, id.Channel, func(r *record) error {
+		k := r.find(id.Ordinal)
+		switch {
+		case k < 0:
+			return fmt.Errorf("subscription %s: %w", id, bot.ErrNotFound)
+		case r.subs[k].Since >= upto && r.subs[k].SinceAt.UnixMilli() <= 0:
+			return errUnchanged
+		}
+		r.subs[k].Since, r.subs[k].SinceAt = max(r.subs[k].Since, upto), time.Time{}
+		return nil
+	})
+}
+
 // Remove ends a subscription; bot.ErrNotFound when there is none.
 func (s *Store) Remove(ctx context.Context, id bot.SubscriptionID) error {
 	err := s.update(ctx, id.Channel, func(r *record) error {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,6 +73,10 @@ func (s *Store) readPages(ctx context.Context, sh int, numbers []int64, t *bot.T
 		return nil, fmt.Errorf("read pages of shard %d: %w", sh, err)
 	}
 	for i, n := range numbers {
+		if bodies[i].Val() == "" {
+			faults = append(faults, fmt.Errorf("page %d: %w", n, bot.ErrNotFound))
+			continue
+		}
 		page, err := unpackPage(n, []byte(bodies[i].Val()))
 		if err != nil {
 			faults = append(faults, err)
@@ -111,6 +116,45 @@ func (s *Store) Runs(ctx context.Context, shard int, ids []string) (runs []bot.R
 	return runs, faults, nil
 }
 
+// Channels lists a shard's channels as members with ordinal 0, in one order for good.
+func (s *Store) Channels(ctx context.Context, shard int) ([]string, error) {
+	ids, err := s.rdb.HKeys(ctx, s.keys.channels(shard)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list channels of shard %d: %w", shard, err)
+	}
+	for i, id := range ids {
+		ids[i] = id + "\x00\x00"
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// Delivered reads the deliveries of one run in some of a shard's pages. Pages that were thrown away are left out.
+func (s *Store) Delivered(ctx context.Context, shard int, run string, pages []int64) (list []bot.Delivered, faults []error, err error) {
+	t := bot.Takeover{Ledger: map[bot.Place]bot.Outcome{}}
+	if faults, err = s.readPages(ctx, shard, pages, &t); err != nil {
+		return nil, faults, err
+	}
+	faults = slices.DeleteFunc(faults, func(err error) bool { return errors.Is(err, bot.ErrNotFound) })
+	var members []string
+	for _, page := range t.Pages {
+		for i, e := range page.Entries {
+			if e.Run == run {
+				list = append(list, bot.Delivered{Entry: e, Lane: page.Lane, Outcome: t.Ledger[bot.Place{Page: page.Number, Index: i}]})
+				members = append(members, packMember(e.Member))
+			}
+		}
+	}
+	if len(members) == 0 {
+		return nil, faults, nil
+	}
+	records, more, err := s.Records(ctx, shard, members)
+	for i := range records {
+		list[i].Record = records[i]
+	}
+	return list, append(faults, more...), err
+}
+
 // Members lists a slot's members, in one order for good: a fan-out that goes on after a crash finds its cursor again.
 func (s *Store) Members(ctx context.Context, shard int, slot string) ([]string, error) {
 	members, err := s.rdb.SMembers(ctx, s.keys.slot(shard, slot)).Result()
@@ -147,7 +191,9 @@ func (s *Store) Records(ctx context.Context, shard int, members []string) ([]bot
 			faults = append(faults, fmt.Errorf("channel %s: %w", member.Channel, err))
 			continue
 		}
-		if k := r.find(member.Ordinal); k >= 0 {
+		if member.Ordinal == 0 {
+			records[i] = bot.Record{Member: member, Channel: r.channel, Subs: r.subs}
+		} else if k := r.find(member.Ordinal); k >= 0 {
 			records[i] = bot.Record{Member: member, Channel: r.channel, Sub: r.subs[k], Owed: unpackOwed(text(owed.Val()[i]))}
 		}
 	}
