@@ -63,7 +63,7 @@ type Deps struct {
 	HTTP        *http.Client
 	Log         *slog.Logger
 	Now         func() time.Time
-	Redis       redis.UniversalClient // shares access tokens, and who connects as an AI bot, between replicas; nil: a lone replica
+	Redis       redis.UniversalClient // shares access tokens and the connections of AI bots between replicas; nil: a lone replica
 	RedisPrefix string                // "wb"
 	PublicURL   string                // where WeCom reaches the bot: shown by the doctor
 }
@@ -109,7 +109,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if cfg.WebhookMarkdown == "v1" {
 		webhook = markdownV1
 	}
-	a := &Adapter{cfg: cfg, deps: deps.withDefaults(), forms: forms(webhook), bots: newAIBots(cfg), memo: newMemo(), leaseRenew: leaseRenew}
+	deps = deps.withDefaults()
+	a := &Adapter{cfg: cfg, deps: deps, forms: forms(webhook), bots: newAIBots(cfg, deps), memo: newMemo(), leaseRenew: leaseRenew}
 	for _, app := range cfg.Apps {
 		a.tokens = append(a.tokens, newTokens(a, app))
 	}

@@ -24,7 +24,8 @@ const (
 // aibot is one configured AI bot and, in mode socket, its live connection.
 type aibot struct {
 	AIBot
-	path string // "adapters.wecom.aibots[0]"
+	path  string // "adapters.wecom.aibots[0]"
+	relay *relay // to the replica that keeps the connection; nil: there is only this one
 
 	mu   sync.Mutex
 	live *link
@@ -39,9 +40,13 @@ var (
 	errTakenOver = errors.New("another program connected as this bot, and WeCom allows one connection: stop that program, or this one, then start again")
 )
 
-func newAIBots(cfg Config) (all []*aibot) {
+func newAIBots(cfg Config, deps Deps) (all []*aibot) {
 	for k, b := range cfg.AIBots {
-		all = append(all, &aibot{AIBot: b, path: fmt.Sprintf("adapters.wecom.aibots[%d]", k), why: errIdle})
+		one := &aibot{AIBot: b, path: fmt.Sprintf("adapters.wecom.aibots[%d]", k), why: errIdle}
+		if deps.Redis != nil {
+			one.relay = newRelay(deps.Redis, leaseKey(deps.RedisPrefix, b))
+		}
+		all = append(all, one)
 	}
 	return all
 }
@@ -91,7 +96,7 @@ func (a *Adapter) bot(workspace string) *aibot {
 // maxChatBytes bounds a chatid; WeCom's are about 32 bytes, nothing documents it.
 const maxChatBytes = 128
 
-// sendBot pushes into a chat over the live connection. chat_type is left out: WeCom then looks for a group of that ID first, then for
+// sendBot pushes into a chat over the live connection, which may be another replica's. chat_type is left out: WeCom then looks for a group of that ID first, then for
 // a member (101463, read 2026-11).
 func (a *Adapter) sendBot(ctx context.Context, dst bot.Channel, body post) *bot.SendError {
 	b := a.bot(dst.Workspace)
@@ -104,15 +109,23 @@ func (a *Adapter) sendBot(ctx context.Context, dst bot.Channel, body post) *bot.
 		return refuse(bot.ScopeChannel, "no_push", "this AI bot is in mode callback, which can answer but not push: set mode: socket with bot_id "+
 			"and secret, or subscribe a group robot's webhook for this group")
 	}
+	body.ChatID = dst.Address
+	if _, why := b.connection(); errors.Is(why, errElsewhere) && b.relay != nil {
+		return b.relay.push(ctx, body)
+	}
+	return b.push(ctx, body)
+}
+
+// push posts over the connection that this replica keeps.
+func (b *aibot) push(ctx context.Context, body post) *bot.SendError {
 	live, why := b.connection()
-	if fault, ok := errors.AsType[*bot.SendError](why); ok && isRefusal(fault) && live == nil {
+	if live != nil {
+		return live.ask(ctx, cmdSend, newReqID(cmdSend), body)
+	}
+	if fault, ok := errors.AsType[*bot.SendError](why); ok && isRefusal(fault) {
 		return &bot.SendError{Fault: fault.Fault, Scope: fault.Scope, Code: fault.Code, Err: fault.Err}
 	}
-	if live == nil {
-		return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: codeNoConnection, Err: why}
-	}
-	body.ChatID = dst.Address
-	return live.ask(ctx, cmdSend, newReqID(cmdSend), body)
+	return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: codeNoConnection, Err: why}
 }
 
 // codeNoConnection is the Code of a push while no connection stands: it has not left.

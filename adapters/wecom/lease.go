@@ -30,8 +30,13 @@ type lease struct {
 }
 
 func (a *Adapter) newLease(b *aibot) *lease {
+	return &lease{rdb: a.deps.Redis, key: leaseKey(a.deps.RedisPrefix, b.AIBot), token: rand.Text(), renew: a.leaseRenew, log: a.deps.Log}
+}
+
+// leaseKey has the hash tag of all keys of this adapter.
+func leaseKey(prefix string, b AIBot) string {
 	sum := sha256.Sum256([]byte(b.BotID))
-	return &lease{rdb: a.deps.Redis, key: a.deps.RedisPrefix + ":{wecom}:aibot:" + hex.EncodeToString(sum[:8]), token: rand.Text(), renew: a.leaseRenew, log: a.deps.Log}
+	return prefix + ":{wecom}:aibot:" + hex.EncodeToString(sum[:8])
 }
 
 var (

@@ -58,6 +58,11 @@ func (a *Adapter) newLine(b *aibot, in bot.Inbox, work context.Context) *line {
 func (l *line) keep(ctx context.Context) {
 	defer l.b.set(nil, errIdle)
 	defer l.idle(context.Background()) // handlers end with work
+	if r := l.b.relay; r != nil {
+		var reader sync.WaitGroup
+		reader.Go(func() { l.serve(ctx, r) })
+		defer reader.Wait()
+	}
 	l.a.newLease(l.b).hold(ctx, func() { l.b.set(nil, errElsewhere) }, l.connect)
 }
 

@@ -89,7 +89,7 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 
 func (a *app) makeAdapters(cfg *Config) error {
 	for _, p := range platforms {
-		made, err := p.make(cfg, deps{log: a.log, redis: a.db.rdb, prefix: cfg.Redis.Prefix, terminal: a.terminal, publicURL: cfg.PublicURL})
+		made, err := p.make(cfg, deps{log: a.log, redis: a.db.shared(), prefix: cfg.Redis.Prefix, terminal: a.terminal, publicURL: cfg.PublicURL})
 		if err != nil {
 			return err
 		}

@@ -55,6 +55,14 @@ func openStore(ctx context.Context, cfg *Config, log *slog.Logger) (*database, e
 	return d, nil
 }
 
+// shared is the Redis that replicas have in common; nil when this process is the only one.
+func (d *database) shared() redis.UniversalClient {
+	if d.engine != nil {
+		return nil
+	}
+	return d.rdb
+}
+
 // client connects to one server, a Cluster, or the master that Sentinel names.
 func (c RedisConfig) client() (redis.UniversalClient, error) {
 	if c.URL == "" {

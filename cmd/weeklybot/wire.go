@@ -19,7 +19,7 @@ import (
 // deps is what adapters are made with.
 type deps struct {
 	log       *slog.Logger
-	redis     redis.UniversalClient // nil for one-shot commands
+	redis     redis.UniversalClient // what replicas share; nil for one-shot commands, and with the store inside the process
 	prefix    string
 	terminal  *terminal.Adapter // nil outside serve
 	publicURL string            // where platforms reach the bot
