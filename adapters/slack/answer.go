@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"weeklybot/adapters/internal/paging"
 	"weeklybot/bot"
 )
 
@@ -83,7 +84,7 @@ func (a *Adapter) run(ctx context.Context, in bot.Inbox, cmd bot.Command) (msg b
 func responses(msg bot.Message, text string) (all []payload) {
 	more := false
 	if text != "" {
-		msg, more = takeMore(msg)
+		msg, more = paging.TakeMore(msg)
 	}
 	parts := split(KindApp, msg.WithoutImage())
 	for k, part := range parts {

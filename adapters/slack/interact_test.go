@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weeklybot/adapters/internal/paging"
 	"weeklybot/adapters/slack/twin"
 	"weeklybot/bot"
 	"weeklybot/bot/adaptertest"
@@ -23,7 +24,7 @@ import (
 // paged answers /hot and /search with pages as the core does, and everything else with its own text.
 func paged(pages int) func(context.Context, bot.Command) (bot.Message, error) {
 	return func(_ context.Context, cmd bot.Command) (bot.Message, error) {
-		_, page := pageOf(cmd.Text)
+		_, page := paging.Of(cmd.Text)
 		if page > pages {
 			return bot.Message{Lang: "zh", Code: "no_page", Notice: "没有更多了。", Blocks: []bot.Block{{Kind: bot.BlockText, Text: "没有更多了。"}}}, nil
 		}
@@ -119,25 +120,7 @@ func waitUntil(t *testing.T, ok func() bool) {
 	}
 }
 
-func TestPageOptions(t *testing.T) {
-	for _, c := range []struct {
-		text, rest string
-		page       int
-		next       string
-	}{
-		{"/hot ebpf", "/hot ebpf", 1, "/hot --page 2 ebpf"},
-		{"/hot", "/hot", 1, "/hot --page 2"},
-		{"/hot --page 7 ebpf", "/hot ebpf", 7, "/hot --page 8 ebpf"},
-		{"/hot ebpf --page=2", "/hot ebpf", 2, "/hot --page 3 ebpf"},
-		{"/hot ebpf —page 2 --lang en", "/hot ebpf --lang en", 2, "/hot --page 3 ebpf --lang en"},
-		{"/hot page 2", "/hot page 2", 1, "/hot --page 2 page 2"},
-		{"/hot --pages 2", "/hot --pages 2", 1, "/hot --page 2 --pages 2"},
-	} {
-		rest, page := pageOf(c.text)
-		if next := onPage(rest, page+1); rest != c.rest || page != c.page || next != c.next {
-			t.Errorf("%s = %q, page %d, next %q; want %q, %d, %q", c.text, rest, page, next, c.rest, c.page, c.next)
-		}
-	}
+func TestPager(t *testing.T) {
 	if row := pager("zh", "/hot "+strings.Repeat("a", 2000), true); row != nil {
 		t.Error("a command too long for a button has one")
 	}
