@@ -109,8 +109,11 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if cfg.WebhookMarkdown == "v1" {
 		webhook = markdownV1
 	}
+	if cfg.Headlines == "" {
+		cfg.Headlines = string(headlineCard)
+	}
 	deps = deps.withDefaults()
-	a := &Adapter{cfg: cfg, deps: deps, forms: forms(webhook), bots: newAIBots(cfg, deps), memo: newMemo(), leaseRenew: leaseRenew}
+	a := &Adapter{cfg: cfg, deps: deps, forms: forms(webhook, headlineForm(cfg.Headlines)), bots: newAIBots(cfg, deps), memo: newMemo(), leaseRenew: leaseRenew}
 	for _, app := range cfg.Apps {
 		a.tokens = append(a.tokens, newTokens(a, app))
 	}
@@ -165,7 +168,7 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("wecom has no kind %q: want webhook, app, appchat or aibot", kind)
 	}
-	body := newPost(f, render(f, p.Message, p.Part, p.Parts))
+	body := a.body(kind, p)
 	if f.image != noImage && p.Message.OnlyImage() {
 		body = newImagePost(f.image, p.Message.Image.PNG, "MEDIA")
 	}
@@ -176,6 +179,15 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 		body.ChatID = "CHAT"
 	}
 	return encode(body)
+}
+
+// body is one part, without its receiver.
+func (a *Adapter) body(kind bot.Kind, p bot.Post) post {
+	f := a.form(kind)
+	if body, ok := headlinePost(f, p); ok {
+		return body
+	}
+	return newPost(f, a.memo.text(kind, p, func() string { return render(f, p.Message, p.Part, p.Parts) }))
 }
 
 func (a *Adapter) previewAgent() int {

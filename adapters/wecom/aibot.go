@@ -152,8 +152,14 @@ type botMessage struct {
 		} `json:"msg_item"`
 	} `json:"mixed"`
 	Event struct {
-		Type string `json:"eventtype"`
+		Type  string `json:"eventtype"`
+		Click click  `json:"template_card_event"`
 	} `json:"event"`
+}
+
+// clicked says whether the member clicked a button of ours.
+func (m botMessage) clicked() bool {
+	return m.MsgType == "event" && m.Event.Type == "template_card_event" && m.Event.Click.ours()
 }
 
 type spoken struct {
@@ -197,6 +203,8 @@ func (b *aibot) command(m botMessage, now time.Time) (cmd bot.Command, ok bool) 
 	case m.MsgType == "event" && m.Event.Type == "enter_chat": // once a day, however often it is delivered
 		cmd.Text = "/help"
 		cmd.ID = fmt.Sprintf("enter_chat:%s:%s:%s", cmd.Channel.Workspace, strings.ToLower(m.From.UserID), now.UTC().Format(time.DateOnly))
+	case m.clicked() && m.MsgID != "":
+		cmd.Text = commandText(m.Event.Click.Key)
 	case m.MsgID != "" && strings.TrimSpace(m.words()) != "":
 		cmd.Text = botText(m.words(), b.ShownName, group)
 	}

@@ -117,6 +117,10 @@ func (h *hook) hearBot(w http.ResponseWriter, r *http.Request, b *aibot, env *en
 
 // repliedBot answers with what fits, and returns what is left.
 func (h *hook) repliedBot(w http.ResponseWriter, r *http.Request, env *envelope, m botMessage, answer bot.Message) (rest bot.Message) {
+	if m.clicked() { // takes no other answer than the card again
+		release(w)
+		return answer
+	}
 	var body botReply
 	if m.MsgType == "event" { // enter_chat is answered with plain text
 		parts := split(form{dialect: plainText, fillBytes: fillAppBytes}, answer)

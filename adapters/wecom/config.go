@@ -23,9 +23,12 @@ type Config struct {
 	AIBotURL string `yaml:"aibot_url"`
 	// WebhookMarkdown is the dialect of group robots: "v2" (default), or "v1" where members have clients older than 4.1.36, which
 	// show v2 as it was typed.
-	WebhookMarkdown string  `yaml:"webhook_markdown"`
-	Apps            []App   `yaml:"apps"`
-	AIBots          []AIBot `yaml:"aibots"`
+	WebhookMarkdown string `yaml:"webhook_markdown"`
+	// Headlines is how digests of linked titles look: "card" (default; at most six short titles, else a text), "news" (articles, eight a
+	// post), or "list" (a text).
+	Headlines string  `yaml:"headlines"`
+	Apps      []App   `yaml:"apps"`
+	AIBots    []AIBot `yaml:"aibots"`
 	// MaxAge is how far the clock of a callback may be from ours, either way; 0 = 10 minutes.
 	MaxAge time.Duration `yaml:"max_age"`
 	// TrustedHosts may be called as webhooks besides WeCom's own host and APIURL's: a target that the operator typed.
@@ -69,6 +72,9 @@ func (c Config) Validate() []error {
 	}
 	if c.WebhookMarkdown != "" && c.WebhookMarkdown != "v1" && c.WebhookMarkdown != "v2" {
 		faults = append(faults, fault("webhook_markdown", fmt.Errorf("%q: want v2 or v1", c.WebhookMarkdown)))
+	}
+	if c.Headlines != "" && !slices.Contains([]headlineForm{headlineCard, headlineNews, headlineList}, headlineForm(c.Headlines)) {
+		faults = append(faults, fault("headlines", fmt.Errorf("%q: want card, news or list", c.Headlines)))
 	}
 	if c.MaxAge < 0 || c.MaxAge > 2*time.Hour {
 		faults = append(faults, fault("max_age", errors.New("want a duration from 1s to 2h, such as 10m: WeCom's nonces are unique for two hours only")))

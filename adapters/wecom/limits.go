@@ -53,15 +53,24 @@ type form struct {
 	dialect   dialect
 	fillBytes int
 	image     imageWay
+	headlines headlineForm
 	caps      bot.Capabilities
 }
 
-// forms is the table of all kinds. v2 chooses the dialect of group robots.
-func forms(webhook dialect) map[bot.Kind]form {
+// forms is the table of all kinds: of group robots in that dialect, of headlines in that form. An app chat knows no cards (90248, read
+// 2026-11), the connection of an AI bot no news (101463, read 2026-11).
+func forms(webhook dialect, headlines headlineForm) map[bot.Kind]form {
+	onlyCard, onlyNews := headlines, headlines
+	if headlines == headlineNews {
+		onlyCard = headlineList
+	}
+	if headlines == headlineCard {
+		onlyNews = headlineList
+	}
 	return map[bot.Kind]form{
-		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, inlineImage, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, Markdown: true}},
-		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, Markdown: true, Idempotent: true}},
-		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, Markdown: true}},
-		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, noImage, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
+		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, inlineImage, headlines, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, Markdown: true}},
+		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, headlines, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, Markdown: true, Idempotent: true}},
+		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, onlyNews, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, Markdown: true}},
+		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, noImage, onlyCard, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
 	}
 }

@@ -27,6 +27,7 @@ const (
 	cmdEvent     = "aibot_event_callback"
 	cmdRespond   = "aibot_respond_msg"
 	cmdWelcome   = "aibot_respond_welcome_msg"
+	cmdUpdate    = "aibot_respond_update_msg"
 	cmdSend      = "aibot_send_msg"
 
 	botURL = "wss://openws.work.weixin.qq.com"

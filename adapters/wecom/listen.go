@@ -178,9 +178,12 @@ func (l *line) hear(c *link, f inFrame) {
 	go func() { // idle waits for it
 		defer func() { <-l.slots }()
 		t := &talk{a: l.a, in: l.in, c: c, reqID: f.Headers.ReqID, cmd: cmd}
-		if f.Cmd == cmdEvent {
+		switch {
+		case m.clicked():
+			t.clicked(l.work, m.Event.Click)
+		case f.Cmd == cmdEvent:
 			t.welcome(l.work)
-		} else {
+		default:
 			t.answer(l.work)
 		}
 	}()

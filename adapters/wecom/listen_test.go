@@ -322,15 +322,31 @@ func TestAnswerThatComesTooLateIsPushed(t *testing.T) {
 }
 
 func TestWelcome(t *testing.T) {
-	g := newGroup(t, saying(bot.Message{Title: "帮助", Blocks: []bot.Block{{Kind: bot.BlockText, Text: "发送 /hot ebpf"}}}), nil)
+	help := bot.Message{Title: "帮助", Blocks: []bot.Block{{Kind: bot.BlockText, Text: "发送 /hot ebpf"}}}
+	g := newGroup(t, saying(help), nil)
 	listen(t, g.a, g.in)
 	g.connected()
 	g.say(twin.Said{From: "LiSi", Event: "feedback_event"})
 	g.say(twin.Said{From: "LiSi", Event: "enter_chat"})
-	if p := g.answers(1)[0]; p.MsgType != "text" || p.Channel != "user:LiSi" || p.Content != "帮助\n\n发送 /hot ebpf" {
+	p := g.answers(1)[0]
+	if p.MsgType != "template_card" || p.Channel != "user:LiSi" || p.Card.MainTitle.Title != "帮助" || len(p.Card.Buttons) != 5 {
 		t.Errorf("welcome %+v", p)
 	}
-	if c := g.in.seen(); len(c) != 1 || c[0].Text != "/help" || !strings.HasPrefix(c[0].ID, "enter_chat:weekly:lisi:") {
+	g.Fail(1, twin.Failure{Code: 40008}) // no cards there: the help as text
+	g.say(twin.Said{From: "LiSi", Event: "enter_chat"})
+	if p := g.answers(2)[1]; p.MsgType != "text" || p.Content != "帮助\n\n发送 /hot ebpf" {
+		t.Errorf("welcome %+v", p)
+	}
+	if c := g.in.seen(); len(c) != 2 || c[0].Text != "/help" || !strings.HasPrefix(c[0].ID, "enter_chat:weekly:lisi:") {
+		t.Errorf("commands %+v", c)
+	}
+	if _, err := g.Click(t.Context(), p.ID, "/latest", "LiSi"); err != nil {
+		t.Fatal(err)
+	}
+	if p := g.answers(3)[2]; p.MsgType != "markdown" || p.Channel != "user:LiSi" {
+		t.Errorf("answer to a click %+v", p)
+	}
+	if c := g.in.seen(); len(c) != 3 || c[2].Text != "/latest" || c[2].Channel != groupChannel("LiSi") || c[2].Member.ID != "LiSi" || c[2].ID == "" {
 		t.Errorf("commands %+v", c)
 	}
 }

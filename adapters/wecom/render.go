@@ -72,6 +72,9 @@ func (d dialect) gap(last, next drawn) string {
 
 // split is Adapter.Split for one form. An image is a post of its own.
 func split(f form, msg bot.Message) []bot.Message {
+	if parts, ok := splitHeadlines(f, msg); ok {
+		return parts
+	}
 	if f.image == noImage {
 		return splitText(f, msg.WithoutImage())
 	}
@@ -126,6 +129,8 @@ type post struct {
 	Markdown   *markdownText `json:"markdown,omitempty"`
 	MarkdownV2 *markdownText `json:"markdown_v2,omitempty"`
 	Image      *imageBody    `json:"image,omitempty"`
+	Card       *templateCard `json:"template_card,omitempty"`
+	News       *news         `json:"news,omitempty"`
 	CheckDup   int           `json:"enable_duplicate_check,omitempty"`
 	DupWindow  int           `json:"duplicate_check_interval,omitempty"`
 }
@@ -136,6 +141,18 @@ func newPost(f form, text string) post {
 		return post{MsgType: f.msgtype, MarkdownV2: &markdownText{text}}
 	}
 	return post{MsgType: f.msgtype, Markdown: &markdownText{text}}
+}
+
+// text is what a limit in bytes is about: "" for a card, news or an image, which were made within theirs.
+func (p post) text() string {
+	switch {
+	case p.MarkdownV2 != nil:
+		return p.MarkdownV2.Content
+	case p.Markdown != nil:
+		return p.Markdown.Content
+	default:
+		return ""
+	}
 }
 
 // encode writes a body as WeCom wants it: no \u003c for "<" (40033). Text went through dialect.text, which leaves nothing that

@@ -55,11 +55,11 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 		}
 		return receipt, nil
 	}
-	text := a.memo.text(dst.Kind, p, func() string { return render(f, p.Message, p.Part, p.Parts) })
-	if len(text) > f.caps.MaxBytes {
-		return "", refuse(bot.ScopeMessage, "too_long", fmt.Sprintf("%d bytes, WeCom takes %d: the message was not split", len(text), f.caps.MaxBytes))
+	body := a.body(dst.Kind, p)
+	if n := len(body.text()); n > f.caps.MaxBytes {
+		return "", refuse(bot.ScopeMessage, "too_long", fmt.Sprintf("%d bytes, WeCom takes %d: the message was not split", n, f.caps.MaxBytes))
 	}
-	receipt, fault := a.send(ctx, dst, newPost(f, text), p.Key)
+	receipt, fault := a.send(ctx, dst, body, p.Key)
 	if fault != nil {
 		return "", fault
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"weeklybot/adapters/internal/paging"
 	"weeklybot/bot"
 )
 
@@ -35,7 +36,8 @@ type stream struct {
 type botReply struct {
 	MsgType string        `json:"msgtype"`
 	Stream  *stream       `json:"stream,omitempty"`
-	Text    *markdownText `json:"text,omitempty"` // only as the answer to enter_chat
+	Text    *markdownText `json:"text,omitempty"`          // only as the answer to enter_chat
+	Card    *templateCard `json:"template_card,omitempty"` // the same
 }
 
 func streamReply(id string, finish bool, content string) botReply {
@@ -89,7 +91,7 @@ func (t *talk) tooSlow(work context.Context, id string) {
 	t.note(t.c.ask(ctx, cmdRespond, t.reqID, streamReply(id, true, tooSlowText)), 1)
 }
 
-// reply sends the first part as the stream's last frame, and the others as pushes.
+// reply sends the first part as the stream's last frame, and the others as pushes. Below an answer that goes on comes a card of buttons.
 func (t *talk) reply(ctx context.Context, id string, answer bot.Message) {
 	parts := t.a.Split(KindAIBot, answer)
 	text := render(t.a.form(KindAIBot), parts[0], 1, len(parts))
@@ -101,6 +103,10 @@ func (t *talk) reply(ctx context.Context, id string, answer bot.Message) {
 		t.push(ctx, parts, 0) // the callback can be answered no more
 	default:
 		t.note(fault, 1)
+		return
+	}
+	if _, more := paging.TakeMore(answer); more {
+		t.offerMore(ctx, answer.Lang)
 	}
 }
 
@@ -121,7 +127,8 @@ func (t *talk) push(ctx context.Context, parts []bot.Message, from int) {
 	}
 }
 
-// welcome answers enter_chat with the help. What does not fit into one plain text follows as messages.
+// welcome answers enter_chat with a card of buttons, named by the help; where that cannot be, with the help as plain text. What does not
+// fit into one text follows as messages.
 func (t *talk) welcome(work context.Context) {
 	soon, cancel := context.WithTimeout(work, welcomeWithin)
 	defer cancel()
@@ -129,6 +136,14 @@ func (t *talk) welcome(work context.Context) {
 	case answer := <-t.a.runCommand(soon, t.in, t.cmd):
 		if isEmpty(answer) || soon.Err() != nil {
 			return
+		}
+		if title := cardText(answer.Title); title != "" && atMost(title, maxCardTitle) {
+			card := welcomeCard(answer.Lang, title, welcomeTask+rand.Text())
+			fault := t.c.ask(soon, cmdWelcome, t.reqID, botReply{MsgType: "template_card", Card: &card})
+			if fault == nil || fault.MaybeSent {
+				t.note(fault, 1)
+				return
+			}
 		}
 		parts := split(form{dialect: plainText, fillBytes: fillAppBytes}, answer)
 		text := layOut(plainText, parts[0], 1, len(parts), math.MaxInt)

@@ -20,10 +20,9 @@ const (
 	maxWebhookMarkdown = 4096 // bytes
 	maxText            = 2048 // bytes, everywhere
 	maxAppMarkdown     = 2048 // bytes
-	maxArticles        = 8
-	robotRate          = 20  // posts a minute
-	memberRate         = 30  // app posts a minute and member
-	chatRate           = 200 // app chat posts a minute
+	robotRate          = 20   // posts a minute
+	memberRate         = 30   // app posts a minute and member
+	chatRate           = 200  // app chat posts a minute
 	maxUsers           = 1000
 	maxParties         = 100
 	tokenLife          = 7200 * time.Second
@@ -152,8 +151,8 @@ func (b *body) number(name string) (int64, bool) {
 }
 
 // content checks msgtype and what belongs to it. limits: bytes by msgtype, 0 for types whose size is not checked here. A text that
-// is too long is refused by robots and cut for apps.
-func (b *body) content(limits map[string]int, cuts bool) (Post, *reply) {
+// is too long is refused by robots and cut for apps. cards are the types of template card that there are.
+func (b *body) content(limits map[string]int, cuts bool, cards []string) (Post, *reply) {
 	msgtype := b.text("msgtype")
 	limit, ok := limits[msgtype]
 	if !ok {
@@ -164,8 +163,14 @@ func (b *body) content(limits map[string]int, cuts bool) (Post, *reply) {
 		return Post{}, no(40035, "invalid parameter: %q missing", msgtype)
 	}
 	p := Post{MsgType: msgtype, Body: b.fields, Raw: b.raw}
-	if msgtype == "news" {
-		return p, articles(part)
+	var re *reply
+	switch msgtype {
+	case "news":
+		p.Articles, p.Cut, re = readArticles(part)
+		return p, re
+	case "template_card":
+		p.Card, re = readCard(part, cards)
+		return p, re
 	}
 	if limit == 0 {
 		return p, nil
@@ -183,24 +188,13 @@ func (b *body) content(limits map[string]int, cuts bool) (Post, *reply) {
 	return p, nil
 }
 
-func articles(part map[string]any) *reply {
-	list, _ := part["articles"].([]any)
-	if len(list) < 1 || len(list) > maxArticles {
-		return no(45008, "article size out of limit: %d, want 1 to %d", len(list), maxArticles)
-	}
-	for _, each := range list {
-		if article, _ := each.(map[string]any); article["title"] == nil || article["title"] == "" {
-			return no(41016, "missing title")
-		}
-	}
-	return nil
-}
-
 var (
 	webhookTypes = map[string]int{"text": maxText, "markdown": maxWebhookMarkdown, "markdown_v2": maxWebhookMarkdown, "news": 0, "image": 0,
 		"file": 0, "voice": 0, "template_card": 0}
 	appTypes = map[string]int{"text": maxText, "markdown": maxAppMarkdown, "textcard": 0, "news": 0, "mpnews": 0, "image": 0, "voice": 0,
 		"video": 0, "file": 0, "miniprogram_notice": 0, "template_card": 0}
+	chatTypes = map[string]int{"text": maxText, "markdown": maxAppMarkdown, "textcard": 0, "news": 0, "mpnews": 0, "image": 0, "voice": 0,
+		"video": 0, "file": 0}
 )
 
 func (t *Twin) webhook(r *http.Request, b *body) *reply {
@@ -208,7 +202,7 @@ func (t *Twin) webhook(r *http.Request, b *body) *reply {
 	if key == "" || !reaches(t.opt.Robots, key) {
 		return no(93000, "invalid webhook url")
 	}
-	p, re := b.content(webhookTypes, false)
+	p, re := b.content(webhookTypes, false, robotCards)
 	if re == nil && p.MsgType == "image" {
 		p.Image, re = robotImage(b.fields["image"].(map[string]any))
 	}
@@ -238,6 +232,14 @@ func (t *Twin) authorized(r *http.Request) (*App, *reply) {
 	return tok.app, nil
 }
 
+// cards are the types that an app may post: with buttons only if it hears the clicks.
+func (a *App) cards() []string {
+	if a.CallbackURL == "" {
+		return robotCards
+	}
+	return heardCards
+}
+
 func (t *Twin) message(r *http.Request, b *body) *reply {
 	app, re := t.authorized(r)
 	if re != nil {
@@ -250,7 +252,7 @@ func (t *Twin) message(r *http.Request, b *body) *reply {
 	if agent != int64(app.AgentID) {
 		return no(40056, "invalid agentid")
 	}
-	p, re := b.content(appTypes, true)
+	p, re := b.content(appTypes, true, app.cards())
 	if re == nil && p.MsgType == "image" {
 		p.Image, re = t.appImage(app.CorpID, b.fields["image"].(map[string]any))
 	}
@@ -364,7 +366,7 @@ func (t *Twin) appchat(r *http.Request, b *body) *reply {
 		}
 		return no(86001, "invalid chatid")
 	}
-	p, re := b.content(appTypes, true)
+	p, re := b.content(chatTypes, true, nil)
 	if re == nil && p.MsgType == "image" {
 		p.Image, re = t.appImage(app.CorpID, b.fields["image"].(map[string]any))
 	}

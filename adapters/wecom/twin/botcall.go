@@ -118,7 +118,7 @@ func (t *Twin) botReply(b *Bot, answer []byte, nonce, reqID string, event bool) 
 	var p Post
 	var re *reply
 	if event {
-		p, re = in.content(map[string]int{"text": maxText, "template_card": 0}, false)
+		p, re = in.content(map[string]int{"text": maxText, "template_card": 0}, false, heardCards)
 	} else {
 		p, _, re = streamPost(in)
 	}
@@ -154,7 +154,7 @@ func (t *Twin) respond(r *http.Request, b *body) *reply {
 	if a == nil || a.coded || t.opt.Now().Sub(a.at) >= responseLife {
 		return no(40035, "invalid parameter: response_code is unknown, used or over")
 	}
-	p, re := b.content(map[string]int{"markdown": maxBotText, "template_card": 0}, false)
+	p, re := b.content(map[string]int{"markdown": maxBotText, "template_card": 0}, false, heardCards)
 	if re != nil {
 		return re
 	}

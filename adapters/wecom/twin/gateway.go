@@ -49,6 +49,8 @@ type Said struct {
 	Event string         // "enter_chat" …: an event instead of a text
 	ID    string         // msgid; "" = a new one
 	Raw   map[string]any // fields that replace those of the callback
+
+	clicked *Post // whose button
 }
 
 type gatewayConn struct {
@@ -66,7 +68,8 @@ type asked struct {
 	stream string // id of its stream, "" = none yet
 	begun  time.Time
 	done   bool
-	coded  bool // answered by response_url
+	coded  bool   // answered by response_url
+	post   string // ID of the post whose button was clicked
 }
 
 // gateway is the state of all bots. Twin.mu guards it.
@@ -125,7 +128,7 @@ type frameIn struct {
 
 // posting frames count, and can be told to fail.
 func posts(cmd string) bool {
-	return cmd == "aibot_send_msg" || cmd == "aibot_respond_msg" || cmd == "aibot_respond_welcome_msg"
+	return cmd == "aibot_send_msg" || cmd == "aibot_respond_msg" || cmd == "aibot_respond_welcome_msg" || cmd == "aibot_respond_update_msg"
 }
 
 // frame answers one frame and says whether the connection goes on.
@@ -185,6 +188,8 @@ func (t *Twin) judge(c *gatewayConn, f frameIn, raw []byte) *reply {
 		return t.botAnswer(c.bot, f.Headers.ReqID, b)
 	case "aibot_respond_welcome_msg":
 		return t.botWelcome(c.bot, f.Headers.ReqID, b)
+	case "aibot_respond_update_msg":
+		return t.botUpdate(c.bot, f.Headers.ReqID, b)
 	}
 	return no(40035, "invalid parameter: cmd %q", f.Cmd)
 }
@@ -223,7 +228,7 @@ func (t *Twin) botPush(b *Bot, body *body) *reply {
 			return no(40035, "invalid parameter: chat_type")
 		}
 	}
-	p, re := body.content(botTypes, false)
+	p, re := body.content(botTypes, false, heardCards)
 	switch {
 	case re != nil:
 		return re
@@ -239,6 +244,12 @@ func (t *Twin) botPush(b *Bot, body *body) *reply {
 
 // botPost keeps what is within the chat's rates.
 func (t *Twin) botPost(b *Bot, p Post) *reply {
+	p.Bot = b.ID
+	if p.Card != nil && p.Card.TaskID != "" {
+		if slices.ContainsFunc(t.posts, func(q Post) bool { return q.Bot == b.ID && q.Card != nil && q.Card.TaskID == p.Card.TaskID }) {
+			return no(42014, "invalid task_id: used before")
+		}
+	}
 	what := b.ID + "/" + p.Channel
 	hour := 60 * t.opt.Window
 	now := t.opt.Now()
@@ -266,7 +277,7 @@ func (t *Twin) botAnswer(b *Bot, reqID string, body *body) *reply {
 		return no(846605, "invalid req_id")
 	}
 	if body.text("msgtype") != "stream" {
-		p, re := body.content(botTypes, false)
+		p, re := body.content(botTypes, false, heardCards)
 		if re != nil {
 			return re
 		}
@@ -314,16 +325,58 @@ func streamPost(b *body) (p Post, finish bool, re *reply) {
 
 func (t *Twin) botWelcome(b *Bot, reqID string, body *body) *reply {
 	a := t.gate.asks[reqID]
-	if a == nil || a.bot.ID != b.ID || !a.event || a.done || t.opt.Now().Sub(a.at) >= welcomeLife {
+	if a == nil || a.bot.ID != b.ID || !a.event || a.post != "" || a.done || t.opt.Now().Sub(a.at) >= welcomeLife {
 		return no(846605, "invalid req_id")
 	}
-	p, re := body.content(map[string]int{"text": maxText, "template_card": 0}, false)
+	p, re := body.content(map[string]int{"text": maxText, "template_card": 0}, false, heardCards)
 	if re != nil {
 		return re
 	}
 	a.done = true
 	p.Kind, p.Channel = "aibot", a.chat
 	return t.botPost(b, p)
+}
+
+// botUpdate is the answer to a click: the card as it is to be from now on.
+func (t *Twin) botUpdate(b *Bot, reqID string, body *body) *reply {
+	a := t.gate.asks[reqID]
+	if a == nil || a.bot.ID != b.ID || a.post == "" || a.done || t.opt.Now().Sub(a.at) >= welcomeLife {
+		return no(846605, "invalid req_id")
+	}
+	if body.text("response_type") != "update_template_card" {
+		return no(40035, "invalid parameter: response_type")
+	}
+	part, _ := body.fields["template_card"].(map[string]any)
+	card, re := readCard(part, heardCards)
+	if re != nil {
+		return re
+	}
+	k := slices.IndexFunc(t.posts, func(p Post) bool { return p.ID == a.post })
+	if k < 0 || t.posts[k].Card.TaskID != card.TaskID {
+		return no(42014, "invalid task_id: not that of the clicked card")
+	}
+	a.done = true
+	t.posts[k].Card, t.posts[k].Body, t.posts[k].Raw = card, body.fields, body.raw
+	return &reply{}
+}
+
+// Click brings a member's click on a button of a card, by the post's ID and the button's key, to the AI bot that posted it.
+func (t *Twin) Click(ctx context.Context, post, key, from string) (Heard, error) {
+	t.mu.Lock()
+	k := slices.IndexFunc(t.posts, func(p Post) bool { return p.ID == post && p.Card != nil })
+	if k < 0 || !slices.ContainsFunc(t.posts[k].Card.Buttons, func(b CardButton) bool { return b.Key == key }) {
+		t.mu.Unlock()
+		return Heard{}, fmt.Errorf("post %q has no button %q", post, key)
+	}
+	p := t.posts[k]
+	t.mu.Unlock()
+	s := Said{Bot: p.Bot, From: from, Event: "template_card_event", clicked: &p, Raw: map[string]any{"event": map[string]any{
+		"eventtype": "template_card_event", "template_card_event": map[string]string{"card_type": p.Card.Type, "event_key": key, "task_id": p.Card.TaskID}}}}
+	s.Chat, _ = strings.CutPrefix(p.Channel, "chat:")
+	if strings.HasPrefix(p.Channel, "user:") {
+		s.Chat = ""
+	}
+	return t.SayBot(ctx, s)
 }
 
 // SayBot brings what a member does to an AI bot: over its connection, or to its callback URL. Over the connection it returns once the
@@ -350,8 +403,12 @@ func (t *Twin) SayBot(ctx context.Context, s Said) (Heard, error) {
 		clear(t.gate.hours)
 	}
 	t.gate.asks[reqID] = &asked{bot: b, chat: chat, at: t.opt.Now(), event: s.Event != ""}
-	t.gate.spoke[b.ID+"/"+chat] = true
-	t.keep(Post{Kind: "said", Channel: chat, MsgType: "text", Content: s.Text + s.Event})
+	if s.clicked != nil {
+		t.gate.asks[reqID].post = s.clicked.ID
+	} else {
+		t.gate.spoke[b.ID+"/"+chat] = true
+		t.keep(Post{Kind: "said", Channel: chat, MsgType: "text", Content: s.Text + s.Event})
+	}
 	t.mu.Unlock()
 	if b.CallbackURL != "" {
 		return t.callBot(ctx, b, s, reqID)

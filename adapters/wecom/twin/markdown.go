@@ -22,6 +22,10 @@ func Read(msgtype, text string) Seen {
 	for line := range strings.Lines(text) {
 		r.line(strings.TrimRight(line, "\r\n"))
 	}
+	return r.seen()
+}
+
+func (r *reader) seen() Seen {
 	return Seen{strings.TrimSuffix(r.text.String(), "\n"), r.links, r.mentions, template.HTML(r.html.String())}
 }
 

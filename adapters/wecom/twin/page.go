@@ -67,6 +67,12 @@ func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 
 // Read shows a post as WeCom's client does: what AI bots say is in the dialect of markdown_v2.
 func (p Post) Read() Seen {
+	switch {
+	case p.Card != nil:
+		return p.Card.read()
+	case len(p.Articles) > 0:
+		return readNews(p.Articles)
+	}
 	msgtype := p.MsgType
 	if msgtype == "stream" || msgtype == "markdown" && (p.Kind == "aibot" || p.Kind == "response") {
 		msgtype = "markdown_v2"

@@ -49,17 +49,20 @@ type App struct {
 
 // Post is one accepted post.
 type Post struct {
-	ID      string // msgid of app posts; a number of the twin's own for the others, which WeCom gives none
-	At      time.Time
-	Kind    string         // webhook, app, appchat, aibot; passive for the answer to a callback, response for a response_url
-	Channel string         // "key:…", "user:a|b party:1", "chat:…"
-	MsgType string         // as posted
-	Content string         // of text, markdown and markdown_v2, as shown
-	Image   []byte         // of msgtype image
-	Open    bool           // a stream that is not finished
-	Cut     bool           // WeCom shows less than was posted
-	Body    map[string]any // decoded, numbers as json.Number
-	Raw     []byte
+	ID       string // msgid of app posts; a number of the twin's own for the others, which WeCom gives none
+	At       time.Time
+	Kind     string         // webhook, app, appchat, aibot; passive for the answer to a callback, response for a response_url
+	Channel  string         // "key:…", "user:a|b party:1", "chat:…"
+	Bot      string         // of AI bots' posts: the bot's ID
+	MsgType  string         // as posted
+	Content  string         // of text, markdown and markdown_v2, as shown
+	Image    []byte         // of msgtype image
+	Card     *Card          // of msgtype template_card
+	Articles []Article      // of msgtype news
+	Open     bool           // a stream that is not finished
+	Cut      bool           // WeCom shows less than was posted
+	Body     map[string]any // decoded, numbers as json.Number
+	Raw      []byte
 }
 
 // Refusal is one call that was answered with an error, or accepted with a warning (code 0).
