@@ -1,5 +1,7 @@
 package bot
 
+import "slices"
+
 // DeliveryState is where a Delivery stands; also the metric label, API value and text.
 type DeliveryState string
 
@@ -28,6 +30,12 @@ type Recipe struct {
 
 	Broadcast string    `json:",omitempty"` // the message of this Broadcast, and nothing of the catalogue
 	Recall    []Receipt `json:",omitempty"` // no message at all: these posts are taken back
+}
+
+// Equal says whether both make the same Digest.
+func (r Recipe) Equal(o Recipe) bool {
+	return r.From == o.From && r.Upto == o.Upto && r.First == o.First && r.Style == o.Style && r.Lang == o.Lang && r.MaxItems == o.MaxItems &&
+		slices.Equal(r.Series, o.Series) && slices.Equal(r.Topics, o.Topics)
 }
 
 // Entry is one line of the catalogue: an issue, or what was added to a growing page, numbered at first sight.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,16 +132,15 @@ func hourly(_ bot.Schedule, after time.Time) (time.Time, error) { return after.A
 
 // allDone says that every slot has been fired and every delivery has an outcome. What cannot be asked is not done.
 func allDone(ctx context.Context, store *redisstore.Store, rdb redis.UniversalClient) bool {
+	pipe := rdb.Pipeline()
+	var left []*redis.IntCmd
 	for shard := range store.Shards() {
 		// In the order in which work moves on: what leaves one is in the next.
-		due, err1 := rdb.ZCount(ctx, store.Key(shard, "due"), "-inf", fmt.Sprint(time.Now().UnixMilli())).Result()
-		open, err2 := rdb.SCard(ctx, store.Key(shard, "open")).Result()
-		todo, err3 := rdb.SCard(ctx, store.Key(shard, "todo")).Result()
-		if err1 != nil || err2 != nil || err3 != nil || todo+open+due > 0 {
-			return false
-		}
+		left = append(left, pipe.ZCount(ctx, store.Key(shard, "due"), "-inf", fmt.Sprint(time.Now().UnixMilli())),
+			pipe.SCard(ctx, store.Key(shard, "open")), pipe.SCard(ctx, store.Key(shard, "todo")))
 	}
-	return true
+	_, err := pipe.Exec(ctx)
+	return err == nil && !slices.ContainsFunc(left, func(n *redis.IntCmd) bool { return n.Val() > 0 })
 }
 
 func (c childConfig) broadcastDone(ctx context.Context, store *redisstore.Store) bool {

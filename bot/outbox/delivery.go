@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"weeklybot/bot"
 )
 
@@ -25,7 +27,9 @@ type delivery struct {
 	notBefore time.Time
 	recorded  string // the stored cut that the ledger names
 
-	flightPart int  // part that may be on the wire; 0: none
+	flightPart int // part that may be on the wire; 0: none
+	flightAt   time.Time
+	seat       int  // its place in the shard's list of flights
 	onWire     bool // handed to a worker
 	uncertain  bool // the last post of part may have arrived
 	whole      bool // that post was the whole digest, whatever it would be cut into now
@@ -78,10 +82,16 @@ type lane struct {
 	stale   map[*shard]*rereads
 	pace    *pace
 	jobs    chan *delivery
+
+	seconds  prometheus.Observer // of one post
+	accepted prometheus.Counter
 }
 
-func newLane(a bot.Adapter, window int) *lane {
-	return &lane{name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), jobs: make(chan *delivery, window)}
+func newLane(a bot.Adapter, window int, m *metrics) *lane {
+	return &lane{
+		name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), jobs: make(chan *delivery, window),
+		seconds: m.seconds.WithLabelValues(a.Name()), accepted: m.attempts.WithLabelValues(a.Name(), "", ""),
+	}
 }
 
 // push makes a delivery ready, or lets it wait for its time, or for the one before it.

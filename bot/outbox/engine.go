@@ -78,7 +78,8 @@ type Config struct {
 	Window      time.Duration // how long after its time a run may still go out; 0 = 6 h
 	Keep        time.Duration // how long stored parts outlive the window; 0 = 24 h
 	SendTimeout time.Duration // of one post; 0 = 15 s
-	InFlight    int           // most posts of one adapter on the wire; 0 = 256
+	InFlight    int           // most deliveries of one adapter granted at a time: what may be on the wire; 0 = 512
+	Workers     int           // most posts of one adapter at a time; 0 = 256, and never more than InFlight
 	Backoff     time.Duration // before the second attempt, doubling from then on; 0 = 2 s
 	KeepFor     time.Duration // how long ledgers and dead letters are kept; 0 = 30 days
 	KeepBytes   int64         // most that ledgers take in Redis, about; days before yesterday go early; 0 = 1 GiB
@@ -108,8 +109,12 @@ func (c *Config) setDefaults() {
 		c.KeepBytes = 1 << 30
 	}
 	if c.InFlight == 0 {
-		c.InFlight = 256
+		c.InFlight = 512
 	}
+	if c.Workers == 0 {
+		c.Workers = 256
+	}
+	c.Workers = min(c.Workers, c.InFlight)
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 8
 	}
@@ -140,10 +145,12 @@ type Engine struct {
 	lanes    map[string]*lane
 	head     int64 // catalogue number at the last beat
 	orders   int64 // number of the last order at the last beat
+	spare    []landing
 	stopping bool
 	outage   bool // the last beat failed; said once
 
 	events chan func()    // what the loop is to do next
+	landed *landings      // what came of posts
 	work   sync.WaitGroup // goroutines that the loop started
 	ctx    context.Context
 }
@@ -154,10 +161,11 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, queue: cfg.Queue, log: cfg.Log, metrics: newMetrics(cfg.Metrics),
 		shards: map[int]*shard{}, lanes: map[string]*lane{}, events: make(chan func(), 1024),
+		landed: newLandings(max(1, min(flushSome, cfg.InFlight/8))),
 	}
 	e.cuts = newCuts(cfg)
 	for _, a := range cfg.Adapters {
-		e.lanes[a.Name()] = newLane(a, cfg.InFlight)
+		e.lanes[a.Name()] = newLane(a, cfg.InFlight, e.metrics)
 	}
 	return e
 }
@@ -182,6 +190,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case do := <-e.events:
 			do()
 			e.takeQueued()
+		case <-e.landed.many:
 		case <-flush.C:
 		case <-stop:
 			stop, e.stopping = nil, true
@@ -190,6 +199,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.log.Warn("stopped before every post on the wire was answered")
 			return e.finish(cancel, beats)
 		}
+		e.takeLanded()
 		e.grant()
 		e.flush()
 		if e.stopping && e.idle() {
@@ -208,6 +218,9 @@ func (e *Engine) nextLook() time.Duration {
 	}
 	wait := time.Minute
 	for _, l := range e.lanes {
+		if l.flying > 0 {
+			return flushSoon
+		}
 		if len(l.waiting) > 0 {
 			wait = min(wait, max(flushSoon, time.Until(l.waiting[0].notBefore)))
 		}

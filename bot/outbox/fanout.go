@@ -114,6 +114,7 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 	if r.Broadcast != "" {
 		return e.readBroadcast(s, r, records)
 	}
+	var last recent
 	for _, rec := range records {
 		if rec.Gone {
 			continue
@@ -130,7 +131,7 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 			st.owe = append(st.owe, bot.Debt{Member: rec.Member, Owed: bot.Owed{From: recipe.From, First: recipe.First}})
 			continue
 		}
-		c, err := e.cuts.of(s.ctx, l.adapter, rec.Channel.Kind, recipe, r.Due)
+		c, err := last.of(e, s, l, rec.Channel.Kind, recipe, r.Due)
 		if err == nil && c == nil {
 			st.skipped++
 			continue
@@ -138,6 +139,25 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 		st.planned = append(st.planned, planned{record: rec, recipe: recipe, cut: c})
 	}
 	return st, true
+}
+
+// recent is the cut of the member before: most members of a slot want the same.
+type recent struct {
+	lane   *lane
+	kind   bot.Kind
+	recipe bot.Recipe
+	cut    *cut
+}
+
+func (r *recent) of(e *Engine, s *shard, l *lane, kind bot.Kind, recipe bot.Recipe, due time.Time) (*cut, error) {
+	if r.lane == l && r.kind == kind && r.recipe.Equal(recipe) {
+		return r.cut, nil
+	}
+	c, err := e.cuts.of(s.ctx, l.adapter, kind, recipe, due)
+	if err == nil {
+		*r = recent{l, kind, recipe, c}
+	}
+	return c, err
 }
 
 // pageStep has the loop page a step and waits until the commit that holds it is acknowledged. It gives the shard's change counter for the next
@@ -248,7 +268,7 @@ func sameDebt(a, b *bot.Owed) bool { return (a == nil) == (b == nil) && (a == ni
 
 func (e *Engine) writePage(s *shard, lane string, deliveries []*delivery) {
 	s.page++
-	page := bot.Page{Number: s.page, Lane: lane}
+	page := bot.Page{Number: s.page, Lane: lane, Entries: make([]bot.PageEntry, 0, len(deliveries))}
 	for i, d := range deliveries {
 		d.place = bot.Place{Page: s.page, Index: i}
 		page.Entries = append(page.Entries, d.entry)
@@ -256,10 +276,6 @@ func (e *Engine) writePage(s *shard, lane string, deliveries []*delivery) {
 	}
 	s.pages[s.page] = len(deliveries)
 	s.next.Pages = append(s.next.Pages, page)
-	s.next.then(func() {
-		for _, d := range deliveries {
-			d.paged = true
-			d.lane.push(d)
-		}
-	})
+	s.next.paged = append(s.next.paged, deliveries...)
+	s.next.note()
 }

@@ -21,9 +21,11 @@ const (
 // batch is a commit being filled, with what the loop does once it is acknowledged.
 type batch struct {
 	bot.Commit
-	lanes map[string]bool // lanes whose flights have changed
-	after []func()
-	since time.Time // of the first change
+	lanes   map[string]bool // lanes whose flights have changed
+	paged   []*delivery     // written by it: they may go
+	granted []*delivery     // written by it as flights: workers may post them
+	after   []func()
+	since   time.Time // of the first change
 }
 
 func newBatch(number int64) *batch {
@@ -55,7 +57,7 @@ func (b *batch) dirty() bool {
 }
 
 // size counts the changes that deliveries wait for.
-func (b *batch) size() int { return len(b.Outcomes) + len(b.after) }
+func (b *batch) size() int { return len(b.Outcomes) + len(b.granted) + len(b.after) }
 
 // flush sends the commits of all shards that are due, in one call.
 func (e *Engine) flush() {
@@ -72,7 +74,7 @@ func (e *Engine) flush() {
 		}
 	}
 	age := time.Since(oldest)
-	if oldest.IsZero() || total < max(flushLeast, min(flushFull, e.cfg.InFlight/2)) && !(total >= flushSome && age >= flushSoon) && age < flushLate {
+	if oldest.IsZero() || total < max(flushLeast, min(flushFull, e.cfg.InFlight)) && !(total >= flushSome && age >= flushSoon) && age < flushLate {
 		return
 	}
 	var shards []*shard
@@ -93,8 +95,8 @@ func (e *Engine) seal(s *shard) *batch {
 	b.Flights = map[string][]bot.Flight{}
 	for lane := range b.lanes {
 		flights := make([]bot.Flight, 0, len(s.flights[lane]))
-		for _, f := range s.flights[lane] {
-			flights = append(flights, f)
+		for _, d := range s.flights[lane] {
+			flights = append(flights, bot.Flight{Place: d.place, Part: d.flightPart, At: d.flightAt})
 		}
 		b.Flights[lane] = flights
 	}
@@ -142,6 +144,16 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	}
 	if !s.lost {
 		s.setCtl(r.Ctl)
+	}
+	if !s.lost {
+		for _, d := range b.paged {
+			d.paged = true
+			d.lane.push(d)
+		}
+		for _, d := range b.granted {
+			d.onWire = true
+			d.lane.jobs <- d // never blocks: the channel holds a whole window
+		}
 	}
 	for _, do := range b.after {
 		do()

@@ -34,7 +34,7 @@ type shard struct {
 	pages   map[int64]int   // open deliveries per page
 	slots   map[string]*run // slots with a run that is being fired or fanned out
 	stirred map[string]int64
-	flights map[string]map[*delivery]bot.Flight
+	flights map[string][]*delivery      // by lane: what may be on the wire
 	owed    map[bot.SlotMember]bot.Owed // the same as in the store
 }
 
@@ -42,7 +42,7 @@ func newShard(ctx context.Context, l bot.Lease) *shard {
 	s := &shard{
 		lease: l, page: l.Page, pub: l.Pub, order: l.Order, next: newBatch(l.Commit + 1),
 		open: map[bot.Place]*delivery{}, bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]int{},
-		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string]map[*delivery]bot.Flight{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
+		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string][]*delivery{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
 	}
 	s.ctx, s.end = context.WithCancel(ctx)
 	return s
@@ -229,7 +229,7 @@ func (e *Engine) lose(s *shard) {
 	delete(e.shards, s.lease.Shard)
 	for name, flights := range s.flights {
 		if l := e.lanes[name]; l != nil {
-			for d := range flights {
+			for _, d := range flights {
 				if !d.onWire {
 					l.flying-- // granted, not handed to a worker: nobody will answer for it
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"weeklybot/bot"
@@ -62,7 +63,7 @@ func (e *Engine) launch(d *delivery, now time.Time) {
 	s, l := d.shard, d.lane
 	l.pace.used(d.channel, now)
 	l.flying++
-	d.flightPart, d.notBefore = d.part, time.Time{}
+	d.notBefore = time.Time{}
 	s.fly(d, now)
 	if _, finds := l.adapter.(bot.Finder); !finds {
 		d.whole = false // nobody can look: it goes out anew
@@ -70,13 +71,7 @@ func (e *Engine) launch(d *delivery, now time.Time) {
 	if d.recorded != d.cut.hash && !d.whole {
 		e.record(d, bot.Sending, "")
 	}
-	s.next.then(func() {
-		if s.lost {
-			return
-		}
-		d.onWire = true
-		l.jobs <- d // never blocks: the channel holds a whole window
-	})
+	s.next.granted = append(s.next.granted, d)
 }
 
 // record writes down where a delivery stands.
@@ -87,19 +82,21 @@ func (e *Engine) record(d *delivery, state bot.DeliveryState, code string) {
 
 // fly notes that a part may be on the wire.
 func (s *shard) fly(d *delivery, now time.Time) {
-	if s.flights[d.lane.name] == nil {
-		s.flights[d.lane.name] = map[*delivery]bot.Flight{}
-	}
-	s.flights[d.lane.name][d] = bot.Flight{Place: d.place, Part: d.part, At: now}
+	d.flightPart, d.flightAt, d.seat = d.part, now, len(s.flights[d.lane.name])
+	s.flights[d.lane.name] = append(s.flights[d.lane.name], d)
 	s.next.touch(d.lane.name)
 }
 
-// land notes that nothing of d is on the wire any more.
-func (e *Engine) land(d *delivery) {
+// unfly notes that nothing of d is on the wire any more.
+func (s *shard) unfly(d *delivery) {
 	d.flightPart, d.onWire = 0, false
 	d.lane.flying--
-	delete(d.shard.flights[d.lane.name], d)
-	d.shard.next.touch(d.lane.name)
+	flights := s.flights[d.lane.name]
+	last := flights[len(flights)-1]
+	flights[d.seat], last.seat = last, d.seat
+	flights[len(flights)-1] = nil
+	s.flights[d.lane.name] = flights[:len(flights)-1]
+	s.next.touch(d.lane.name)
 }
 
 // result is what became of one post, or of one look for it.
@@ -113,13 +110,13 @@ type result struct {
 
 // startWorkers starts the goroutines that post: as many as may be on the wire.
 func (e *Engine) startWorkers(l *lane) {
-	for range l.window {
+	for range e.cfg.Workers {
 		e.work.Go(func() {
 			for d := range l.jobs {
 				began := time.Now()
 				res := e.post(l, d)
-				e.metrics.seconds.WithLabelValues(l.name).Observe(time.Since(began).Seconds())
-				e.tell(func() { e.landed(d, res) })
+				l.seconds.Observe(time.Since(began).Seconds())
+				e.landed.put(d, res)
 			}
 		})
 	}
@@ -162,9 +159,57 @@ func sendError(err error) *bot.SendError {
 	return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "internal", MaybeSent: true, Err: err}
 }
 
-// landed turns the result of a post into the delivery's next state.
-func (e *Engine) landed(d *delivery, res result) {
-	e.land(d)
+// landings are what came of posts since the loop last looked. Workers put them in; the loop is woken when there are many, and looks by itself
+// every flushSoon while something is on the wire: a wake-up for each would cost more than the rest of its bookkeeping.
+type landings struct {
+	mu   sync.Mutex
+	list []landing
+	wake int           // how many are many
+	many chan struct{} // holds one: there are many
+}
+
+type landing struct {
+	d   *delivery
+	res result
+}
+
+func newLandings(wake int) *landings { return &landings{wake: wake, many: make(chan struct{}, 1)} }
+
+func (q *landings) put(d *delivery, res result) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = append(q.list, landing{d, res})
+	if len(q.list) == q.wake {
+		q.many <- struct{}{} // never blocks: take empties both
+	}
+}
+
+// take gives what there is; spare is filled next.
+func (q *landings) take(spare []landing) []landing {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list := q.list
+	q.list = spare[:0]
+	select {
+	case <-q.many:
+	default:
+	}
+	return list
+}
+
+// takeLanded handles what came of posts.
+func (e *Engine) takeLanded() {
+	list := e.landed.take(e.spare)
+	for _, l := range list {
+		e.land(l.d, l.res)
+	}
+	clear(list)
+	e.spare = list
+}
+
+// land turns the result of a post into the delivery's next state.
+func (e *Engine) land(d *delivery, res result) {
+	d.shard.unfly(d)
 	if d.shard.lost {
 		return
 	}
@@ -179,7 +224,7 @@ func (e *Engine) landed(d *delivery, res result) {
 		d.done, d.first = 1, res.receipt
 		e.end(d, bot.Sent, "")
 	case res.err == nil:
-		e.count(d, "", "")
+		d.lane.accepted.Inc()
 		e.arrived(d, res.receipt)
 	default:
 		e.count(d, string(res.err.Fault), res.err.Code)

@@ -21,19 +21,21 @@ func packPage(pg bot.Page) []byte {
 	var recipes []string
 	runAt, recipeAt := map[string]int{}, map[string]int{}
 	p := packer{}
-	for _, e := range pg.Entries {
+	c := 0 // of the entry before
+	for i, e := range pg.Entries {
 		r, ok := runAt[e.Run]
 		if !ok {
 			r = len(runs)
 			runAt[e.Run] = r
 			runs = append(runs, run{e.Run, e.Due.Unix()})
 		}
-		recipe := toJSON(e.Recipe)
-		c, ok := recipeAt[recipe]
-		if !ok {
-			c = len(recipes)
-			recipeAt[recipe] = c
-			recipes = append(recipes, recipe)
+		if i == 0 || !e.Recipe.Equal(pg.Entries[i-1].Recipe) {
+			recipe := toJSON(e.Recipe)
+			if c, ok = recipeAt[recipe]; !ok {
+				c = len(recipes)
+				recipeAt[recipe] = c
+				recipes = append(recipes, recipe)
+			}
 		}
 		p.raw([]byte(packMember(e.Member)))
 		p.uint(uint64(r))
