@@ -35,7 +35,7 @@ type Recipe struct {
 // Equal says whether both make the same Digest.
 func (r Recipe) Equal(o Recipe) bool {
 	return r.From == o.From && r.Upto == o.Upto && r.First == o.First && r.Style == o.Style && r.Lang == o.Lang && r.MaxItems == o.MaxItems &&
-		slices.Equal(r.Series, o.Series) && slices.Equal(r.Topics, o.Topics)
+		slices.Equal(r.Series, o.Series) && slices.Equal(r.Topics, o.Topics) && r.Broadcast == o.Broadcast && slices.Equal(r.Recall, o.Recall)
 }
 
 // Entry is one line of the catalogue: an issue, or what was added to a growing page, numbered at first sight.
