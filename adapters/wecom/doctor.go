@@ -15,7 +15,11 @@ var _ bot.Toolbox = (*Adapter)(nil)
 
 // Tools implements bot.Toolbox.
 func (a *Adapter) Tools() []bot.Tool {
-	return []bot.Tool{{Name: "doctor", Help: "Say which door into WeCom (企业微信) gives what, what is set up, and what is missing.", Run: a.doctor}}
+	return []bot.Tool{
+		{Name: "doctor", Help: "Say which door into WeCom (企业微信) gives what, what is set up, and what is missing.", Run: a.doctor},
+		{Name: "menu", Help: "Give the apps a menu: hot, latest, topics, subscriptions, help. zh (default) or en.", Run: a.setMenu},
+		{Name: "appchat", Help: "Make a group that the app alone can post to: NAME OWNER MEMBER…, by userid.", Run: a.makeChat},
+	}
 }
 
 // doctor prints what an administrator has to know and do. It posts nothing, and connects as no bot.

@@ -11,12 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"mime/multipart"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
-	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -122,28 +119,16 @@ func (a *Adapter) upload(ctx context.Context, t *tokens, png []byte) (string, *b
 }
 
 func (a *Adapter) uploadNew(ctx context.Context, t *tokens, png []byte) (string, *bot.SendError) {
-	token, fault := t.get(ctx)
-	if fault != nil {
-		return "", fault
-	}
 	body, contentType := mediaForm(png)
-	c := a.newCall(ctx, "/cgi-bin/media/upload?type=image&access_token="+url.QueryEscape(token))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
-	if err != nil {
-		return "", refuse(bot.ScopeMessage, "bad_url", apihttp.Redact(err, c.url).Error())
-	}
-	req.Header.Set("Content-Type", contentType)
-	c.made = true
-	c.status, c.header, c.body, c.err = apihttp.Do(ctx, c.client, req, 0)
-	if fault := c.outcome(a.deps.Now()); fault != nil {
-		t.dropIfRefused(token, fault)
+	answer, fault := a.callAPI(ctx, t, "/cgi-bin/media/upload?type=image&", contentType, body)
+	if fault != nil {
 		fault.Err = fmt.Errorf("upload an image: %w", fault.Err)
 		return "", fault
 	}
 	var got struct {
 		MediaID string `json:"media_id"`
 	}
-	if json.Unmarshal(c.body, &got) != nil || got.MediaID == "" {
+	if json.Unmarshal(answer, &got) != nil || got.MediaID == "" {
 		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "bad_answer", Err: errors.New("an upload was answered without media_id")}
 	}
 	return got.MediaID, nil

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ const (
 	maxCommandBytes = 2048
 )
 
-// inMessage is what a callback brings, decrypted. Only text and enter_agent are heard; app callbacks are always from one member (90235).
+// inMessage is what a callback brings, decrypted; app callbacks are always from one member (90235).
 type inMessage struct {
 	FromUserName string
 	CreateTime   int64
@@ -33,6 +34,10 @@ type inMessage struct {
 	Content      string
 	MsgId        string
 	Event        string
+	EventKey     string // of the menu's button
+	ChangeType   string // of change_contact, as are the IDs
+	UserID       string
+	NewUserID    string
 }
 
 type inEnvelope struct {
@@ -153,8 +158,63 @@ func (m inMessage) command(corp string) (cmd bot.Command, ok bool) {
 	case m.MsgType == "event" && m.Event == "enter_agent": // once a day, however often the member opens the app
 		cmd.Text = "/help"
 		cmd.ID = fmt.Sprintf("enter_agent:%s:%s:%s", corp, strings.ToLower(m.FromUserName), cmd.At.UTC().Format(time.DateOnly))
+	case m.MsgType == "event" && m.Event == "click" && strings.HasPrefix(m.EventKey, "/"): // of our menu
+		cmd.Text = commandText(m.EventKey)
+		cmd.ID = m.eventID(corp)
 	}
 	return cmd, cmd.Text != ""
+}
+
+// eventID names an event, which has no MsgId: WeCom wants FromUserName and CreateTime to tell repetitions (90239, read 2026-11).
+func (m inMessage) eventID(corp string) string {
+	return fmt.Sprintf("%s:%s:%s:%d:%s:%s:%s", m.Event, corp, strings.ToLower(m.FromUserName), m.CreateTime, m.EventKey, m.ChangeType, m.UserID)
+}
+
+// change is what happened to a member's channel in workspace, and whether anything did.
+func (m inMessage) change(corp, workspace string) (ev bot.Event, ok bool) {
+	channel := func(user string) bot.Channel {
+		return bot.Channel{Adapter: Name, Kind: KindApp, Workspace: workspace, Address: "user:" + user}
+	}
+	ev = bot.Event{ID: m.eventID(corp), At: time.Unix(m.CreateTime, 0)}
+	switch {
+	case m.MsgType != "event":
+		return ev, false
+	case m.Event == "unsubscribe": // the member left the app's visible range
+		ev.Kind, ev.Channel = bot.EventBotRemoved, channel(m.FromUserName)
+		return ev, m.FromUserName != ""
+	case m.Event == "change_contact" && m.ChangeType == "delete_user":
+		ev.Kind, ev.Channel = bot.EventChannelGone, channel(m.UserID)
+		return ev, m.UserID != ""
+	case m.Event == "change_contact" && m.ChangeType == "update_user":
+		ev.Kind, ev.Channel, ev.NewAddress = bot.EventChannelMoved, channel(m.UserID), "user:"+m.NewUserID
+		return ev, m.UserID != "" && validID(m.NewUserID) && m.NewUserID != m.UserID
+	}
+	return ev, false
+}
+
+// warnings are what WeCom says before it stops an app that nobody uses (90240, read 2026-11).
+var warnings = []string{"inactive_alert", "low_active_alert", "close_inactive_agent"}
+
+// heed takes note of an event that is no command. Changes of the directory come to one app only, and are about all apps of its corp.
+func (h *hook) heed(ctx context.Context, app App, msg inMessage) {
+	if msg.MsgType == "event" && slices.Contains(warnings, msg.Event) {
+		h.deps.Log.Error("WeCom stops an app that nobody uses: let a member open it, or enable it again in the admin console (应用管理)",
+			"adapter", Name, "workspace", h.workspace(app), "code", msg.Event)
+		return
+	}
+	for _, t := range h.tokens {
+		if t.app.CorpID != app.CorpID || msg.Event != "change_contact" && t.app != app {
+			continue
+		}
+		ev, ok := msg.change(app.CorpID, h.workspace(t.app))
+		if !ok {
+			return
+		}
+		ev.ID += ":" + ev.Channel.Workspace
+		if err := h.in.Event(ctx, ev); err != nil {
+			h.deps.Log.Error("a change on the platform is not noted", "adapter", Name, "workspace", ev.Channel.Workspace, "err", err)
+		}
+	}
 }
 
 // commandText is the member's text with a plain slash, its spaces and line ends as they are.
@@ -174,6 +234,7 @@ func commandText(s string) string {
 func (h *hook) hear(w http.ResponseWriter, r *http.Request, app App, env *envelope, msg inMessage) {
 	cmd, ok := msg.command(app.CorpID)
 	if !ok {
+		h.heed(r.Context(), app, msg)
 		w.WriteHeader(http.StatusOK)
 		return
 	}

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"weeklybot/adapters/wecom/twin"
 	"weeklybot/bot"
 )
@@ -24,6 +26,7 @@ import (
 type inbox struct {
 	mu       sync.Mutex
 	commands []bot.Command
+	events   []bot.Event
 	answer   func(context.Context, bot.Command) (bot.Message, error)
 }
 
@@ -34,7 +37,12 @@ func (in *inbox) Command(ctx context.Context, cmd bot.Command) (bot.Message, err
 	return in.answer(ctx, cmd)
 }
 
-func (in *inbox) Event(context.Context, bot.Event) error { return nil }
+func (in *inbox) Event(_ context.Context, ev bot.Event) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.events = append(in.events, ev)
+	return nil
+}
 
 func (in *inbox) seen() []bot.Command {
 	in.mu.Lock()
@@ -140,6 +148,63 @@ func TestEvents(t *testing.T) {
 	commands := in.seen()
 	if len(commands) != 3 || commands[0].Text != "/help" || commands[0].ID != commands[1].ID || commands[1].ID == commands[2].ID {
 		t.Errorf("commands = %+v, want /help thrice, with one id a day", commands)
+	}
+}
+
+func TestMenuClick(t *testing.T) {
+	in := saying(bot.Message{Title: "热点"})
+	platform := conversation(t, in)
+	click := twin.Message{From: "LiSi", Event: "click", EventKey: "/hot", At: time.Unix(1_790_000_000, 0)}
+	for _, m := range []twin.Message{click, click, {From: "LiSi", Event: "click", EventKey: "/hot", At: click.At.Add(time.Second)}} {
+		heard, err := platform.Deliver(t.Context(), testAgent, m)
+		if err != nil || heard.Reply != "热点" {
+			t.Errorf("heard %+v, %v", heard, err)
+		}
+	}
+	c := in.seen()
+	if len(c) != 3 || c[0].Text != "/hot" || c[0].Member.ID != "LiSi" || c[0].ID == "" || c[0].ID != c[1].ID || c[0].ID == c[2].ID {
+		t.Errorf("commands %+v, want /hot thrice, with one id for a click that comes twice", c)
+	}
+}
+
+// TestChanges: a member who is renumbered, leaves or loses the app is told to the core, for every app of the corp.
+func TestChanges(t *testing.T) {
+	in := saying(bot.Message{})
+	platform := conversation(t, in)
+	at := time.Unix(1_790_000_000, 0)
+	contact := func(change string, more ...string) twin.Message {
+		m := twin.Message{From: "sys", Event: "change_contact", At: at, Fields: map[string]string{"ChangeType": change}}
+		for k := 0; k+1 < len(more); k += 2 {
+			m.Fields[more[k]] = more[k+1]
+		}
+		return m
+	}
+	for _, m := range []twin.Message{
+		contact("update_user", "UserID", "zhangsan", "NewUserID", "zhang.san"),
+		contact("delete_user", "UserID", "lisi"),
+		{From: "wangwu", Event: "unsubscribe", At: at},
+		contact("update_user", "UserID", "lisi"), contact("update_user", "NewUserID", "x"), contact("update_user", "UserID", "lisi", "NewUserID", "a|b"),
+		contact("create_user", "UserID", "new"), contact("delete_user"), {From: "wangwu", Event: "low_active_alert", At: at},
+	} {
+		if heard, err := platform.Deliver(t.Context(), testAgent, m); err != nil || heard.Status != 200 || heard.Reply != "" {
+			t.Errorf("%+v: heard %+v, %v", m, heard, err)
+		}
+	}
+	member := func(id string) bot.Channel {
+		return bot.Channel{Adapter: Name, Kind: KindApp, Workspace: testCorp, Address: "user:" + id}
+	}
+	want := []bot.Event{
+		{Kind: bot.EventChannelMoved, Channel: member("zhangsan"), NewAddress: "user:zhang.san", At: at},
+		{Kind: bot.EventChannelGone, Channel: member("lisi"), At: at},
+		{Kind: bot.EventBotRemoved, Channel: member("wangwu"), At: at},
+	}
+	ids := map[string]bool{}
+	for k := range in.events {
+		ids[in.events[k].ID] = true
+		in.events[k].ID = ""
+	}
+	if diff := cmp.Diff(want, in.events); diff != "" || len(ids) != len(want) || len(in.seen()) > 0 {
+		t.Errorf("events (-want +got):\n%s\nids %v, commands %+v", diff, ids, in.seen())
 	}
 }
 

@@ -1,8 +1,10 @@
 package wecom
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/silenceper/wechat/v2/work/message"
 	"github.com/silenceper/wechat/v2/work/robot"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -118,6 +121,9 @@ func (a *Adapter) sendApp(ctx context.Context, dst bot.Channel, body post, key s
 	return a.receipt(dst, sent)
 }
 
+// maxNamed is how many of those who did not get a message the log names.
+const maxNamed = 50
+
 // receipt reads the lists of an accepted post: errcode 0 does not mean that somebody got it.
 func (a *Adapter) receipt(dst bot.Channel, sent *message.SendResponse) (bot.Receipt, *bot.SendError) {
 	for _, list := range []struct{ code, ids, hint string }{
@@ -133,8 +139,9 @@ func (a *Adapter) receipt(dst bot.Channel, sent *message.SendResponse) (bot.Rece
 		if _, id, _ := strings.Cut(dst.Address, ":"); strings.EqualFold(list.ids, id) {
 			return "", refuse(bot.ScopeChannel, list.code, list.hint)
 		}
+		members := strings.Split(list.ids, "|")
 		a.deps.Log.Warn("not everybody addressed got the message", "adapter", Name, "channel", dst.ID(), "code", list.code,
-			"count", strings.Count(list.ids, "|")+1)
+			"count", len(members), "members", members[:min(len(members), maxNamed)], "err", list.hint)
 	}
 	return bot.Receipt(sent.MsgID), nil
 }
@@ -169,6 +176,30 @@ func (a *Adapter) withToken(ctx context.Context, t *tokens, path string, post fu
 		t.dropIfRefused(token, fault)
 	}
 	return fault
+}
+
+const contentJSON = "application/json; charset=utf-8"
+
+// callAPI posts what the SDK has no function for, with the app's token, and returns the answer with errcode 0. path ends where the
+// token's parameter begins.
+func (a *Adapter) callAPI(ctx context.Context, t *tokens, path, contentType string, body []byte) ([]byte, *bot.SendError) {
+	token, fault := t.get(ctx)
+	if fault != nil {
+		return nil, fault
+	}
+	c := a.newCall(ctx, path+"access_token="+url.QueryEscape(token))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, refuse(bot.ScopeMessage, "bad_url", apihttp.Redact(err, c.url).Error())
+	}
+	req.Header.Set("Content-Type", contentType)
+	c.made = true
+	c.status, c.header, c.body, c.err = apihttp.Do(ctx, c.client, req, 0)
+	if fault := c.outcome(a.deps.Now()); fault != nil {
+		t.dropIfRefused(token, fault)
+		return nil, fault
+	}
+	return c.body, nil
 }
 
 // dropIfRefused forgets token if it is what a call was refused for.

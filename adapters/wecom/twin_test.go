@@ -3,6 +3,7 @@ package wecom
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -36,7 +37,7 @@ func newStand(t testing.TB, change func(*Config, *Deps)) *stand {
 			{CorpID: testCorp, AgentID: testAgent, Secret: testSecret, Chats: []string{"weekly1"}},
 			{CorpID: testCorp, AgentID: testAgent + 1, Secret: "secret-of-the-other", Chats: []string{"other1"}},
 		},
-		Members: []string{"zhangsan", "lisi"}, Parties: []string{"7"}, Tags: []string{"3"}, Now: now,
+		Members: []string{"zhangsan", "lisi", "wangwu", "zhaoliu"}, Parties: []string{"7"}, Tags: []string{"3"}, Now: now, Unlicensed: []string{"wangwu", "zhaoliu"},
 	})
 	server := httptest.NewServer(s.Twin)
 	t.Cleanup(server.Close)
@@ -254,12 +255,120 @@ func TestAdaptersDoNotMix(t *testing.T) {
 	})
 }
 
+// TestPartlyReached: of whom a department's post did not reach, the log names each; a member's own channel fails.
 func TestPartlyReached(t *testing.T) {
 	s := newStand(t, nil)
-	s.Fail(1, twin.Failure{Body: `{"errcode":0,"errmsg":"ok","msgid":"m7","unlicenseduser":"a|b"}`})
-	receipt, err := s.adapter.Send(t.Context(), bot.Channel{Kind: KindApp, Workspace: testCorp, Address: "party:7"}, small("x"))
-	if err != nil || receipt != "m7" || !strings.Contains(s.log.String(), "count=2") {
-		t.Errorf("Send = %q, %v with log %q; want receipt m7, and two members without licence in the log", receipt, err, s.log)
+	party := bot.Channel{Kind: KindApp, Workspace: testCorp, Address: "party:7"}
+	receipt, err := s.adapter.Send(t.Context(), party, small("x"))
+	if err != nil || receipt == "" || !strings.Contains(s.log.String(), "code=unlicenseduser count=2 members=\"[wangwu zhaoliu]\"") {
+		t.Errorf("Send = %q, %v with log %q; want a receipt, and two members without licence in the log", receipt, err, s.log)
+	}
+	for member, code := range map[string]string{"wangwu": "unlicenseduser", "nobody": "81013"} {
+		fault := s.send(bot.Channel{Kind: KindApp, Workspace: testCorp, Address: "user:" + member}, small("y"))
+		if fault == nil || fault.Code != code || fault.Scope != bot.ScopeChannel {
+			t.Errorf("Send to %s = %v, want %s of the channel", member, fault, code)
+		}
+	}
+	if len(s.Posts()) != 1 {
+		t.Errorf("%d posts, want the department's alone", len(s.Posts()))
+	}
+}
+
+func TestRecall(t *testing.T) {
+	s := newStand(t, nil)
+	dst := testChannel(KindApp, s.url)
+	receipt, err := s.adapter.Send(t.Context(), dst, small("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		dst     bot.Channel
+		receipt bot.Receipt
+		code    string
+	}{
+		{"unknown", dst, "nope", "40035"},
+		{"by another app", bot.Channel{Kind: KindApp, Workspace: testCorp + ":other", Address: "user:zhangsan"}, receipt, "40035"},
+		{"no receipt", dst, "", "no_receipt"},
+		{"a robot's", testChannel(KindWebhook, s.url), "1", "no_receipt"},
+		{"no app", bot.Channel{Kind: KindApp, Workspace: "ww9"}, receipt, "no_app"},
+		{"the post", dst, receipt, ""},
+	} {
+		err := s.adapter.Recall(t.Context(), c.dst, c.receipt)
+		fault, _ := errors.AsType[*bot.SendError](err)
+		if c.code == "" && err != nil || c.code != "" && (fault == nil || fault.Code != c.code) {
+			t.Errorf("%s: Recall = %v, want %q", c.name, err, c.code)
+		}
+	}
+	if !s.Posts()[0].Recalled {
+		t.Error("the post is still there")
+	}
+	s.ExpireTokens()
+	if fault, _ := errors.AsType[*bot.SendError](s.adapter.Recall(t.Context(), dst, receipt)); fault == nil || fault.Code != "42001" {
+		t.Errorf("Recall with an old token = %v, want 42001", fault)
+	}
+	if err := s.adapter.Recall(t.Context(), dst, receipt); err != nil {
+		t.Errorf("Recall with a new token = %v", err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.adapter.Recall(over, dst, receipt); !errors.Is(err, context.Canceled) {
+		t.Errorf("Recall in a context that is over = %v", err)
+	}
+}
+
+func (s *stand) tool(t *testing.T, name string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	for _, tool := range s.adapter.Tools() {
+		if tool.Name == name {
+			return out.String(), tool.Run(t.Context(), args, &out)
+		}
+	}
+	t.Fatalf("no tool %s", name)
+	return "", nil
+}
+
+func TestMenuTool(t *testing.T) {
+	s := newStand(t, nil)
+	for _, lang := range []string{"zh", "en"} {
+		if _, err := s.tool(t, "menu", lang); err != nil {
+			t.Fatal(err)
+		}
+		menu := s.Menu(testAgent)
+		want := map[string]string{"zh": "最新一期", "en": "Latest"}[lang]
+		if len(menu) != 3 || menu[1].Name != want || menu[1].Key != "/latest" || len(menu[2].Sub) != 4 {
+			t.Errorf("menu in %s: %+v", lang, menu)
+		}
+	}
+	if s.Menu(testAgent+1) != nil {
+		t.Error("an app that hears nobody has a menu")
+	}
+	if _, err := s.tool(t, "menu", "fr"); err == nil {
+		t.Error("a menu in no language of ours")
+	}
+	s.Fail(1, twin.Failure{Code: 60020})
+	if _, err := s.tool(t, "menu"); err == nil || !strings.Contains(err.Error(), "企业可信IP") {
+		t.Errorf("menu without a trusted IP = %v, want what to do", err)
+	}
+	deaf := newStand(t, func(c *Config, _ *Deps) { c.Apps = c.Apps[1:] })
+	if _, err := deaf.tool(t, "menu"); err == nil || len(deaf.Refused()) > 0 {
+		t.Errorf("menu of an app that hears nobody = %v", err)
+	}
+}
+
+func TestAppChatTool(t *testing.T) {
+	s := newStand(t, nil)
+	for _, args := range [][]string{nil, {"周报"}, {"周报", "zhangsan"}, {"周报", "zhangsan", "nobody"}} {
+		if out, err := s.tool(t, "appchat", args...); err == nil {
+			t.Errorf("appchat %q: %q", args, out)
+		}
+	}
+	if _, err := s.tool(t, "appchat", "周报", "zhangsan", "lisi"); err != nil {
+		t.Fatal(err)
+	}
+	if fault := s.send(bot.Channel{Kind: KindAppChat, Workspace: testCorp, Address: "chat:" + s.Chats(testAgent)[1]}, small("x")); fault != nil {
+		t.Errorf("Send to the new group = %v", fault)
 	}
 }
 

@@ -263,8 +263,9 @@ func (t *Twin) message(r *http.Request, b *body) *reply {
 	if to.fault != nil {
 		return to.fault
 	}
-	p.Kind, p.Channel = "app", to.channel
-	ok := &reply{more: map[string]any{"invaliduser": to.badUsers, "invalidparty": to.badParties, "invalidtag": to.badTags, "msgid": ""}}
+	p.Kind, p.Channel, p.app = "app", to.channel, app
+	ok := &reply{more: map[string]any{"invaliduser": to.badUsers, "invalidparty": to.badParties, "invalidtag": to.badTags,
+		"unlicenseduser": to.unlicensed, "msgid": ""}}
 	if !isInteger {
 		ok.why = "ok. Warning: wrong json format. agentid is not an integer"
 	}
@@ -294,6 +295,10 @@ func (t *Twin) deliver(app *App, b *body, p Post, to receivers) string {
 		clear(t.recent)
 	}
 	t.recent[string(sum[:])] = recentPost{p.ID, t.opt.Now()}
+	if to.single != "" && to.unlicensed != "" {
+		t.last++
+		return p.ID
+	}
 	if to.single != "" && t.over(fmt.Sprintf("%s/%d/%s", app.CorpID, app.AgentID, to.single), memberRate) {
 		t.last++
 		t.dropped++
@@ -306,6 +311,7 @@ type receivers struct {
 	channel                       string
 	single                        string // the only member addressed
 	badUsers, badParties, badTags string
+	unlicensed                    string // in range; they get nothing
 	fault                         *reply
 }
 
@@ -336,16 +342,28 @@ func (t *Twin) receivers(b *body) (to receivers) {
 		}
 		return strings.Join(out, "|")
 	}
+	to.unlicensed = t.unlicensed(users, len(parties)+len(tags) > 0)
 	to.badUsers = sort("user:", users, t.opt.Members)
 	to.badParties = sort("party:", parties, t.opt.Parties)
 	to.badTags = sort("tag:", tags, t.opt.Tags)
 	if bad == len(users)+len(parties)+len(tags) {
 		to.fault = no(81013, "user & party & tag all invalid")
 	}
-	if len(users) == 1 && len(parties)+len(tags) == 0 {
+	if len(users) == 1 && users[0] != "@all" && len(parties)+len(tags) == 0 {
 		to.single = users[0]
 	}
 	return to
+}
+
+// unlicensed are the members without a licence among those addressed; a department or tag holds them all.
+func (t *Twin) unlicensed(users []string, all bool) string {
+	var out []string
+	for _, id := range t.opt.Unlicensed {
+		if all || reaches(append([]string{"@nobody"}, users...), id) || slices.Contains(users, "@all") {
+			out = append(out, strings.ToLower(id))
+		}
+	}
+	return strings.Join(out, "|")
 }
 
 func list(s string) []string {
@@ -373,13 +391,56 @@ func (t *Twin) appchat(r *http.Request, b *body) *reply {
 	if re != nil {
 		return re
 	}
-	p.Kind, p.Channel = "appchat", "chat:"+chat
+	p.Kind, p.Channel, p.app = "appchat", "chat:"+chat, app
 	if t.over(p.Channel, chatRate) {
 		t.dropped++
 		return &reply{}
 	}
 	t.keep(p)
 	return &reply{}
+}
+
+// Limits of app chats: 90245, read 2026-11.
+const (
+	maxChatName    = 50 // characters
+	minChatMembers = 2
+	maxChatMembers = 2000
+)
+
+var chatForm = regexp.MustCompile(`^[0-9a-zA-Z]{1,32}$`)
+
+// createChat makes a group that the app can post to.
+func (t *Twin) createChat(r *http.Request, b *body) *reply {
+	app, re := t.authorized(r)
+	if re != nil {
+		return re
+	}
+	members, _ := b.fields["userlist"].([]any)
+	chat := b.text("chatid")
+	switch {
+	case utf8.RuneCountInString(b.text("name")) > maxChatName:
+		return no(40058, "name exceed max length %d", maxChatName)
+	case len(members) < minChatMembers || len(members) > maxChatMembers:
+		return no(86006, "invalid userlist size %d", len(members))
+	case chat != "" && !chatForm.MatchString(chat):
+		return no(86001, "invalid chatid")
+	}
+	for _, m := range append([]any{b.fields["owner"]}, members...) {
+		if id, isText := m.(string); m != nil && (!isText || !reaches(t.opt.Members, id)) {
+			return no(60111, "userid not found")
+		}
+	}
+	for k := range t.opt.Apps {
+		if slices.Contains(t.opt.Apps[k].Chats, chat) {
+			return no(86215, "chatid exists")
+		}
+	}
+	if chat == "" {
+		t.last++
+		chat = fmt.Sprintf("twinchat%d", t.last)
+	}
+	app.Chats = append(app.Chats, chat)
+	return &reply{more: map[string]any{"chatid": chat}}
 }
 
 func (t *Twin) getToken(w http.ResponseWriter, r *http.Request) {

@@ -34,8 +34,9 @@ type Message struct {
 	Text     string
 	Event    string // "enter_agent" …: an event instead of a text
 	EventKey string
-	ID       string    // MsgId of a text; delivered twice with one ID is WeCom's own repetition. "" = a new one
-	At       time.Time // CreateTime; zero = now
+	Fields   map[string]string // more of an event: "ChangeType", "UserID" …
+	ID       string            // MsgId of a text; delivered twice with one ID is WeCom's own repetition. "" = a new one
+	At       time.Time         // CreateTime; zero = now
 }
 
 type xmlMessage struct {
@@ -48,7 +49,13 @@ type xmlMessage struct {
 	MsgId        string `xml:",omitempty"`
 	Event        string `xml:",omitempty"`
 	EventKey     string `xml:",omitempty"`
-	AgentID      int    `xml:",omitempty"`
+	Fields       []xmlField
+	AgentID      int `xml:",omitempty"`
+}
+
+type xmlField struct {
+	XMLName xml.Name
+	Text    string `xml:",chardata"`
 }
 
 type xmlEnvelope struct {
@@ -129,6 +136,9 @@ func (t *Twin) compose(app *App, m Message) (inner []byte, id string) {
 	msg := xmlMessage{ToUserName: app.CorpID, FromUserName: m.From, CreateTime: m.At.Unix(), AgentID: app.AgentID}
 	if m.Event != "" {
 		msg.MsgType, msg.Event, msg.EventKey = "event", m.Event, m.EventKey
+		for name, text := range m.Fields {
+			msg.Fields = append(msg.Fields, xmlField{xml.Name{Local: name}, text})
+		}
 	} else {
 		if m.ID == "" {
 			m.ID = strconv.FormatInt(m.At.UnixNano(), 10)

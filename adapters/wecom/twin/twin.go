@@ -21,13 +21,14 @@ import (
 
 // Options say what there is on the platform.
 type Options struct {
-	Robots  []string // keys of group robots; none = every key is one
-	Apps    []App
-	Members []string // user IDs the apps reach; none = everybody
-	Parties []string // departments and
-	Tags    []string // tags; none = all
-	Bots    []Bot    // AI bots
-	URL     string   // where the twin itself is reached, for response_url; "" = callbacks bring none
+	Robots     []string // keys of group robots; none = every key is one
+	Apps       []App
+	Members    []string // user IDs the apps reach; none = everybody
+	Unlicensed []string // members without a licence for the apps
+	Parties    []string // departments and
+	Tags       []string // tags; none = all
+	Bots       []Bot    // AI bots
+	URL        string   // where the twin itself is reached, for response_url; "" = callbacks bring none
 
 	Window   time.Duration // length of the platform's minute; 0 = 1 minute
 	MaxPosts int           // posts kept for Posts and the page; 0 = 10,000
@@ -45,6 +46,8 @@ type App struct {
 	EncodingAESKey string
 	CallbackURL    string
 	Chats          []string // IDs of the chats that the app created
+
+	menu []MenuButton
 }
 
 // Post is one accepted post.
@@ -63,6 +66,9 @@ type Post struct {
 	Cut      bool           // WeCom shows less than was posted
 	Body     map[string]any // decoded, numbers as json.Number
 	Raw      []byte
+	Recalled bool // taken back: no reader sees it any more
+
+	app *App // of kinds app and appchat
 }
 
 // Refusal is one call that was answered with an error, or accepted with a warning (code 0).
@@ -136,6 +142,9 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /cgi-bin/webhook/send", t.posting(t.webhook))
 	t.mux.HandleFunc("POST /cgi-bin/message/send", t.posting(t.message))
 	t.mux.HandleFunc("POST /cgi-bin/appchat/send", t.posting(t.appchat))
+	t.mux.HandleFunc("POST /cgi-bin/message/recall", t.posting(t.recall))
+	t.mux.HandleFunc("POST /cgi-bin/appchat/create", t.posting(t.createChat))
+	t.mux.HandleFunc("POST /cgi-bin/menu/create", t.posting(t.createMenu))
 	t.mux.HandleFunc("POST /cgi-bin/media/upload", t.upload)
 	t.mux.HandleFunc("POST /cgi-bin/aibot/response", t.posting(t.respond))
 	t.mux.HandleFunc("GET /{$}", t.root)
