@@ -21,10 +21,11 @@ func NewLibrary(issues []*Issue, topics *Topics) *Library {
 	})
 	l := &Library{byKey: make(map[string]*Issue, len(sorted))}
 	for _, i := range sorted {
-		if l.byKey[i.Key()] != nil {
+		key := i.Key()
+		if l.byKey[key] != nil {
 			continue
 		}
-		l.byKey[i.Key()] = i
+		l.byKey[key] = i
 		l.issues = append(l.issues, i)
 		tag(i, topics)
 	}

@@ -137,9 +137,10 @@ func newIndex(lib *content.Library, topics *content.Topics, segs []*segment, dea
 		x.docs += len(s.docs) - 1 - p.deadN
 		x.parts = append(x.parts, p)
 	}
-	for _, i := range lib.Issues() {
+	for _, i := range lib.Issues() { // the newest stands first
 		if t, ok := i.Day(); ok {
-			x.newest = max(x.newest, dayOf(t))
+			x.newest = dayOf(t)
+			break
 		}
 	}
 	for n := range x.parts {

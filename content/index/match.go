@@ -177,7 +177,7 @@ func (a *all) holds(text string) bool {
 	if a.latin {
 		return phraseIn(words.Fold(text), a.phrase)
 	}
-	return strings.Contains(text, a.phrase)
+	return strings.Contains(text, a.phrase) || words.HasTraditional(text) && strings.Contains(words.Fold(text), a.phrase)
 }
 
 // phraseIn looks for whole words; both are folded.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"weeklybot/content"
 )
@@ -130,7 +129,7 @@ func (b *builder) issue(i *content.Issue) {
 	n := int32(len(b.seg.issues))
 	at := issueDocs{issue: i, day: noDay, first: uint32(len(b.seg.docs))}
 	if t, ok := i.Day(); ok {
-		at.day = int32(t.Unix() / int64(24*time.Hour/time.Second))
+		at.day = dayOf(t)
 	}
 	for s := range i.Sections {
 		sec := &i.Sections[s]

@@ -1,5 +1,5 @@
 // Package words cuts mixed Chinese and Latin text into tokens. It owns what a word is: where one begins and ends between
-// scripts, how it is folded (case, full-width forms), and that nothing inside a URL is a word. It knows no topics and no
+// scripts, how it is folded (case, full-width forms, traditional characters), and that nothing inside a URL is a word. It knows no topics and no
 // index. A Scanner is for one goroutine; everything else is pure.
 package words
 
@@ -59,12 +59,29 @@ func (s *Scanner) Next() (tok Token, ok bool) {
 				continue
 			}
 			return s.word(), true
+		case r == '.' && s.isDotNet():
+			s.pos += len(dotNet)
+			s.buf = append(s.buf[:0], dotNet...)
+			return s.token(Word, s.pos-len(dotNet)), true
 		default:
 			s.gap(s.breaks(r, size))
 			s.pos += size
 		}
 	}
 	return Token{}, false
+}
+
+// dotNet is the one name that begins with a mark.
+const dotNet = ".net"
+
+// isDotNet says whether the name stands here by itself, not as the end of example.net.
+func (s *Scanner) isDotNet() bool {
+	rest := s.src[s.pos:]
+	if len(rest) < len(dotNet) || !strings.EqualFold(rest[:len(dotNet)], dotNet) || s.pos > 0 && isWordRune(rune(s.src[s.pos-1])) {
+		return false
+	}
+	next, _ := utf8.DecodeRuneInString(rest[len(dotNet):])
+	return len(rest) == len(dotNet) || IsChar(next) || !isWordRune(next)
 }
 
 func (s *Scanner) gap(broken bool) {
@@ -110,6 +127,8 @@ func (s *Scanner) word() Token {
 	for s.pos < len(s.src) {
 		r, size := s.rune(s.pos)
 		switch {
+		case isDigit(s.src[s.pos]) && s.endsName(start):
+			return s.token(Word, start)
 		case r < utf8.RuneSelf && isWordRune(r):
 			s.buf = append(s.buf, lowerASCII(byte(r)))
 		case !IsChar(r) && (isWordRune(r) || unicode.Is(unicode.Mn, r)):
@@ -130,6 +149,20 @@ func (s *Scanner) word() Token {
 		s.pos += size
 	}
 	return s.token(Word, start)
+}
+
+// endsName says whether a version number begins here, right behind two letters or more: go1.22 and python3.12 are a name and a number.
+func (s *Scanner) endsName(start int) bool {
+	if s.pos-start < 2 || !isASCIILetter(s.src[s.pos-1]) {
+		return false
+	}
+	for _, c := range s.src[start:s.pos] {
+		if !isASCIILetter(byte(c)) {
+			return false
+		}
+	}
+	rest := strings.TrimLeft(s.src[s.pos:], "0123456789")
+	return len(rest) > 1 && rest[0] == '.' && isDigit(rest[1])
 }
 
 // suffix takes the ++ and # of c++, c#, f#.
@@ -213,10 +246,10 @@ func lowerASCII(c byte) byte {
 	return c
 }
 
-// appendFolded appends the NFKC form of r, lower-cased, marks above Latin letters left out.
+// appendFolded appends the NFKC form of r, lower-cased, simplified, marks above Latin letters left out.
 func appendFolded(b []byte, r rune) []byte {
-	if r >= 0x4E00 && r <= 0x9FFF {
-		return utf8.AppendRune(b, r)
+	if r >= hanBase && r <= hanEnd {
+		return utf8.AppendRune(b, simplify(r))
 	}
 	form := norm.NFKD
 	if IsChar(r) {

@@ -25,6 +25,9 @@ func TestScan(t *testing.T) {
 		{"参考http://a.b/istio文档 www.k8s.io/x y", "参 考 文 档 y"},
 		{"Café ﬁle ①", "cafe file"},
 		{"データベース", "デ ー タ ベ ー ス"},
+		{"go1.22 python3.12, k8s1.30 v1.25 log4j2 swift5", "go 1.22 python 3.12 k8s1.30 v1.25 log4j2 swift5"},
+		{".NET 8 and ASP.NET, std::net, 用.net做", ".net 8 and asp net std net 用 .net 做"},
+		{"服務網格、雲原生", "服 务 网 格 云 原 生"},
 		{"", ""},
 	} {
 		if got := strings.Join(tokens(c.in), " "); got != c.want {
@@ -43,6 +46,23 @@ func TestBroken(t *testing.T) {
 		if last != want {
 			t.Errorf("%q: broken = %v, want %v", in, last, want)
 		}
+	}
+}
+
+// TestTraditional reads the table as pairs: each character once, and no simplified one that is changed again.
+func TestTraditional(t *testing.T) {
+	runes := []rune(traditional)
+	if len(runes)%2 != 0 {
+		t.Fatal("a character without its pair")
+	}
+	for k := 0; k < len(runes); k += 2 {
+		from, to := runes[k], runes[k+1]
+		if from < hanBase || from > hanEnd || simplify(from) != to || simplify(to) != to {
+			t.Errorf("%c to %c: simplify gives %c and %c", from, to, simplify(from), simplify(to))
+		}
+	}
+	if !HasTraditional("a 網") || HasTraditional("a 网 é 〇") {
+		t.Error("HasTraditional")
 	}
 }
 

@@ -135,7 +135,7 @@ func (m *maker) sentence(t *theme, han bool, n int) string {
 			b.WriteString(m.word(&m.en, t.en, themeEvery))
 		}
 	}
-	return b.String()
+	return strings.Clone(b.String()) // without the builder's spare room
 }
 
 // word is one of the theme, once in so many, else any.
@@ -155,7 +155,7 @@ func (m *maker) issue(n int) *content.Issue {
 	}
 	for s := range 5 {
 		han := m.rand.IntN(2) == 0
-		section := content.Section{Heading: m.sentence(m.theme(), han, 2), Level: 2, Kind: content.SectionNews}
+		section := content.Section{Heading: m.sentence(m.theme(), han, 2), Level: 2, Kind: content.SectionNews, Items: make([]content.Item, 0, perIssue/5)}
 		for k := range perIssue / 5 {
 			section.Items = append(section.Items, m.item(fmt.Sprintf("%d/%d/%d", n, s, k)))
 		}
