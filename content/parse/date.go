@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // found is a date found in a text.
@@ -14,10 +15,6 @@ type found struct {
 }
 
 var (
-	isoRE     = regexp.MustCompile(`(?:^|[^0-9])((19|20)\d\d)\s?[-./_年]\s?(\d{1,2})\s?[-./_月]\s?(\d{1,2})(?:日|号)?`)
-	compactRE = regexp.MustCompile(`(?:^|[^0-9])((19|20)\d\d)(\d\d)(\d\d)(?:[^0-9]|$)`)
-	monthRE   = regexp.MustCompile(`(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]{0,6}\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+((?:19|20)\d\d)\b`)
-	dayRE     = regexp.MustCompile(`(?i)\b(\d{1,2})(?:st|nd|rd|th)?\.?\s+(?:of\s+)?(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]{0,6}\.?,?\s+((?:19|20)\d\d)\b`)
 	// A period whose second day leaves out the year: 2024.03.04-03.10, 2024年3月4日至10日, March 4 – 10, 2024, March 25 to April 1, 2024.
 	shortEndRE = regexp.MustCompile(`^\s*(?:[-–—~～至到]|to|~)+\s*(?:(\d{1,2})\s?[-./月]\s?)?(\d{1,2})(?:日|号)?(?:[^0-9.年/-]|$)`)
 	monthSpan  = regexp.MustCompile(`(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]{0,6}\.?\s+(\d{1,2})(?:st|nd|rd|th)?\s*(?:[-–—~]|to|through)\s*(?:(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]{0,6}\.?\s+)?(\d{1,2})(?:st|nd|rd|th)?,?\s+((?:19|20)\d\d)\b`)
@@ -25,7 +22,33 @@ var (
 
 var months = map[string]int{"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12}
 
-func month(name string) int { return months[strings.ToLower(name[:3])] }
+// month is the month that a word names, 0 when it names none.
+func month(word string) int {
+	if len(word) < 3 || len(word) > maxMonth {
+		return 0
+	}
+	short := [3]byte{word[0] | 0x20, word[1] | 0x20, word[2] | 0x20}
+	return months[string(short[:])]
+}
+
+// maxMonth is the length of the longest name of a month.
+const maxMonth = len("september")
+
+// holdsMonth reports whether a word of s names a month.
+func holdsMonth(s string) bool {
+	for k := 0; k < len(s); k++ {
+		from := k
+		for k < len(s) && isLatin(s[k]) {
+			k++
+		}
+		if month(s[from:k]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func isLatin(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // day writes a date that exists, else "".
 func day(year, month, dayOfMonth int) string {
@@ -47,49 +70,182 @@ func number(s string) int {
 // maxDateText is how much of a text is searched for a date, in bytes.
 const maxDateText = 400
 
-// findDate finds the first date of s; ok is false when there is none.
+// findDate finds the first date of s; ok is false when there is none. All dates that are read here hold a year of four digits.
 func findDate(s string) (f found, ok bool) {
 	s = s[:min(len(s), maxDateText)]
-	if !holdsYear(s) {
-		return f, false
-	}
-	for _, try := range []struct {
-		re      *regexp.Regexp
-		y, m, d int
-	}{{isoRE, 1, 3, 4}, {compactRE, 1, 3, 4}, {monthRE, 3, 1, 2}, {dayRE, 3, 2, 1}} {
-		for _, m := range try.re.FindAllStringSubmatchIndex(s, 4) {
-			part := func(k int) string { return s[m[2*k]:m[2*k+1]] }
-			mon := number(part(try.m))
-			if mon == 0 {
-				if name := part(try.m); len(name) < 3 || name[0] >= '0' && name[0] <= '9' {
-					continue
-				}
-				mon = month(part(try.m))
-			}
-			if text := day(number(part(try.y)), mon, number(part(try.d))); text != "" {
-				if start := min(m[2*try.y], m[2*try.m], m[2*try.d]); !ok || start < f.start {
-					f, ok = found{text, start, m[1]}, true
-					if try.re == compactRE && f.end > 0 && m[2*4+1] < f.end {
-						f.end = m[2*4+1]
-					}
-				}
-				break
-			}
+	for k := 0; k+4 <= len(s); k++ {
+		if !isYear(s[k:k+4]) || k > 0 && isDigit(s[k-1]) {
+			continue
+		}
+		if f, ok = dateBefore(s, k); ok {
+			return f, true
+		}
+		if f, ok = dateAfter(s, k); ok {
+			return f, true
 		}
 	}
-	return f, ok
+	return found{}, false
 }
 
-// holdsYear reports whether s may hold a year: all dates that are read here do.
-func holdsYear(s string) bool { return strings.Contains(s, "20") || strings.Contains(s, "19") }
+func isYear(s string) bool { return (s[:2] == "20" || s[:2] == "19") && isDigit(s[2]) && isDigit(s[3]) }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// dateAfter reads a date that begins with the year at k: 2024-03-04, 2024.3.4, 2024 年 3 月 4 日, 20240304.
+func dateAfter(s string, k int) (found, bool) {
+	c := cursor{s, k + 4}
+	if c.at+4 <= len(s) && allDigits(s[c.at:c.at+4]) && (c.at+4 == len(s) || !isDigit(s[c.at+4])) {
+		return dated(s[k:k+4], number(s[c.at:c.at+2]), s[c.at+2:c.at+4], k, c.at+4)
+	}
+	if !c.separator("年") {
+		return found{}, false
+	}
+	mon := c.digits()
+	if mon == "" || !c.separator("月") {
+		return found{}, false
+	}
+	dayOfMonth := c.digits()
+	if !c.skip("日") {
+		c.skip("号")
+	}
+	return dated(s[k:k+4], number(mon), dayOfMonth, k, c.at)
+}
+
+func dated(year string, month int, dayOfMonth string, start, end int) (found, bool) {
+	text := day(number(year), month, number(dayOfMonth))
+	return found{text, start, end}, text != ""
+}
+
+func allDigits(s string) bool {
+	for k := range len(s) {
+		if !isDigit(s[k]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// cursor reads s from at on.
+type cursor struct {
+	s  string
+	at int
+}
+
+func (c *cursor) skip(what string) bool {
+	if !strings.HasPrefix(c.s[c.at:], what) {
+		return false
+	}
+	c.at += len(what)
+	return true
+}
+
+// separator skips what stands between two numbers of a date, with a blank on either side.
+func (c *cursor) separator(han string) bool {
+	c.blank()
+	if !c.skip(han) {
+		if c.at == len(c.s) || strings.IndexByte("-./_", c.s[c.at]) < 0 {
+			return false
+		}
+		c.at++
+	}
+	c.blank()
+	return true
+}
+
+func (c *cursor) blank() {
+	if c.at < len(c.s) && asciiBlank(c.s[c.at]) {
+		c.at++
+	}
+}
+
+// digits are the one or two digits at the cursor.
+func (c *cursor) digits() string {
+	from := c.at
+	for c.at < len(c.s) && c.at < from+2 && isDigit(c.s[c.at]) {
+		c.at++
+	}
+	return c.s[from:c.at]
+}
+
+// dateBefore reads a date that ends with the year at k: March 4, 2024; 4th of March 2024.
+func dateBefore(s string, k int) (found, bool) {
+	if end := k + 4; end < len(s) && isWordByte[s[end]&0x7f] && s[end] < utf8.RuneSelf {
+		return found{}, false
+	}
+	head := strings.TrimRight(s[:k], " \t\n\f\r")
+	if len(head) == k {
+		return found{}, false
+	}
+	head = strings.TrimSuffix(head, ",")
+	if before, dayOfMonth := cutDay(head); dayOfMonth != "" {
+		before, blank := cutBlank(before)
+		if before, mon := cutMonth(strings.TrimSuffix(before, ".")); blank && mon > 0 {
+			return dated(s[k:k+4], mon, dayOfMonth, len(before), k+4)
+		}
+		return found{}, false
+	}
+	before, mon := cutMonth(strings.TrimSuffix(head, "."))
+	before, blank := cutBlank(before)
+	if mon == 0 || !blank {
+		return found{}, false
+	}
+	if of, ok := strings.CutSuffix(before, "of"); ok {
+		if of, blank = cutBlank(of); blank {
+			before = of
+		}
+	}
+	before, dayOfMonth := cutDay(strings.TrimSuffix(before, "."))
+	if dayOfMonth == "" || endsInWord(before) {
+		return found{}, false
+	}
+	return dated(s[k:k+4], mon, dayOfMonth, len(before), k+4)
+}
+
+// cutBlank cuts blanks off the end of s.
+func cutBlank(s string) (before string, ok bool) {
+	before = strings.TrimRight(s, " \t\n\f\r")
+	return before, len(before) < len(s)
+}
+
+// cutDay cuts the day of a month off the end of s: "4", "04", "4th".
+func cutDay(s string) (before, dayOfMonth string) {
+	if len(s) > 2 {
+		switch strings.ToLower(s[len(s)-2:]) {
+		case "st", "nd", "rd", "th":
+			s = s[:len(s)-2]
+		}
+	}
+	k := len(s)
+	for k > 0 && len(s)-k < 2 && isDigit(s[k-1]) {
+		k--
+	}
+	return s[:k], s[k:]
+}
+
+// cutMonth cuts the English name of a month off the end of s; mon is 0 when there is none.
+func cutMonth(s string) (before string, mon int) {
+	k := len(s)
+	for k > 0 && isLatin(s[k-1]) {
+		k--
+	}
+	if endsInWord(s[:k]) {
+		return s, 0
+	}
+	return s[:k], month(s[k:])
+}
+
+func endsInWord(s string) bool {
+	return s != "" && s[len(s)-1] < utf8.RuneSelf && isWordByte[s[len(s)-1]]
+}
 
 // findPeriod finds a first and a last day in s, or one day twice.
 func findPeriod(s string) (from, to string, ok bool) {
 	s = s[:min(len(s), maxDateText)]
-	if !holdsYear(s) {
-		return "", "", false
+	var m []string
+	if holdsMonth(s) {
+		m = monthSpan.FindStringSubmatch(s)
 	}
-	if m := monthSpan.FindStringSubmatch(s); m != nil {
+	if m != nil {
 		last := m[3]
 		if last == "" {
 			last = m[1]

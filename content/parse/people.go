@@ -17,16 +17,16 @@ const (
 
 // rolePhrases begin lines that give names, in the order in which they are tried.
 var rolePhrases = []struct {
-	phrase
+	*phrase
 	role    role
 	passive bool // holds "… by", perhaps far from its beginning
 }{
-	{phraseOf(`^(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`), editor, false},
-	{phraseOf(`^(?:本期|本周|本文|本刊|周刊|周报|特约|原文)*(?:作者|撰文|撰稿人?|供稿人?|整理人?|编写|贡献者|文字|内容|策划|译者)\s*(?:[:：|｜]|是)\s*`), author, false},
-	{phraseOf(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*:?\s+`), editor, true},
-	{phraseOf(`(?i)^(?:this week'?s\s+|your\s+)?(?:editors?|curators?|maintainers?)\s*(?:[:：]|\b(?:is|are)\b)\s*`), editor, false},
-	{phraseOf(`(?i)^(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:written|authored)\s+by\s*:?\s+`), author, true},
-	{phraseOf(`(?i)^(?:by|authors?|contributors?|writers?)\s*[:：]\s*`), author, false},
+	{phraseOf(`^%s`, `(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`), editor, false},
+	{phraseOf(`^%s`, `(?:本期|本周|本文|本刊|周刊|周报|特约|原文)*(?:作者|撰文|撰稿人?|供稿人?|整理人?|编写|贡献者|文字|内容|策划|译者)\s*(?:[:：|｜]|是)\s*`), author, false},
+	{phraseOf(`(?i)^%s`, `(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*:?\s+`), editor, true},
+	{phraseOf(`(?i)^%s`, `(?:this week'?s\s+|your\s+)?(?:editors?|curators?|maintainers?)\s*(?:[:：]|\b(?:is|are)\b)\s*`), editor, false},
+	{phraseOf(`(?i)^%s`, `(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:written|authored)\s+by\s*:?\s+`), author, true},
+	{phraseOf(`(?i)^%s`, `(?:by|authors?|contributors?|writers?)\s*[:：]\s*`), author, false},
 }
 
 // announceRE is a role with nothing behind: a list of names follows.
@@ -41,8 +41,8 @@ func roleOf(line string) (role, int) {
 		if p.passive && !by || !p.starts.may(head) || !by && !holdsColon(head) {
 			continue
 		}
-		if m := p.Regexp.FindStringIndex(head); m != nil {
-			return p.role, m[1]
+		if at := p.find(head); at >= 0 {
+			return p.role, at
 		}
 	}
 	if by && len(head) == len(line) && announceRE.MatchString(line) {

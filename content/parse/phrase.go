@@ -3,39 +3,73 @@ package parse
 import (
 	"regexp"
 	"regexp/syntax"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// phrase is a regular expression that begins with words. Most texts begin with none of them, and that is found out by their first
-// three characters, a hundred times faster than by the expression.
+// phrase is a list of regular expressions that begin with words, one of which must match. Most texts begin with none of them, and that
+// is found out by their first three characters, a hundred times faster than by an expression.
 type phrase struct {
+	starts       starts // of all alternatives
+	alternatives []alternative
+}
+
+type alternative struct {
 	*regexp.Regexp
-	starts *starts
+	starts starts
 }
 
-func phraseOf(expr string) phrase { return phrase{regexp.MustCompile(expr), startsOf(expr)} }
-
-// MatchString is Regexp.MatchString for an expression that begins with "^".
-func (p phrase) MatchString(s string) bool { return p.starts.may(s) && p.Regexp.MatchString(s) }
-
-// FindStringIndex is Regexp.FindStringIndex for an expression that begins with "^".
-func (p phrase) FindStringIndex(s string) []int {
-	if !p.starts.may(s) {
-		return nil
+// phraseOf puts each alternative into frame, at its "%s". Small expressions match faster than one large one.
+func phraseOf(frame string, alternatives ...string) *phrase {
+	p := &phrase{starts: startsOf(strings.Replace(frame, "%s", strings.Join(alternatives, "|"), 1))}
+	for _, a := range alternatives {
+		expr := strings.Replace(frame, "%s", a, 1)
+		p.alternatives = append(p.alternatives, alternative{regexp.MustCompile(expr), startsOf(expr)})
 	}
-	return p.Regexp.FindStringIndex(s)
+	return p
 }
 
-// within is MatchString for an expression without "^" of which each alternative begins with "\b" or with a Han character.
-func (p phrase) within(s string) bool {
+// find is where the first match at the start of s ends, -1 when there is none.
+func (p *phrase) find(s string) int {
+	if !p.starts.may(s) {
+		return -1
+	}
+	for k := range p.alternatives {
+		if a := &p.alternatives[k]; a.starts.may(s) {
+			if m := a.FindStringIndex(s); m != nil {
+				return m[1]
+			}
+		}
+	}
+	return -1
+}
+
+// matches reports whether an alternative matches at the start of s.
+func (p *phrase) matches(s string) bool {
+	if !p.starts.may(s) {
+		return false
+	}
+	for k := range p.alternatives {
+		if a := &p.alternatives[k]; a.starts.may(s) && a.MatchString(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxWithin is how long, in bytes, a match of within may be.
+const maxWithin = 60
+
+// within reports whether an alternative matches at a character of s that is not ASCII or begins a word.
+func (p *phrase) within(s string) bool {
 	word := false
 	for k := 0; k < len(s); k++ {
 		c := s[k]
 		inWord := word
 		word = c < utf8.RuneSelf && isWordByte[c]
-		if (!inWord && word || c >= utf8.RuneSelf && utf8.RuneStart(c)) && p.starts.may(s[k:]) {
-			return p.Regexp.MatchString(s)
+		if (!inWord && word || c >= utf8.RuneSelf && utf8.RuneStart(c)) && p.starts.may(s[k:]) && p.matches(cut(s[k:], maxWithin)) {
+			return true
 		}
 	}
 	return false
@@ -61,7 +95,7 @@ const (
 	maxClass   = 64 // character classes with more characters than this count as any
 )
 
-func startsOf(expr string) *starts {
+func startsOf(expr string) starts {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		panic(err) // regexp.MustCompile has read the same expression
@@ -70,7 +104,7 @@ func startsOf(expr string) *starts {
 	if err != nil {
 		panic(err)
 	}
-	s := &starts{}
+	var s starts
 	s.walk(prog, uint32(prog.Start), 0, 0)
 	return s
 }
