@@ -47,11 +47,19 @@ func canonicalHost(host string) string {
 
 // canonicalPath writes each path one way, whether it came percent-encoded or not.
 func canonicalPath(path string) string {
+	if !strings.ContainsFunc(path, escapes) {
+		return path
+	}
 	plain, err := url.PathUnescape(path)
 	if err != nil {
 		return path
 	}
 	return (&url.URL{Path: plain}).EscapedPath()
+}
+
+// escapes reports whether r is not written as it is in the path of a URL.
+func escapes(r rune) bool {
+	return !(r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '-' && r <= ';' || strings.ContainsRune("_~$&+,=@", r))
 }
 
 func canonicalQuery(query string) string {

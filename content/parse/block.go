@@ -86,7 +86,10 @@ const (
 // markdownBlocks parses s.
 func markdownBlocks(s *source) []*block {
 	root := markdown.Parse(text.NewReader(s.text))
-	c := converter{src: s, text: string(s.text)}
+	c := converter{src: s, text: s.body}
+	if string(s.text) != s.body {
+		c.text = string(s.text)
+	}
 	return joinLists(c.blocks(root))
 }
 

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"weeklybot/content"
@@ -253,6 +254,7 @@ func (r *reader) list(b *block) {
 	if isContents(b) {
 		return
 	}
+	r.out = slices.Grow(r.out, len(b.kids))
 	for _, e := range b.kids {
 		if first := firstPara(e); first != nil && (len(e.kids) == 1 && r.surrounds(first) || first.titled().isSponsored()) {
 			continue
@@ -297,13 +299,14 @@ func (r *reader) para(b *block) {
 		return
 	}
 	if r.strong > 0 {
-		t := b.titled()
-		isNew := t.beginsItem() || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && t.title != ""
+		t := b.shape()
+		isNew := t.beginsItem() || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && b.titled().title != ""
 		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
 			isNew = false
 		}
 		if isNew && !isAsk(said) {
 			r.end()
+			t.complete()
 			if r.open = nil; !t.isSponsored() {
 				r.open = t.entry(b.runs, b.line)
 			}

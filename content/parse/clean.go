@@ -67,9 +67,10 @@ func invalidLine(s string) int {
 // source is text made ready for goldmark, with the line of the file that each of its lines came from.
 type source struct {
 	text  []byte
-	lines []int // lines[k] = line in the file of line k of text
-	ends  []int // offset after each line of text
-	last  int   // a cursor: the line that the last lookup gave
+	body  string // what text was made of
+	lines []int  // lines[k] = line in the file of line k of text
+	ends  []int  // offset after each line of text
+	last  int    // a cursor: the line that the last lookup gave
 }
 
 // line is the line in the file of the byte at offset. Lookups go forwards, so that a cursor is enough.
@@ -91,7 +92,8 @@ func (s *source) line(offset int) int {
 func prepare(body string, first int) *source {
 	body = withoutComments(body)
 	body = withoutShortcodes(body)
-	s := &source{text: make([]byte, 0, len(body)+len(body)/64+1)}
+	count := strings.Count(body, "\n") + 1
+	s := &source{body: body, text: make([]byte, 0, len(body)+len(body)/64+1), lines: make([]int, 0, count), ends: make([]int, 0, count)}
 	fence, references, at := "", 0, first
 	for line := range strings.Lines(body) {
 		number := at

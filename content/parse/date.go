@@ -242,7 +242,7 @@ func endsInWord(s string) bool {
 func findPeriod(s string) (from, to string, ok bool) {
 	s = s[:min(len(s), maxDateText)]
 	var m []string
-	if holdsMonth(s) {
+	if strings.ContainsAny(s, "-–—~oO") && holdsMonth(s) { // "to" and "through" hold an "o"
 		m = monthSpan.FindStringSubmatch(s)
 	}
 	if m != nil {
@@ -299,14 +299,23 @@ var (
 	weekRE      = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
 )
 
+// numberForms are tried in this order; each only where s holds a character that it needs.
+var numberForms = []struct {
+	*regexp.Regexp
+	holds string
+}{{hanNumberRE, "第"}, {hashRE, "#"}, {hanVolRE, "期第"}, {wordRE, ""}}
+
 // findNumber finds the number of an issue in its title. A number at the very end counts when it is no year and no date stands there.
 func findNumber(s string) (int, bool) {
 	s = s[:min(len(s), maxDateText)]
 	if !strings.ContainsAny(s, "0123456789第") {
 		return 0, false
 	}
-	for _, re := range []*regexp.Regexp{hanNumberRE, hashRE, hanVolRE, wordRE} {
-		if m := re.FindStringSubmatch(s); m != nil {
+	for _, form := range numberForms {
+		if form.holds != "" && !strings.ContainsAny(s, form.holds) {
+			continue
+		}
+		if m := form.FindStringSubmatch(s); m != nil {
 			if n, ok := anyNumber(m[1]); ok {
 				return n, true
 			}
@@ -315,8 +324,11 @@ func findNumber(s string) (int, bool) {
 	if _, dated := findDate(s); dated {
 		return 0, false
 	}
+	if s = strings.TrimSpace(s); !isDigit(s[len(s)-1]) && !strings.Contains(s, "eek") && !strings.Contains(s, "EEK") {
+		return 0, false
+	}
 	for _, re := range []*regexp.Regexp{tailRE, weekRE} {
-		if m := re.FindStringSubmatch(strings.TrimSpace(s)); m != nil {
+		if m := re.FindStringSubmatch(s); m != nil {
 			if n := number(m[1]); n > 0 && (n < 1900 || n > 2100) {
 				return n, true
 			}

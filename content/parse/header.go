@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
@@ -92,13 +94,18 @@ func readHeader(text string) (*header, string) {
 	return h, body
 }
 
-// headerLines are the lines of text that a header may take, without their line ends.
+// headerLines are the lines of text that a header may take, without their line ends; none when text begins like no header.
 func headerLines(text string) []string {
 	var lines []string
-	size := 0
+	size, begun := 0, false
 	for line := range strings.Lines(text) {
 		if size += len(line); size > maxHeader || len(lines) == maxHeaderLines {
 			break
+		}
+		if !begun && strings.TrimSpace(line) != "" {
+			if begun = strings.ContainsAny(line, ":：{") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++"); !begun {
+				return nil
+			}
 		}
 		lines = append(lines, strings.TrimSuffix(line, "\n"))
 	}
@@ -129,6 +136,9 @@ func (h *header) yaml(lines []string, open int) {
 		return
 	}
 	h.lines = end + 1
+	if h.simple(lines[open+1:end], open+2) {
+		return
+	}
 	raw := strings.Join(lines[open+1:end], "\n")
 	values, line, err := decodeYAML(raw)
 	if err == nil {
@@ -139,6 +149,93 @@ func (h *header) yaml(lines []string, open int) {
 	}
 	h.warn(open+1+max(1, line), "front matter: "+err.Error())
 	h.salvage(lines[open+1:end], open+2)
+}
+
+// simple reads YAML of the kind that nearly all front matter is: a name, a colon and a text, a quoted text or a list of them in brackets.
+// Where anything else stands it reads nothing: decodeYAML is right, and slow.
+func (h *header) simple(lines []string, first int) bool {
+	fields := make(map[string]field, len(lines))
+	for k, line := range lines {
+		if line == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || !isSimpleKey(key) || fields[key].line > 0 {
+			return false
+		}
+		f := field{line: first + k}
+		value = strings.Trim(value, " ")
+		switch list, ok := bracketed(value); {
+		case value == "":
+			if k+1 < len(lines) && !isSimpleKey(lines[k+1][:max(0, strings.IndexByte(lines[k+1], ':'))]) {
+				return false // the value stands below
+			}
+		case !strings.HasPrefix(line[len(key)+1:], " "):
+			return false
+		case ok:
+			f.list = true
+			for part := range strings.SplitSeq(list, ",") {
+				text, ok := scalar(strings.Trim(part, " "), ",[]{}")
+				if !ok {
+					return false
+				}
+				f.values = append(f.values, text)
+			}
+		default:
+			text, ok := scalar(value, "")
+			if !ok {
+				return false
+			}
+			f.values = []string{text}
+		}
+		fields[key] = f
+	}
+	for name, f := range fields {
+		h.set(name, f)
+	}
+	return true
+}
+
+// bracketed is what stands between the brackets of a list that is not empty.
+func bracketed(value string) (list string, ok bool) {
+	if len(value) < 3 || value[0] != '[' || value[len(value)-1] != ']' {
+		return "", false
+	}
+	return value[1 : len(value)-1], true
+}
+
+func isSimpleKey(s string) bool {
+	for k := range len(s) {
+		if c := s[k]; !isLatin(c) && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && isLatin(s[0]) && !typedWords[strings.ToLower(s)]
+}
+
+// typedWords are no texts in YAML.
+var typedWords = map[string]bool{"true": true, "false": true, "null": true, "yes": true, "no": true, "on": true, "off": true, "y": true, "n": true}
+
+// scalar reads a value that says the same as text: in quotes without escapes, a date, a number, or words that begin with a letter. It may hold
+// none of the characters in without.
+func scalar(s, without string) (text string, ok bool) {
+	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		text = s[1 : len(s)-1]
+		return strings.TrimSpace(text), !strings.ContainsAny(text, "\"'\\"+without)
+	}
+	first, _ := utf8.DecodeRuneInString(s)
+	switch {
+	case s == "true" || s == "false":
+		return s, true
+	case strings.ContainsAny(s, "#\"'\t\\"+without), strings.Contains(s, ": "), strings.HasSuffix(s, ":"), typedWords[strings.ToLower(s)]:
+		return "", false
+	case unicode.IsLetter(first):
+		return s, true
+	}
+	if allDigits(s) && s[0] != '0' && len(s) < 10 {
+		return s, true
+	}
+	return s, len(s) >= 10 && isYear(s[:4]) && s[4] == '-' && allDigits(s[5:7]) && s[7] == '-' && allDigits(s[8:10])
 }
 
 // decodeYAML decodes a mapping. It refuses aliases and deep nesting, which cost more than they are long.

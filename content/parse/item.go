@@ -137,6 +137,7 @@ func (e *entry) grow(blocks []*block) {
 		case kindPara, kindHeading:
 			e.para(b.runs, b.plain())
 		case kindList:
+			e.item.Items = slices.Grow(e.item.Items, len(b.kids))
 			for _, kid := range b.kids {
 				if nested, ok := listEntry(kid); ok {
 					e.item.Items = append(e.item.Items, nested)

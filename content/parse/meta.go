@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -196,14 +197,21 @@ func (h *header) list(names ...string) []string {
 	return nil
 }
 
+// unique are values without blanks around, without empty ones, each once, in their order.
 func unique(values []string) []string {
 	var out []string
-	seen := map[string]bool{}
+	var seen map[string]bool // only of many
+	if len(values) > 16 {
+		seen = make(map[string]bool, len(values))
+	}
 	for _, v := range values {
-		if v = strings.TrimSpace(v); v != "" && !seen[v] {
-			seen[v] = true
-			out = append(out, v)
+		if v = strings.TrimSpace(v); v == "" || seen[v] || seen == nil && slices.Contains(out, v) {
+			continue
 		}
+		if seen != nil {
+			seen[v] = true
+		}
+		out = append(out, v)
 	}
 	return out
 }

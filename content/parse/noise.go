@@ -52,7 +52,7 @@ func isPlaceholder(b *block) bool {
 		return false
 	}
 	said := strings.Trim(b.plain(), "*_()（）[] ")
-	if hasLetter(said) && (len(said) > 400 || !placeholders.starts.may(said) && !none.starts.may(said)) {
+	if hasLetter(said) && (len(said) > 400 || placeholders.may(said) == 0 && none.may(said) == 0) {
 		return false
 	}
 	rest := b.shape().lead.rest
@@ -104,7 +104,7 @@ var asks = phraseOf(`(?i)^(?:%s)`,
 
 // isAround reports whether a line surrounds the news.
 func isAround(said string) bool {
-	return len(said) <= 900 && around.matches(strings.TrimLeft(withoutEmoji(cut(said, 200)), "*_>-–—•[(（【 ")) && utf8.RuneCountInString(said) <= 300
+	return len(said) <= 900 && around.matches(strings.TrimLeft(trimEmoji(cut(said, 200)), "*_>-–—•[(（【 ")) && utf8.RuneCountInString(said) <= 300
 }
 
 func isAsk(said string) bool {

@@ -186,15 +186,22 @@ const hanShare = 0.12
 func lang(i *content.Issue) string {
 	han, latin := 0, 0
 	count := func(s string) {
-		for _, r := range s {
-			switch {
-			case r < utf8.RuneSelf:
-				if r|0x20 >= 'a' && r|0x20 <= 'z' {
+		for k := 0; k < len(s); {
+			if c := s[k]; c < utf8.RuneSelf {
+				if k++; isLatin(c) {
 					latin++
 				}
-			case isHan(r):
+				continue
+			}
+			if s[k] >= 0xe4 && s[k] <= 0xe9 { // U+4000 to U+9FFF: all of it is Han, but for 64 hexagrams
 				han++
-			case r >= 0xc0 && r < 0x250:
+				k += len("中")
+				continue
+			}
+			r, size := utf8.DecodeRuneInString(s[k:])
+			if k += size; isHan(r) {
+				han++
+			} else if r >= 0xc0 && r < 0x250 {
 				latin++
 			}
 		}
@@ -250,7 +257,9 @@ func itemID(series, issue string, it *content.Item, seen map[string]int) string 
 	if key == "" {
 		key = issue + "\n" + letterKey(it.Title)
 	}
-	sum := sha256.Sum256([]byte(series + "\n" + key))
+	name := append(make([]byte, 0, 256), series...)
+	name = append(append(name, '\n'), key...)
+	sum := sha256.Sum256(name)
 	id := hex.EncodeToString(sum[:6])
 	seen[id]++
 	if n := seen[id]; n > 1 {

@@ -38,7 +38,7 @@ func roleOf(line string) (role, int) {
 	by := holdsBy(head)
 	for k := range rolePhrases {
 		p := &rolePhrases[k]
-		if p.passive && !by || !p.starts.may(head) || !by && !holdsColon(head) {
+		if p.passive && !by {
 			continue
 		}
 		if at := p.find(head); at >= 0 {
@@ -51,15 +51,14 @@ func roleOf(line string) (role, int) {
 	return noRole, 0
 }
 
-// holdsColon reports whether s holds a mark or word that can stand between a role and a name.
-func holdsColon(s string) bool {
-	return strings.ContainsAny(s, ":：|｜是") || strings.Contains(s, " is ") || strings.Contains(s, " are ")
-}
-
-// holdsBy reports whether a word of s begins with "by".
+// holdsBy reports whether s holds a word in "-ed" or "-en" before a word that begins with "by".
 func holdsBy(s string) bool {
-	for k := 2; k < len(s); k++ {
-		if s[k]|0x20 == 'y' && s[k-1]|0x20 == 'b' && (s[k-2] <= ' ' || s[k-2] >= utf8.RuneSelf) {
+	for k := 4; k < len(s); k++ {
+		if s[k]|0x20 != 'y' || s[k-1]|0x20 != 'b' || s[k-2] > ' ' {
+			continue
+		}
+		switch before := strings.TrimRight(s[:k-2], " \t\n"); strings.ToLower(before[max(0, len(before)-2):]) {
+		case "ed", "en":
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"math/bits"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -11,35 +12,34 @@ import (
 // phrase is a list of regular expressions that begin with words, one of which must match. Most texts begin with none of them, and that
 // is found out by their first three characters, a hundred times faster than by an expression.
 type phrase struct {
-	starts       starts // of all alternatives
-	alternatives []alternative
+	alternatives []*regexp.Regexp
+	starts       map[uint32]uint64    // by the hash of one to three characters, case folded: the alternatives that can begin with them, as bits
+	known        [1 << 14 / 64]uint64 // a set of the keys of starts, for a quick no
+	first        [256]bool            // the bytes that a match can begin with
+	short        [startRunes]bool     // at which lengths a beginning is known that may be followed by anything
 }
 
-type alternative struct {
-	*regexp.Regexp
-	starts starts
-}
+const maxAlternatives = 64
 
 // phraseOf puts each alternative into frame, at its "%s". Small expressions match faster than one large one.
 func phraseOf(frame string, alternatives ...string) *phrase {
-	p := &phrase{starts: startsOf(strings.Replace(frame, "%s", strings.Join(alternatives, "|"), 1))}
-	for _, a := range alternatives {
+	if len(alternatives) > maxAlternatives {
+		panic("too many alternatives")
+	}
+	p := &phrase{starts: map[uint32]uint64{}}
+	for k, a := range alternatives {
 		expr := strings.Replace(frame, "%s", a, 1)
-		p.alternatives = append(p.alternatives, alternative{regexp.MustCompile(expr), startsOf(expr)})
+		p.alternatives = append(p.alternatives, regexp.MustCompile(expr))
+		p.learn(expr, 1<<k)
 	}
 	return p
 }
 
 // find is where the first match at the start of s ends, -1 when there is none.
 func (p *phrase) find(s string) int {
-	if !p.starts.may(s) {
-		return -1
-	}
-	for k := range p.alternatives {
-		if a := &p.alternatives[k]; a.starts.may(s) {
-			if m := a.FindStringIndex(s); m != nil {
-				return m[1]
-			}
+	for may := p.may(s); may != 0; may &= may - 1 {
+		if m := p.alternatives[bits.TrailingZeros64(may)].FindStringIndex(s); m != nil {
+			return m[1]
 		}
 	}
 	return -1
@@ -47,11 +47,8 @@ func (p *phrase) find(s string) int {
 
 // matches reports whether an alternative matches at the start of s.
 func (p *phrase) matches(s string) bool {
-	if !p.starts.may(s) {
-		return false
-	}
-	for k := range p.alternatives {
-		if a := &p.alternatives[k]; a.starts.may(s) && a.MatchString(s) {
+	for may := p.may(s); may != 0; may &= may - 1 {
+		if p.alternatives[bits.TrailingZeros64(may)].MatchString(s) {
 			return true
 		}
 	}
@@ -68,7 +65,7 @@ func (p *phrase) within(s string) bool {
 		c := s[k]
 		inWord := word
 		word = c < utf8.RuneSelf && isWordByte[c]
-		if (!inWord && word || c >= utf8.RuneSelf && utf8.RuneStart(c)) && p.starts.may(s[k:]) && p.matches(cut(s[k:], maxWithin)) {
+		if (!inWord && word || c >= utf8.RuneSelf && utf8.RuneStart(c)) && p.may(s[k:]) != 0 && p.matches(cut(s[k:], maxWithin)) {
 			return true
 		}
 	}
@@ -82,20 +79,14 @@ var isWordByte = func() (is [utf8.RuneSelf]bool) {
 	return is
 }()
 
-// starts knows with which characters a match can begin: hashes of one to three of them, case folded. It may say yes too often, and
-// never says no to a match.
-type starts struct {
-	bits  [1 << 14 / 64]uint64
-	depth [startRunes]bool // at which lengths a beginning is known that may be followed by anything
-}
-
 const (
 	startRunes = 3
 	endOfText  = -1
 	maxClass   = 64 // character classes with more characters than this count as any
 )
 
-func startsOf(expr string) starts {
+// learn notes with which characters a match of expr can begin.
+func (p *phrase) learn(expr string, alternative uint64) {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		panic(err) // regexp.MustCompile has read the same expression
@@ -104,20 +95,18 @@ func startsOf(expr string) starts {
 	if err != nil {
 		panic(err)
 	}
-	var s starts
-	s.walk(prog, uint32(prog.Start), 0, 0)
-	return s
+	p.walk(prog, uint32(prog.Start), 0, 0, alternative)
 }
 
 // walk notes what can follow the n characters of hash, which lead to the instruction at pc.
-func (s *starts) walk(prog *syntax.Prog, pc uint32, hash uint32, n int) {
+func (p *phrase) walk(prog *syntax.Prog, pc uint32, hash uint32, n int, alternative uint64) {
 	if n == startRunes {
-		s.set(hash)
+		p.add(hash, alternative)
 		return
 	}
 	next, ended, matched := closure(prog, pc)
 	if matched {
-		s.open(hash, n)
+		p.addShort(hash, n, alternative)
 		return
 	}
 	if ended {
@@ -125,39 +114,70 @@ func (s *starts) walk(prog *syntax.Prog, pc uint32, hash uint32, n int) {
 		for range startRunes - n {
 			end = mix(end, endOfText)
 		}
-		s.set(end)
+		p.add(end, alternative)
+	}
+	if n == 0 {
+		p.learnFirst(next)
 	}
 	for _, inst := range next {
 		if _, ok := runesOf(inst); !ok {
-			s.open(hash, n)
+			p.addShort(hash, n, alternative)
 			return
 		}
 	}
 	for _, inst := range next {
 		runes, _ := runesOf(inst)
 		for _, r := range runes {
-			s.walk(prog, inst.Out, mix(hash, r), n+1)
+			p.walk(prog, inst.Out, mix(hash, r), n+1, alternative)
 		}
 	}
 }
 
-func (s *starts) open(hash uint32, n int) {
-	s.depth[n] = true
-	s.set(mix(hash, rune(utf8.MaxRune+1+n)))
+// learnFirst notes the first bytes of all characters that the instructions read, in either case.
+func (p *phrase) learnFirst(next []*syntax.Inst) {
+	for _, inst := range next {
+		runes, ok := runesOf(inst)
+		if !ok {
+			for c := range p.first {
+				p.first[c] = true
+			}
+			return
+		}
+		for _, r := range runes {
+			p.first[string(r)[0]] = true
+			for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+				p.first[string(other)[0]] = true
+			}
+		}
+	}
 }
 
-func (s *starts) set(hash uint32) { s.bits[hash>>6&(uint32(len(s.bits))-1)] |= 1 << (hash & 63) }
-
-func (s *starts) has(hash uint32) bool {
-	return s.bits[hash>>6&(uint32(len(s.bits))-1)]&(1<<(hash&63)) != 0
+func (p *phrase) addShort(hash uint32, n int, alternative uint64) {
+	p.short[n] = true
+	p.add(mix(hash, rune(utf8.MaxRune+1+n)), alternative)
 }
 
-// may reports whether a match may begin at the start of text.
-func (s *starts) may(text string) bool {
+func (p *phrase) add(hash uint32, alternative uint64) {
+	p.starts[hash] |= alternative
+	p.known[hash>>6&(uint32(len(p.known))-1)] |= 1 << (hash & 63)
+}
+
+func (p *phrase) at(hash uint32) uint64 {
+	if p.known[hash>>6&(uint32(len(p.known))-1)]&(1<<(hash&63)) == 0 {
+		return 0
+	}
+	return p.starts[hash]
+}
+
+// may are the alternatives that may match at the start of text, as bits: perhaps too many, never too few.
+func (p *phrase) may(text string) (alternatives uint64) {
+	if text != "" && !p.first[text[0]] && !p.short[0] {
+		return 0
+	}
 	hash := uint32(0)
 	for n := range startRunes {
-		if s.depth[n] && s.has(mix(hash, rune(utf8.MaxRune+1+n))) {
-			return true
+		if p.short[n] {
+			alternatives |= p.at(mix(hash, rune(utf8.MaxRune+1+n)))
 		}
 		r := rune(endOfText)
 		if text != "" {
@@ -171,7 +191,7 @@ func (s *starts) may(text string) bool {
 		}
 		hash = mix(hash, r)
 	}
-	return s.has(hash)
+	return alternatives | p.at(hash)
 }
 
 func mix(hash uint32, r rune) uint32 {

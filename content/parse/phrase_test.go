@@ -66,7 +66,7 @@ func TestPhrasesAreQuick(t *testing.T) {
 	passed, asked := 0, 0
 	for _, s := range []string{"Kubernetes 1.30", "本文介绍如何在生产环境", "A quick brown fox", "Improving caches", "Release", "社区动态", "新版本", "云原生"} {
 		for _, p := range []*phrase{metaHeadings, placeholders, around, calls} {
-			if asked++; p.starts.may(s) {
+			if asked++; p.may(s) != 0 {
 				passed++
 			}
 		}

@@ -87,20 +87,21 @@ func betweenEast(before, after string) bool {
 
 // hasOddBlank reports whether s holds a blank that squeeze takes out: at an end, next to another one, or not a plain space.
 func hasOddBlank(s string) bool {
+	if s == "" {
+		return false
+	}
+	if s[0] == ' ' || s[len(s)-1] == ' ' {
+		return true
+	}
 	for k := 0; k < len(s); k++ {
 		switch c := s[k]; {
 		case !mayBlank[c]:
 		case c == ' ':
-			if k == 0 || k+1 == len(s) || s[k+1] == ' ' {
+			if s[k+1] == ' ' { // it is not the last
 				return true
 			}
-		case c < ' ':
+		case c < ' ' || oddRune(s[k:]):
 			return true
-		case k+1 < len(s) && c == 0xe3 && s[k+1] != 0x80, k+1 < len(s) && c == 0xef && s[k+1] != 0xbb:
-		default:
-			if r, _ := utf8.DecodeRuneInString(s[k:]); isBlank(r) || isInvisible(r) {
-				return true
-			}
 		}
 	}
 	return false
@@ -108,6 +109,17 @@ func hasOddBlank(s string) bool {
 
 // mayBlank are the bytes that a blank or an invisible character can begin with.
 var mayBlank = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': true, 0xc2: true, 0xe1: true, 0xe2: true, 0xe3: true, 0xef: true}
+
+// oddRune reports whether s begins with a blank or an invisible character that is not ASCII. Commas and full stops of Chinese text begin
+// with the same byte as some of them.
+func oddRune(s string) bool {
+	switch {
+	case s[0] == 0xe3 && (len(s) < 3 || s[1] != 0x80 || s[2] != 0x80), s[0] == 0xef && (len(s) < 3 || s[1] != 0xbb):
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	return isBlank(r) || isInvisible(r)
+}
 
 func asciiBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\v' || c == '\f' }
 
@@ -216,7 +228,15 @@ func trimURL(s string) string {
 
 // isWeb reports whether url can be opened by a reader of a chat message.
 func isWeb(url string) bool {
-	return len(url) > 8 && (strings.EqualFold(url[:7], "http://") || strings.EqualFold(url[:8], "https://")) && !strings.ContainsAny(url, " \n\t<>")
+	if len(url) <= 8 || url[0]|0x20 != 'h' || !strings.EqualFold(url[:7], "http://") && !strings.EqualFold(url[:8], "https://") {
+		return false
+	}
+	for k := range len(url) {
+		if c := url[k]; c == ' ' || c == '\n' || c == '\t' || c == '<' || c == '>' {
+			return false
+		}
+	}
+	return true
 }
 
 // isEmoji reports whether r is a pictograph, or one of the signs that join pictographs.
@@ -281,6 +301,9 @@ func emojiName(s string) int {
 // sentenceEnd is the offset after the first sentence of s, len(s) when there is only one.
 func sentenceEnd(s string) int {
 	for k, r := range s {
+		if r|0x20 >= 'a' && r|0x20 <= 'z' || r == ' ' {
+			continue
+		}
 		size := utf8.RuneLen(r)
 		switch r {
 		case '。', '！', '？', '；', '…':

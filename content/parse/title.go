@@ -366,13 +366,14 @@ func (t *titled) beforeURL(runs []run) bool {
 		return false
 	}
 	title := trimTitle(strings.TrimRight(before, "(（<[【"))
-	if callTail := tailCallRE.FindStringIndex(title); callTail != nil && callTail[0] > 0 {
-		title = trimTitle(title[:callTail[0]])
+	if k := strings.LastIndexAny(title, ",，。；;:：（( \t\n"); k > 0 && tailCalls[strings.ToLower(strings.TrimLeft(title[k:], ",，。；;:：（( \t\n"))] {
+		title = trimTitle(title[:k])
 	}
-	if m := authorTailRE.FindStringSubmatchIndex(title); m != nil && m[0] > 0 {
-		t.by = strings.TrimSpace(title[m[2]:m[3]])
-		t.rest = append(t.rest, run{text: trimTitle(title[m[0]:]) + " "})
-		title = trimTitle(title[:m[0]])
+	last := max(0, strings.LastIndexAny(title, ",，。；;")) // no name goes beyond one of these
+	if m := authorTail(title[last:]); m != nil && last+m[0] > 0 {
+		t.by = strings.TrimSpace(title[last+m[2] : last+m[3]])
+		t.rest = append(t.rest, run{text: trimTitle(title[last+m[0]:]) + " "})
+		title = trimTitle(title[:last+m[0]])
 	}
 	if t.title = title; title == "" {
 		t.url = ""
@@ -382,10 +383,18 @@ func (t *titled) beforeURL(runs []run) bool {
 	return true
 }
 
-var (
-	tailCallRE   = regexp.MustCompile(`(?i)[,，。；;:：（(\s](?:链接|地址|详情|详见|请见|参见|见|原文|传送门|项目地址|link|url|see|via)$`)
-	authorTailRE = regexp.MustCompile(`(?i)[,，；;\s]\s*(?:by|作者|译者?|文)\s*[:：]?\s*([^,，。；;]{2,30})$`)
-)
+// tailCalls are words between a title and its bare URL.
+var tailCalls = map[string]bool{"链接": true, "地址": true, "详情": true, "详见": true, "请见": true, "参见": true, "见": true, "原文": true,
+	"传送门": true, "项目地址": true, "link": true, "url": true, "see": true, "via": true}
+
+var authorTailRE = regexp.MustCompile(`(?i)[,，；;\s]\s*(?:by|作者|译者?|文)\s*[:：]?\s*([^,，。；;]{2,30})$`)
+
+func authorTail(s string) []int {
+	if !strings.ContainsAny(s, "bB作译文") {
+		return nil
+	}
+	return authorTailRE.FindStringSubmatchIndex(s)
+}
 
 func trimClosing(runs []run) []run {
 	if len(runs) == 0 || runs[0].url != "" {
