@@ -137,6 +137,7 @@ type Pulse struct {
 	Orders int64     // number of the last Order
 	Due    bool      // a broadcast's time has come
 	Now    time.Time // Redis' clock
+	Held   map[Workspace]Ailment
 }
 
 // Way is one way into a platform: what decides how a message looks.

@@ -34,6 +34,7 @@ type Tick struct {
 	Lease Lease
 	Err   error // ErrFenced: not ours any more
 	Due   []DueSlot
+	Ills  int64 // rises when somebody else changes the shard's ailments
 }
 
 // DueSlot is a slot whose time has come.
@@ -184,6 +185,7 @@ type Commit struct {
 	Finished []int64             // pages whose deliveries all have an outcome
 	Debts    []Debt              // in order: the last of a member counts
 	Letters  []DeadLetter
+	Ailments []ChannelHealth
 	Dropped  []string       // dead letters that are settled
 	Order    int64          // 0: unchanged; else the last Order that is carried out with this commit
 	Aged     *Aged          // nil: nothing is thrown away
@@ -209,6 +211,13 @@ type Debt struct {
 	Member SlotMember
 	Owed   Owed
 	Paid   bool
+}
+
+// ChannelHealth is the Ailment of a channel, or that it has none any more.
+type ChannelHealth struct {
+	Channel ChannelID
+	Ailment Ailment
+	Well    bool
 }
 
 // Aged is one small step of throwing away what a shard keeps of a day.
@@ -241,6 +250,7 @@ type Takeover struct {
 	Ledger  map[Place]Outcome // of those pages
 	Runs    []Run             // open
 	Owed    map[SlotMember]Owed
+	Ill     map[ChannelID]Ailment
 }
 
 // String is "page:index".

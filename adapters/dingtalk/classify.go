@@ -56,15 +56,17 @@ var verdicts = []struct {
 		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeWorkspace, Hint: "check adapters.dingtalk.robot_code and that the app is published"}},
 
 	{"310000 keywords.not.match sign.not.match ip.not.match",
-		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the robot's security settings refuse this post"}},
-	{"400013 400106 400102 400101 300001 300005 " + // 300001, 300005: field
-		"group.disbanded invalid.openconversationid chat.notexist bot.stopped chatbotnotinstall resource.not.found resource.unavailable " +
+		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings, Hint: "the robot's security settings refuse this post"}},
+	{"400102 bot.stopped chatbotnotinstall",
+		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskInvite, Hint: "the robot is stopped, or not in the group: add it again"}},
+	{"400013 400106 400101 300001 300005 " + // 300001, 300005: field
+		"group.disbanded invalid.openconversationid chat.notexist resource.not.found resource.unavailable " +
 		"token.notexisted staffid.notexisted robot.oto.notexist conversation.org.notmatch",
-		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the group, its robot or the person is gone, or the robot is stopped"}},
+		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the group, its robot or the person is gone"}},
 	{"session.notexisted session.expired",
 		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "this reply address is over"}},
 	{"bot.forbidden.sendmessage send.forbidden chatbotid.notallow.sendoto",
-		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the robot is muted there"}},
+		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskAllow, Hint: "the robot is muted there"}},
 
 	{"430101 430102 430103 430104 contain.unsafe.url contain.notallowed.*",
 		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeMessage, Hint: "content review refused a link or a text"}},
@@ -80,10 +82,10 @@ var securityHints = []struct {
 	apihttp.Verdict
 }{
 	{"timestamp", apihttp.Verdict{Fault: bot.Retryable, Scope: bot.ScopeChannel, Hint: "check this machine's clock"}},
-	{"keyword|关键词", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel,
+	{"keyword|关键词", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings,
 		Hint: "a post must hold one of the robot's keywords: switch its security setting to 加签 (signature)"}},
-	{"sign|签名", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the channel's secret is not the robot's 加签 secret (SEC…)"}},
-	{"whitelist|white list|白名单|ip地址", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "add this machine's address to the robot's list"}},
+	{"sign|签名", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings, Hint: "the channel's secret is not the robot's 加签 secret (SEC…)"}},
+	{"whitelist|white list|白名单|ip地址", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings, Hint: "add this machine's address to the robot's list"}},
 }
 
 var exactVerdicts, prefixVerdicts = indexVerdicts()
@@ -187,7 +189,7 @@ func (r reply) refused(ans answer, code string) *apihttp.Judged {
 	case code == "310000":
 		v = securityVerdict(ans.ErrMsg)
 	case !known:
-		v = apihttp.StatusVerdict(r.status, secondBlock)
+		v = apihttp.UnknownVerdict(r.status, secondBlock)
 	}
 	text := cmp.Or(ans.ErrMsg, ans.Message, ans.SubMsg)
 	if scopes := ans.Denied.RequiredScopes; len(scopes) > 0 {

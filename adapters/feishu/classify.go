@@ -45,12 +45,12 @@ var verdicts = []struct {
 	{"230036", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeWorkspace, Hint: "the organisation deleted its encryption key"}},
 
 	{"19001", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the custom bot is gone, or its URL is not whole"}},
-	{"19021", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the channel's secret is not the custom bot's 签名校验 secret, or this machine's clock is wrong"}},
-	{"19022", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "add this machine's address to the custom bot's list"}},
-	{"19024", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel,
+	{"19021", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings, Hint: "the channel's secret is not the custom bot's 签名校验 secret, or this machine's clock is wrong"}},
+	{"19022", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings, Hint: "add this machine's address to the custom bot's list"}},
+	{"19024", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskSettings,
 		Hint: "a post must hold one of the custom bot's keywords: switch its security setting to 签名校验 (signature)"}},
-	{"230002 10002", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the bot is not in this chat: add it to the group"}},
-	{"230018 230035", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the group's settings do not let the bot speak"}},
+	{"230002 10002", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskInvite, Hint: "the bot is not in this chat: add it to the group"}},
+	{"230018 230035", apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Act: bot.AskAllow, Hint: "the group's settings do not let the bot speak"}},
 	{"230013 230029 230034 230038 230053 232006 232009 232010 99992351 99992355 99992356 99992361",
 		apihttp.Verdict{Fault: bot.Permanent, Scope: bot.ScopeChannel, Hint: "the chat or the person is gone, or the app is not available to them"}},
 
@@ -127,7 +127,7 @@ func (r reply) refused(ans answer, code string) *apihttp.Judged {
 	v, known := verdictOf[code]
 	switch {
 	case !known:
-		v = apihttp.StatusVerdict(r.status, appBlock)
+		v = apihttp.UnknownVerdict(r.status, appBlock)
 	case code == "230001" && strings.Contains(text, badReceiver):
 		v = verdictOf["230034"]
 	}

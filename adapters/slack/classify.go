@@ -21,6 +21,7 @@ import (
 type verdict struct {
 	fault     bot.Fault
 	scope     bot.Scope
+	action    bot.Action
 	maybeSent bool
 }
 
@@ -28,13 +29,16 @@ var (
 	limited     = verdict{fault: bot.RateLimited, scope: bot.ScopeWorkspace}
 	later       = verdict{fault: bot.Retryable, scope: bot.ScopeMessage}
 	unsure      = verdict{fault: bot.Retryable, scope: bot.ScopeMessage, maybeSent: true}
+	unknown     = verdict{fault: bot.Retryable, scope: bot.ScopeMessage, action: bot.ActOnce}
 	channelDead = verdict{fault: bot.Permanent, scope: bot.ScopeChannel}
+	notInvited  = verdict{fault: bot.Permanent, scope: bot.ScopeChannel, action: bot.AskInvite}
+	notAllowed  = verdict{fault: bot.Permanent, scope: bot.ScopeChannel, action: bot.AskAllow}
 	installDead = verdict{fault: bot.Permanent, scope: bot.ScopeWorkspace}
 	ourMistake  = verdict{fault: bot.Permanent, scope: bot.ScopeMessage}
 )
 
-// verdicts is the table of Slack's codes, of the Web API and of incoming webhooks. A code that is not here is later: the outbox counts
-// how often. Source: slack-ruby/slack-api-ref methods/chat/chat.postMessage.json, methods/files and docs.slack.dev, incoming webhooks, read 2026-11.
+// verdicts is the table of Slack's codes, of the Web API and of incoming webhooks. A code that is not here is unknown: tried
+// once more, then dead. Source: slack-ruby/slack-api-ref methods/chat/chat.postMessage.json, methods/files and docs.slack.dev, incoming webhooks, read 2026-11.
 var verdicts = map[string]verdict{
 	"ratelimited":  limited,
 	"rate_limited": limited,
@@ -54,20 +58,20 @@ var verdicts = map[string]verdict{
 	"file_not_found":     later,
 	"file_update_failed": later,
 
-	"channel_not_found":                 channelDead,
+	"channel_not_found":                 notInvited,
 	"invalid_channel":                   channelDead,
-	"posting_to_channel_denied":         channelDead,
+	"posting_to_channel_denied":         notAllowed,
 	"is_archived":                       channelDead,
 	"is_inactive":                       channelDead,
 	"channel_is_limited_access":         channelDead,
-	"not_in_channel":                    channelDead,
-	"no_permission":                     channelDead,
-	"access_denied":                     channelDead,
-	"restricted_action":                 channelDead,
-	"ekm_access_denied":                 channelDead,
-	"messages_tab_disabled":             channelDead,
+	"not_in_channel":                    notInvited,
+	"no_permission":                     notAllowed,
+	"access_denied":                     notAllowed,
+	"restricted_action":                 notAllowed,
+	"ekm_access_denied":                 notAllowed,
+	"messages_tab_disabled":             notAllowed,
 	"cannot_reply_to_message":           channelDead,
-	"app_access_restricted":             channelDead,
+	"app_access_restricted":             notAllowed,
 	"no_service":                        channelDead, // from here on: webhooks, where one URL is one channel
 	"no_service_id":                     channelDead,
 	"no_active_hooks":                   channelDead,
@@ -76,8 +80,8 @@ var verdicts = map[string]verdict{
 	"invalid_token":                     channelDead,
 	"channel_is_archived":               channelDead,
 	"user_not_found":                    channelDead,
-	"action_prohibited":                 channelDead,
-	"posting_to_general_channel_denied": channelDead,
+	"action_prohibited":                 notAllowed,
+	"posting_to_general_channel_denied": notAllowed,
 
 	"account_inactive":          installDead,
 	"token_revoked":             installDead,
@@ -149,11 +153,11 @@ func verdictOf(code string) verdict {
 	if v, ok := verdicts[code]; ok {
 		return v
 	}
-	return later
+	return unknown
 }
 
 func (v verdict) sendError(code string, err error) *bot.SendError {
-	return &bot.SendError{Fault: v.fault, Scope: v.scope, Code: code, MaybeSent: v.maybeSent, Err: err}
+	return &bot.SendError{Fault: v.fault, Scope: v.scope, Action: v.action, Code: code, MaybeSent: v.maybeSent, Err: err}
 }
 
 // Codes of our own.
@@ -253,7 +257,7 @@ func classifyText(head answer, body []byte, now time.Time) *bot.SendError {
 	case head.status == http.StatusForbidden, head.status == http.StatusNotFound, head.status == http.StatusGone:
 		return channelDead.sendError("http_"+strconv.Itoa(head.status), fmt.Errorf("HTTP status %d: the webhook is not there any more", head.status))
 	case head.status == http.StatusBadRequest && code != codeUnknown:
-		return later.sendError(code, errors.New("Slack says "+code))
+		return unknown.sendError(code, errors.New("Slack says "+code))
 	}
 	return classifyStatus(head, now)
 }

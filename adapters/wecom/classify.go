@@ -13,20 +13,28 @@ import (
 
 // class is what a group of WeCom's error codes asks for.
 type class struct {
-	fault bot.Fault
-	scope bot.Scope
-	hint  string // what the operator can do; "" = nothing
+	fault  bot.Fault
+	scope  bot.Scope
+	hint   string // what the operator can do; "" = nothing
+	action bot.Action
 }
 
 var (
-	busy       = class{bot.Retryable, bot.ScopeMessage, ""}
-	limited    = class{bot.RateLimited, bot.ScopeMessage, ""}
-	staleToken = class{bot.Retryable, bot.ScopeMessage, "the access token was refused; a new one is fetched"}
-	ours       = class{bot.Permanent, bot.ScopeMessage, ""}
+	busy       = class{fault: bot.Retryable, scope: bot.ScopeMessage}
+	limited    = class{fault: bot.RateLimited, scope: bot.ScopeMessage}
+	staleToken = class{fault: bot.Retryable, scope: bot.ScopeMessage, hint: "the access token was refused; a new one is fetched"}
+	ours       = class{fault: bot.Permanent, scope: bot.ScopeMessage}
+	spam       = class{fault: bot.Permanent, scope: bot.ScopeMessage, action: bot.ActDrop}
+	unknown    = class{fault: bot.Retryable, scope: bot.ScopeMessage, action: bot.ActOnce}
 )
 
-func operator(hint string) class { return class{bot.Permanent, bot.ScopeWorkspace, hint} }
-func target(hint string) class   { return class{bot.Permanent, bot.ScopeChannel, hint} }
+func operator(hint string) class { return class{bot.Permanent, bot.ScopeWorkspace, hint, ""} }
+func target(hint string) class   { return class{bot.Permanent, bot.ScopeChannel, hint, ""} }
+
+// asks is a target that somebody there can mend.
+func asks(action bot.Action, hint string) class {
+	return class{bot.Permanent, bot.ScopeChannel, hint, action}
+}
 
 // Codes of an AI bot's connection (智能机器人长连接, 101463, read 2026-11).
 const (
@@ -41,7 +49,7 @@ var codes = map[int]class{
 	-1:   busy, // system busy
 	6000: busy, // version conflict
 
-	codeNotSubscribed: {bot.Retryable, bot.ScopeMessage, "the AI bot's connection was not subscribed; it connects again"},
+	codeNotSubscribed: {fault: bot.Retryable, scope: bot.ScopeMessage, hint: "the AI bot's connection was not subscribed; it connects again"},
 
 	45009: limited, // calls of this API over the limit
 	45033: limited, // too many calls at once
@@ -60,11 +68,11 @@ var codes = map[int]class{
 	60020:  operator("this machine's IP is not trusted: add it to 企业可信IP of the app"),
 	93019:  operator("the bot ID is wrong: check adapters.wecom.aibots[].bot_id"),
 
-	93000: target("the webhook's key is wrong, or the robot was removed from the group"),
-	93004: target("the robot is disabled"),
-	93005: target("the robot may not message this member"),
-	93006: target("nobody has spoken to the bot there: @ the bot once in this group, then it can post again"),
-	93008: target("the robot is not in the group"),
+	93000: asks(bot.AskInvite, "the webhook's key is wrong, or the robot was removed from the group"),
+	93004: asks(bot.AskAllow, "the robot is disabled"),
+	93005: asks(bot.AskAllow, "the robot may not message this member"),
+	93006: asks(bot.AskSpeak, "nobody has spoken to the bot there: @ the bot once in this group, then it can post again"),
+	93008: asks(bot.AskInvite, "the robot is not in the group"),
 	86001: target("there is no such chat"),
 	86003: target("there is no such chat"),
 	86008: target("the chat was not created by this app"),
@@ -85,7 +93,7 @@ var codes = map[int]class{
 	40035: ours, // parameter
 	40058: ours, // parameter, or too long
 	40063: ours, // parameter empty
-	40201: ours, // taken for spam: sending the same text again makes it worse
+	40201: spam, // taken for spam: sending the same text again makes it worse
 	41016: ours, // no title
 	42014: ours, // task_id
 	44001: ours, // media: empty
@@ -133,9 +141,9 @@ func fromCode(code int64, header http.Header, now time.Time) *bot.SendError {
 	}
 	c, known := codes[int(code)]
 	if !known {
-		c = busy // tried once more by the outbox, then dead
+		c = unknown
 	}
-	fault := &bot.SendError{Fault: c.fault, Scope: c.scope, Code: strconv.FormatInt(code, 10), Err: fmt.Errorf("WeCom answered errcode %d", code)}
+	fault := &bot.SendError{Fault: c.fault, Scope: c.scope, Action: c.action, Code: strconv.FormatInt(code, 10), Err: fmt.Errorf("WeCom answered errcode %d", code)}
 	if c.hint != "" {
 		fault.Err = fmt.Errorf("WeCom answered errcode %d: %s", code, c.hint)
 	}

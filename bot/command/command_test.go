@@ -365,19 +365,40 @@ func TestEvents(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, ev := range []bot.Event{
 		{Kind: bot.EventChannelMoved, Channel: team, NewAddress: "C9"}, {Kind: bot.EventChannelMoved, Channel: team}, {Kind: bot.EventChannelRenamed, Channel: team, NewName: "news"},
-		{Kind: bot.EventChannelGone, Channel: team}, {Kind: bot.EventBotRemoved, Channel: team}, {Kind: bot.EventInstallRevoked, Channel: team}, {Kind: "later"},
+		{Kind: bot.EventChannelGone, Channel: team}, {Kind: bot.EventBotRemoved, Channel: team}, {Kind: bot.EventInstallRevoked, Channel: team},
+		{Kind: bot.EventInstallRestored, Channel: team}, {Kind: "later"},
 	} {
 		if err := f.Event(t.Context(), ev); err != nil {
 			t.Errorf("%s: %v", ev.Kind, err)
 		}
 	}
-	want := []string{"moved C1 C9", "renamed news", "state active probation", "state active probation", "workspace slack T1"}
+	want := []string{"moved C1 C9", "renamed news", "ail channel_gone ", "ail bot_removed invite", "hold slack T1 install_revoked", "revive slack T1"}
 	if diff := gocmp.Diff(want, f.store.log); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	f.store.fail = errors.New("down")
 	if err := f.Event(t.Context(), bot.Event{Kind: bot.EventChannelGone, Channel: team}); err == nil {
 		t.Error("a failing store is not reported")
+	}
+}
+
+func TestProbationIsExplainedAndEnded(t *testing.T) {
+	f := newFixture(t, nil)
+	f.ask("/subscribe all Mon 09:00 en")
+	f.store.subs[team.ID()][0].State = bot.StateProbation
+	f.store.state, f.store.ailment = bot.StateProbation, bot.Ailment{Code: "not_in_channel", Action: bot.AskInvite, Since: time.Unix(1_700_000_000, 0)}
+	answer, code := f.ask("/why #1 --lang en")
+	said := fmt.Sprint(answer.Message.Blocks)
+	for _, want := range []string{"not_in_channel", "add the bot here again", "tried again at each time"} {
+		if code != "" || !strings.Contains(said, want) {
+			t.Errorf("/why #1: %q, %s: want %q", code, said, want)
+		}
+	}
+	if _, code := f.ask("/resume 1"); code != "" || !slices.Contains(f.store.log, "recover "+team.ID().String()) {
+		t.Errorf("/resume of a channel on probation: %q, %v", code, f.store.log)
+	}
+	if _, code := f.ask("/why #7"); code != "bad_number" {
+		t.Errorf("/why #7 without such a subscription or answer: %q", code)
 	}
 }
 

@@ -37,7 +37,7 @@ func newGrammar() *grammar {
 		{"unsubscribe", []string{"退订", "取消订阅", "unsub"}, "/unsubscribe #N|all", "退订", "end a subscription", (*Router).unsubscribe},
 		{"lang", []string{"语言", "language"}, "/lang zh|en", "这里的订阅和回答用哪种语言", "the language of digests and answers here", (*Router).setLang},
 		{"more", []string{"更多", "下一页"}, "/more", "上一个回答的下一页", "the next page of the last answer", (*Router).more},
-		{"why", []string{"为什么", "为何"}, "/why N", "上一个回答的第 N 条为什么在那里", "why item N of the last answer is there", (*Router).why},
+		{"why", []string{"为什么", "为何"}, "/why N|#N", "上一个回答的第 N 条为什么在那里；#N：订阅 N 的情况", "why item N of the last answer is there; #N: how subscription N is doing", (*Router).why},
 		{"help", []string{"帮助", "命令", "?"}, "/help [COMMAND]", "本页", "this page", (*Router).help},
 	}}
 	for _, c := range g.list {

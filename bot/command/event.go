@@ -30,13 +30,25 @@ func (r *Router) event(ctx context.Context, ev bot.Event) error {
 		return r.deps.Events.Moved(ctx, ev.Channel, to)
 	case bot.EventChannelRenamed:
 		return r.deps.Events.Renamed(ctx, ev.Channel.ID(), ev.NewName)
-	case bot.EventChannelGone, bot.EventBotRemoved:
-		_, err := r.deps.Events.SetState(ctx, ev.Channel.ID(), bot.StateActive, bot.StateProbation)
-		return err
-	case bot.EventInstallRevoked:
-		if w, ok := r.deps.Events.(WorkspaceEvents); ok {
-			return w.WorkspaceGone(ctx, ev.Channel.Adapter, ev.Channel.Workspace)
-		}
+	case bot.EventChannelGone:
+		return r.deps.Events.Ail(ctx, ev.Channel.ID(), bot.Ailment{Code: string(ev.Kind), Since: r.deps.Now()})
+	case bot.EventBotRemoved:
+		return r.deps.Events.Ail(ctx, ev.Channel.ID(), bot.Ailment{Code: string(ev.Kind), Action: bot.AskInvite, Since: r.deps.Now()})
+	case bot.EventInstallRevoked, bot.EventInstallRestored:
+		return r.install(ctx, ev)
 	}
 	return nil
+}
+
+// install holds a workspace whose install was revoked, and lets it go on when it is installed again.
+func (r *Router) install(ctx context.Context, ev bot.Event) (err error) {
+	w, ok := bot.WorkspaceOf(ev.Channel)
+	switch {
+	case !ok:
+	case ev.Kind == bot.EventInstallRevoked:
+		_, err = r.deps.Events.Hold(ctx, w, bot.Ailment{Code: string(ev.Kind), Since: r.deps.Now()})
+	default:
+		_, err = r.deps.Events.Revive(ctx, w)
+	}
+	return err
 }

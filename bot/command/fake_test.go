@@ -23,6 +23,8 @@ type store struct {
 	entries []bot.Entry
 	now     func() time.Time
 	fail    error
+	state   bot.State // of every channel; "" = active
+	ailment bot.Ailment
 	adds    int
 	log     []string
 }
@@ -88,14 +90,28 @@ func (s *store) Renamed(_ context.Context, _ bot.ChannelID, name string) error {
 	return s.fail
 }
 
-func (s *store) SetState(_ context.Context, _ bot.ChannelID, from, to bot.State) (int, error) {
-	s.log = append(s.log, fmt.Sprintf("state %s %s", from, to))
-	return 1, s.fail
+func (s *store) Ail(_ context.Context, _ bot.ChannelID, a bot.Ailment) error {
+	s.log = append(s.log, fmt.Sprintf("ail %s %s", a.Code, a.Action))
+	return s.fail
 }
 
-func (s *store) WorkspaceGone(_ context.Context, adapter, workspace string) error {
-	s.log = append(s.log, "workspace "+adapter+" "+workspace)
+func (s *store) Hold(_ context.Context, w bot.Workspace, a bot.Ailment) (bool, error) {
+	s.log = append(s.log, fmt.Sprintf("hold %s %s %s", w.Adapter, w.Name, a.Code))
+	return true, s.fail
+}
+
+func (s *store) Revive(_ context.Context, w bot.Workspace) (bool, error) {
+	s.log = append(s.log, fmt.Sprintf("revive %s %s", w.Adapter, w.Name))
+	return true, s.fail
+}
+
+func (s *store) Recover(_ context.Context, id bot.ChannelID) error {
+	s.log = append(s.log, "recover "+id.String())
 	return s.fail
+}
+
+func (s *store) Ailing(context.Context, bot.Channel) (bot.State, bot.Ailment, error) {
+	return cmp.Or(s.state, bot.StateActive), s.ailment, s.fail
 }
 
 // searcher finds items that hold every word, in the order of the Library.

@@ -38,8 +38,11 @@ func (r *Router) again(ctx context.Context, c *call, req request, page int) (Ans
 	return req.cmd.run(r, ctx, &before)
 }
 
-// why explains an item of the last answer: "/why 2", or "/why 2 /hot ebpf" for any other.
-func (r *Router) why(_ context.Context, c *call) (Answer, error) {
+// why explains an item of the last answer: "/why 2", or "/why 2 /hot ebpf" for any other. "/why #2" explains how subscription 2 is doing.
+func (r *Router) why(ctx context.Context, c *call) (Answer, error) {
+	if answer, ok, err := r.whySubscription(ctx, c); ok || err != nil {
+		return answer, err
+	}
 	req, n, err := r.whyOf(c)
 	if err != nil {
 		return Answer{}, err

@@ -31,6 +31,10 @@ type Subscriptions interface {
 	// Change edits one subscription; the error of change is returned as it is.
 	Change(ctx context.Context, id bot.SubscriptionID, change func(*bot.Subscription) error) (bot.Subscription, error)
 	Remove(ctx context.Context, id bot.SubscriptionID) error
+	// Ailing says why nothing arrives in a channel: StateHeld, StateProbation, or StateActive without an Ailment.
+	Ailing(ctx context.Context, ch bot.Channel) (bot.State, bot.Ailment, error)
+	// Recover ends a channel's probation: a person says that it works again.
+	Recover(ctx context.Context, id bot.ChannelID) error
 	// Next is what the next digest would be made from now.
 	Next(ctx context.Context, id bot.SubscriptionID) (bot.Recipe, []bot.Entry, error)
 }
@@ -40,13 +44,11 @@ type Events interface {
 	// Moved gives a channel a new address; its subscriptions go along.
 	Moved(ctx context.Context, from, to bot.Channel) error
 	Renamed(ctx context.Context, id bot.ChannelID, name string) error
-	// SetState puts the subscriptions of a channel that are in from into to.
-	SetState(ctx context.Context, id bot.ChannelID, from, to bot.State) (int, error)
-}
-
-// WorkspaceEvents is what Events may also have: without it a revoked install is found out by the next delivery.
-type WorkspaceEvents interface {
-	WorkspaceGone(ctx context.Context, adapter, workspace string) error
+	// Ail puts a channel that has subscribed on probation.
+	Ail(ctx context.Context, id bot.ChannelID, a bot.Ailment) error
+	// Hold keeps a workspace from being posted to, Revive lets it go on.
+	Hold(ctx context.Context, w bot.Workspace, a bot.Ailment) (first bool, err error)
+	Revive(ctx context.Context, w bot.Workspace) (held bool, err error)
 }
 
 // Deps is what a Router works with. Only Library and Search are needed to answer questions; without Subs the commands about

@@ -109,6 +109,16 @@ func (r *Router) nextRun(c *call, s bot.Subscription) string {
 	return c.say("下次：", "Next: ") + when(c, next)
 }
 
+// zoneOf is the clock of a subscription's zone.
+func (r *Router) zoneOf(s bot.Subscription) *time.Location {
+	for _, name := range []string{s.Schedule.Zone, r.deps.Zone} {
+		if zone, err := schedule.Location(name); err == nil {
+			return zone
+		}
+	}
+	return time.UTC
+}
+
 // when is a time with its day of the week: "2026-11-23 周一 09:00 (Asia/Shanghai)".
 func when(c *call, t time.Time) string {
 	day := t.Format("Mon")

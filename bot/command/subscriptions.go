@@ -128,8 +128,8 @@ func (r *Router) each(ctx context.Context, c *call, title string, change func(bo
 
 func (r *Router) setState(ctx context.Context, state bot.State) func(bot.Subscription) (bot.Subscription, error) {
 	return func(s bot.Subscription) (bot.Subscription, error) {
-		if s.State == state {
-			return s, nil
+		if s.State == state || s.State == bot.StateHeld && state == bot.StateActive {
+			return s, nil // what is held goes on by itself
 		}
 		return r.deps.Subs.Change(ctx, s.ID, func(s *bot.Subscription) error { s.State = state; return nil })
 	}
@@ -140,7 +140,14 @@ func (r *Router) pause(ctx context.Context, c *call) (Answer, error) {
 }
 
 func (r *Router) resume(ctx context.Context, c *call) (Answer, error) {
-	return r.each(ctx, c, c.say("已恢复 %s", "Going on: %s"), r.setState(ctx, bot.StateActive))
+	active := r.setState(ctx, bot.StateActive)
+	return r.each(ctx, c, c.say("已恢复 %s", "Going on: %s"), func(s bot.Subscription) (bot.Subscription, error) {
+		if s.State != bot.StateProbation {
+			return active(s)
+		}
+		s.State = bot.StateActive
+		return s, r.deps.Subs.Recover(ctx, s.ID.Channel)
+	})
 }
 
 func (r *Router) unsubscribe(ctx context.Context, c *call) (Answer, error) {

@@ -34,6 +34,9 @@ type delivery struct {
 	uncertain  bool // the last post of part may have arrived
 	whole      bool // that post was the whole digest, whatever it would be cut into now
 	looks      int  // looks that did not find an uncertain part
+	probe      bool // it tries whether its held workspace works again
+	plain      bool // it is the second, plain form of a digest that was refused
+	unknown    bool // the platform answered with a code that nobody knows, once
 	gone       bool // its subscription has ended; what is begun is finished
 	over       bool // it has its last state
 
@@ -81,6 +84,7 @@ type lane struct {
 	waiting waitHeap
 	stale   map[*shard]*rereads
 	pace    *pace
+	ward    ward
 	jobs    chan *delivery
 
 	seconds  prometheus.Observer // of one post
@@ -89,7 +93,7 @@ type lane struct {
 
 func newLane(a bot.Adapter, window int, m *metrics) *lane {
 	return &lane{
-		name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), jobs: make(chan *delivery, window),
+		name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(), jobs: make(chan *delivery, window),
 		seconds: m.seconds.WithLabelValues(a.Name()), accepted: m.attempts.WithLabelValues(a.Name(), "", ""),
 	}
 }

@@ -38,6 +38,10 @@ type Queue interface {
 	Records(ctx context.Context, shard int, members []string) ([]bot.Record, []error, error)
 	Aged(ctx context.Context, lease bot.Lease, keep time.Time, maxPages int64) (*bot.Aged, error)
 	Entries(ctx context.Context, from, upto int64) ([]bot.Entry, error)
+	Hold(ctx context.Context, w bot.Workspace, a bot.Ailment) (first bool, err error)
+	Revive(ctx context.Context, w bot.Workspace) (held bool, err error)
+	ClaimProbe(ctx context.Context, w bot.Workspace, every time.Duration) (bool, error)
+	Ailments(ctx context.Context, shard int) (map[bot.ChannelID]bot.Ailment, error)
 	KeepParts(ctx context.Context, parts []bot.Message, ttl time.Duration) (hash string, err error)
 	Parts(ctx context.Context, hash string) ([]bot.Message, error)
 
@@ -86,6 +90,7 @@ type Config struct {
 	MaxAttempts int           // failed posts before a delivery is dead; 0 = 8
 	Drain       time.Duration // how long a stop waits for posts on the wire; 0 = 10 s
 	LookAgain   time.Duration // before a post that was not found is looked for again; 0 = 5 s
+	Probe       time.Duration // between two tries of a held workspace; 0 = 10 min
 	Beat        time.Duration // between two looks at what is due; 0 = 1 s
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer // nil: none are registered
@@ -103,6 +108,7 @@ func (c *Config) setDefaults() {
 	set(&c.Drain, 10*time.Second)
 	set(&c.LookAgain, 5*time.Second)
 	set(&c.Beat, time.Second)
+	set(&c.Probe, 10*time.Minute)
 	set(&c.Backoff, 2*time.Second)
 	set(&c.KeepFor, 30*24*time.Hour)
 	if c.KeepBytes == 0 {

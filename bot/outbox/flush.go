@@ -53,7 +53,7 @@ func (b *batch) note() {
 
 func (b *batch) dirty() bool {
 	return len(b.after) > 0 || len(b.lanes) > 0 || len(b.Outcomes) > 0 || len(b.Fires) > 0 || len(b.Pages) > 0 || len(b.Runs) > 0 ||
-		len(b.Debts) > 0 || len(b.Finished) > 0 || len(b.Dropped) > 0 || b.Pub > 0 || b.Order > 0
+		len(b.Debts) > 0 || len(b.Ailments) > 0 || len(b.Finished) > 0 || len(b.Dropped) > 0 || b.Pub > 0 || b.Order > 0
 }
 
 // size counts the changes that deliveries wait for.

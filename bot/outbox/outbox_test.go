@@ -34,6 +34,9 @@ func (f *platform) Name() string                           { return "fake" }
 func (f *platform) Kinds() []bot.Kind                      { return []bot.Kind{"app"} }
 func (f *platform) Capabilities(bot.Kind) bot.Capabilities { return f.caps }
 func (f *platform) Split(_ bot.Kind, m bot.Message) []bot.Message {
+	if strings.Contains(m.Title, "/") {
+		return []bot.Message{m} // a part is not split again
+	}
 	parts := []bot.Message{}
 	for i := range max(1, f.parts) {
 		parts = append(parts, bot.Message{Title: fmt.Sprintf("%s/%d", m.Title, i+1)})

@@ -36,6 +36,8 @@ type shard struct {
 	stirred map[string]int64
 	flights map[string][]*delivery      // by lane: what may be on the wire
 	owed    map[bot.SlotMember]bot.Owed // the same as in the store
+	ill     map[bot.ChannelID]bot.Ailment
+	ills    int64 // counter of what others changed of it
 }
 
 func newShard(ctx context.Context, l bot.Lease) *shard {
@@ -43,6 +45,7 @@ func newShard(ctx context.Context, l bot.Lease) *shard {
 		lease: l, page: l.Page, pub: l.Pub, order: l.Order, next: newBatch(l.Commit + 1),
 		open: map[bot.Place]*delivery{}, bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]int{},
 		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string][]*delivery{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
+		ill: map[bot.ChannelID]bot.Ailment{},
 	}
 	s.ctx, s.end = context.WithCancel(ctx)
 	return s
@@ -115,6 +118,9 @@ func (e *Engine) beat(ctx context.Context, held []int, share int) int {
 		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
 			e.outageIs(err)
 		}
+		if err2 == nil {
+			e.heldNow(pulse.Held, asked)
+		}
 		e.ticked(found{ticks: ticks, held: held, share: share, pulse: pulse, headless: err2 != nil, asked: asked})
 	})
 	return share
@@ -165,6 +171,7 @@ func (e *Engine) ticked(b found) {
 			s.renewed.Store(b.asked.UnixMilli())
 			s.setCtl(t.Lease.Ctl)
 			if s.ready && !s.leaving && !b.headless {
+				e.learnIll(s, t.Ills)
 				e.fireDue(s, t, b.pulse.Now)
 				e.announce(s)
 				e.obey(s)

@@ -27,6 +27,8 @@ func (e *Engine) grant() {
 			switch free := l.pace.freeAt(d.channel); {
 			case e.tooLate(d, now):
 				e.end(d, bot.Missed, "window")
+			case l.holds(d):
+				e.park(d)
 			case d.cut == nil || d.ctl < d.shard.lease.Ctl:
 				l.reread(d)
 			case free.After(now):
@@ -51,11 +53,7 @@ func (l *lane) reread(d *delivery) {
 
 // tooLate says that a delivery's window is over. One that has begun may go on for as long as its parts are kept.
 func (e *Engine) tooLate(d *delivery, now time.Time) bool {
-	end := d.entry.Due.Add(e.cfg.Window)
-	if d.begun() {
-		end = end.Add(e.cfg.Keep)
-	}
-	return now.After(end)
+	return !now.Before(e.windowEnd(d))
 }
 
 // launch writes the flight of a delivery's next part into the commit being filled, and which cut goes out if the ledger does not know.
@@ -235,7 +233,7 @@ func (e *Engine) land(d *delivery, res result) {
 // rest writes the delivery's state down and lets it wait; not longer than its window, at whose end it is missed.
 func (e *Engine) rest(d *delivery, code string, after time.Duration) {
 	d.notBefore = time.Now().Add(min(after, e.cfg.Window+e.cfg.Keep))
-	if end := d.entry.Due.Add(e.cfg.Window + time.Second); !d.begun() && d.notBefore.After(end) {
+	if end := e.windowEnd(d); d.notBefore.After(end) {
 		d.notBefore = end
 	}
 	state := bot.Queued
@@ -276,6 +274,7 @@ func (e *Engine) notLooked(d *delivery, err *bot.SendError) {
 
 // arrived goes on with the next part, or ends the delivery.
 func (e *Engine) arrived(d *delivery, receipt bot.Receipt) {
+	e.arrivedAt(d)
 	switch {
 	case d.part == 1:
 		d.first = receipt
@@ -295,7 +294,7 @@ func (e *Engine) arrived(d *delivery, receipt bot.Receipt) {
 	e.end(d, bot.Sent, "")
 }
 
-// failed decides between waiting, trying again and giving up.
+// failed does what the fault leads to.
 func (e *Engine) failed(d *delivery, err *bot.SendError) {
 	if err.MaybeSent {
 		d.uncertain, d.looks = true, 0
@@ -305,18 +304,52 @@ func (e *Engine) failed(d *delivery, err *bot.SendError) {
 			return
 		}
 	}
-	switch {
-	case err.Fault == bot.RateLimited:
+	effect := err.Effect()
+	if _, has := bot.WorkspaceOf(d.channel); effect == bot.Hold && !has {
+		effect = bot.Probation // a channel of no workspace stands for itself
+	}
+	switch effect {
+	case bot.Wait:
 		e.limited(d, err)
-	case err.Fault == bot.Permanent:
+	case bot.Hold:
+		e.hold(d, err)
+	case bot.Probation, bot.Ask:
+		e.ail(d, err)
 		e.giveUp(d, bot.Dead, err)
-	default:
-		if d.attempts++; d.attempts >= e.cfg.MaxAttempts {
+	case bot.RetryOnce:
+		e.retryUnknown(d, err)
+	case bot.Degrade:
+		if d.plain || d.uncertain || d.recalls() {
 			e.giveUp(d, bot.Dead, err)
 			return
 		}
-		e.rest(d, err.Code, e.backoff(d.attempts))
+		e.degrade(d, err)
+	case bot.Drop:
+		e.giveUp(d, bot.Dead, err)
+	default:
+		e.retry(d, err)
 	}
+}
+
+// retry tries the same post again after a while, not for ever.
+func (e *Engine) retry(d *delivery, err *bot.SendError) {
+	if d.attempts++; d.attempts >= e.cfg.MaxAttempts {
+		e.giveUp(d, bot.Dead, err)
+		return
+	}
+	e.rest(d, err.Code, e.backoff(d.attempts))
+}
+
+// retryUnknown: what a code means that nobody documents, a second try shows.
+func (e *Engine) retryUnknown(d *delivery, err *bot.SendError) {
+	e.metrics.unknown.WithLabelValues(d.lane.name).Inc()
+	if d.unknown {
+		e.giveUp(d, bot.Dead, err)
+		return
+	}
+	e.log.Warn("a platform answered with a code that is not documented; trying once more", "delivery", d.id(), "adapter", d.lane.name, "code", err.Code, "err", err.Err)
+	d.unknown = true
+	e.retry(d, err)
 }
 
 // limited waits as long as the platform said; with it wait all posts that the limit is about.

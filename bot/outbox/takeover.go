@@ -134,7 +134,7 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	if s.lost {
 		return
 	}
-	s.ready, s.owed = true, t.Owed
+	s.ready, s.owed, s.ill = true, t.Owed, t.Ill
 	now := time.Now()
 	for _, page := range t.Pages {
 		s.pages[page.Number] = 0

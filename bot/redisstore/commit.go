@@ -223,6 +223,13 @@ func (s *Store) outcomeWrites(w *writeList, c bot.Commit) {
 			w.add("HSET", s.keys.owed(sh), packMember(d.Member), packOwed(d.Owed))
 		}
 	}
+	for _, a := range c.Ailments {
+		if a.Well {
+			w.add("HDEL", s.keys.ill(sh), string(a.Channel[:]))
+		} else {
+			w.add("HSET", s.keys.ill(sh), string(a.Channel[:]), toJSON(a.Ailment))
+		}
+	}
 	for _, l := range c.Letters {
 		w.add("HSET", s.keys.letters(sh), l.ID, toJSON(l))
 		s.ages(w, c, "d"+l.ID)

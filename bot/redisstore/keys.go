@@ -48,6 +48,7 @@ func (k keys) ledger(s int, n int64) string { return k.shard(s, "led:"+strconv.F
 func (k keys) todo(s int) string            { return k.shard(s, "todo") } // set: pages not finished
 func (k keys) fly(s int) string             { return k.shard(s, "fly") }  // hash: lane → packed flights
 func (k keys) owed(s int) string            { return k.shard(s, "owed") } // hash: member → packed debt
+func (k keys) ill(s int) string             { return k.shard(s, "ill") }  // hash: channel → its ailment as JSON, while on probation
 func (k keys) letters(s int) string         { return k.shard(s, "dead") } // hash: delivery → JSON
 func (k keys) days(s int) string            { return k.shard(s, "days") } // hash: day → first page
 func (k keys) names(s int, day string) string {
@@ -70,6 +71,10 @@ func (k keys) seen() string   { return k.prefix + ":{cat}:seen" }   // hash: iss
 func (k keys) loaded() string { return k.prefix + ":{cat}:loaded" } // set: sources whose first load is done
 func (k keys) meta() string   { return k.prefix + ":{all}:meta" }   // hash: schema, shards
 func (k keys) nodes() string  { return k.prefix + ":{all}:nodes" }  // zset: node → last beat, unix ms
+func (k keys) held() string   { return k.prefix + ":{all}:held" }   // hash: adapter TAB workspace → its ailment as JSON
+func (k keys) probe(workspace string) string {
+	return k.prefix + ":{all}:probe:" + workspace // string, expires: a delivery tries a held workspace
+}
 func (k keys) body(hash string) string {
 	return k.prefix + ":{dg" + hash + "}:dg"
 }

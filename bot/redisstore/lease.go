@@ -23,10 +23,11 @@ func (s *Store) Beat(ctx context.Context, node string) (bot.Pulse, error) {
 	count := pipe.ZCard(ctx, s.keys.nodes())
 	last, order := pipe.Get(ctx, s.keys.head()), pipe.Get(ctx, s.keys.lastOrder())
 	due := pipe.ZCount(ctx, s.keys.times(), "-inf", fmt.Sprint(now.UnixMilli()))
+	held := pipe.HGetAll(ctx, s.keys.held())
 	if _, err := pipe.Exec(ctx); none(err) != nil {
 		return bot.Pulse{}, err
 	}
-	return bot.Pulse{Nodes: max(1, int(count.Val())), Head: number(last.Val()), Orders: number(order.Val()), Due: due.Val() > 0, Now: now}, nil
+	return bot.Pulse{Nodes: max(1, int(count.Val())), Head: number(last.Val()), Orders: number(order.Val()), Due: due.Val() > 0, Now: now, Held: unpackHeld(held.Val())}, nil
 }
 
 // Leave takes node off the list of those that live.
@@ -74,6 +75,7 @@ func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.
 				Due:  time.UnixMilli(number(list[j+1])),
 			})
 		}
+		tick.Ills = number(reply[9])
 		ticks = append(ticks, tick)
 	}
 	return ticks, err

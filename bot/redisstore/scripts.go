@@ -25,7 +25,11 @@ var publishSource string
 //go:embed order.lua
 var orderSource string
 
+//go:embed ail.lua
+var ailSource string
+
 var (
+	ailScript     = redis.NewScript(ailSource)
 	beatScript    = redis.NewScript(beatSource)
 	releaseScript = redis.NewScript(releaseSource)
 	commitScript  = redis.NewScript(commitSource)

@@ -222,7 +222,7 @@ func TestCommitIsFencedNumberedAndRepeatable(t *testing.T) {
 		}
 		want := bot.Takeover{
 			Lease: lease, Flights: c.Flights, Pages: []bot.Page{page}, Runs: []bot.Run{c.Fires[0].Run},
-			Ledger: map[bot.Place]bot.Outcome{sent.Place: sent, wait.Place: wait}, Owed: map[bot.SlotMember]bot.Owed{},
+			Ledger: map[bot.Place]bot.Outcome{sent.Place: sent, wait.Place: wait}, Owed: map[bot.SlotMember]bot.Owed{}, Ill: map[bot.ChannelID]bot.Ailment{},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Takeover (-want +got):\n%s", diff)

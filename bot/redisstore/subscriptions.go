@@ -84,14 +84,19 @@ func (s *Store) Offered(ctx context.Context, id bot.SubscriptionID, upto int64) 
 
 // Remove ends a subscription; bot.ErrNotFound when there is none.
 func (s *Store) Remove(ctx context.Context, id bot.SubscriptionID) error {
+	left := 0
 	err := s.update(ctx, id.Channel, func(r *record) error {
 		k := r.find(id.Ordinal)
 		if k < 0 {
 			return fmt.Errorf("subscription %s: %w", id, bot.ErrNotFound)
 		}
 		r.subs = slices.Delete(r.subs, k, k+1)
+		left = len(r.subs)
 		return nil
 	})
+	if err == nil && left == 0 {
+		err = s.Recover(ctx, id.Channel)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,11 +105,12 @@ func (s *Store) Remove(ctx context.Context, id bot.SubscriptionID) error {
 
 // List names a channel's subscriptions, oldest first.
 func (s *Store) List(ctx context.Context, id bot.ChannelID) ([]bot.Subscription, error) {
-	r, _, err := s.read(ctx, id)
-	if err != nil {
+	r, packed, err := s.read(ctx, id)
+	if err != nil || packed == "" {
 		return nil, err
 	}
-	return r.subs, nil
+	state, _, err := s.Ailing(ctx, r.channel)
+	return shown(r.subs, state), err
 }
 
 // Channel reads a channel's record without its secrets; bot.ErrNotFound when nothing is subscribed there and never was.
@@ -113,7 +119,11 @@ func (s *Store) Channel(ctx context.Context, id bot.ChannelID) (bot.Channel, []b
 	if err == nil && packed == "" {
 		err = fmt.Errorf("channel %s: %w", id, bot.ErrNotFound)
 	}
-	return r.channel, r.subs, err
+	if err != nil {
+		return r.channel, r.subs, err
+	}
+	state, _, err := s.Ailing(ctx, r.channel)
+	return r.channel, shown(r.subs, state), err
 }
 
 // Next is what the next digest of a subscription is made from if it ran now: /preview.
@@ -169,7 +179,10 @@ func (s *Store) Moved(ctx context.Context, from, to bot.Channel) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, from.ID(), func(r *record) error { r.subs = nil; return nil })
+	if err := s.update(ctx, from.ID(), func(r *record) error { r.subs = nil; return nil }); err != nil {
+		return err
+	}
+	return s.Recover(ctx, from.ID())
 }
 
 // carried makes subscriptions stand by themselves, without their slots and debts: what each is still to get is in Since and SinceAt.
@@ -207,24 +220,6 @@ func (s *Store) Renamed(ctx context.Context, id bot.ChannelID, name string) erro
 		r.channel.Name = name
 		return nil
 	})
-}
-
-// SetState puts every subscription of a channel that is in from into to; the result is how many changed.
-func (s *Store) SetState(ctx context.Context, id bot.ChannelID, from, to bot.State) (changed int, err error) {
-	err = s.update(ctx, id, func(r *record) error {
-		changed = 0
-		for i := range r.subs {
-			if r.subs[i].State == from {
-				r.subs[i].State = to
-				changed++
-			}
-		}
-		if changed == 0 {
-			return errUnchanged
-		}
-		return nil
-	})
-	return changed, err
 }
 
 // errUnchanged ends an update without a write.
@@ -339,7 +334,15 @@ func (s *Store) headNow(ctx context.Context) (int64, time.Time, error) {
 
 // EachChannel calls fn for every channel that has a record, with its subscriptions: for export, lists and checks, not for delivery.
 func (s *Store) EachChannel(ctx context.Context, fn func(bot.Channel, []bot.Subscription) error) error {
+	held, err := s.HeldWorkspaces(ctx)
+	if err != nil {
+		return err
+	}
 	for sh := range s.keys.shards {
+		ill, err := s.Ailments(ctx, sh)
+		if err != nil {
+			return err
+		}
 		ids, err := s.rdb.HKeys(ctx, s.keys.channels(sh)).Result()
 		if err != nil {
 			return fmt.Errorf("list channels of shard %d: %w", sh, err)
@@ -355,7 +358,14 @@ func (s *Store) EachChannel(ctx context.Context, fn func(bot.Channel, []bot.Subs
 				if err != nil {
 					return fmt.Errorf("channel %x: %w", part[i], err)
 				}
-				if err := fn(r.channel, r.subs); err != nil {
+				state := bot.StateActive
+				if _, ok := ill[r.channel.ID()]; ok {
+					state = bot.StateProbation
+				}
+				if w, ok := bot.WorkspaceOf(r.channel); ok && held[w].Code != "" {
+					state = bot.StateHeld
+				}
+				if err := fn(r.channel, shown(r.subs, state)); err != nil {
 					return err
 				}
 			}

@@ -21,10 +21,11 @@ func (s *Store) Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []
 	sh := lease.Shard
 	pipe := s.rdb.Pipeline()
 	fly, todo, open := pipe.HGetAll(ctx, s.keys.fly(sh)), pipe.SMembers(ctx, s.keys.todo(sh)), pipe.SMembers(ctx, s.keys.open(sh))
-	owed := pipe.HGetAll(ctx, s.keys.owed(sh))
+	owed, ill := pipe.HGetAll(ctx, s.keys.owed(sh)), pipe.HGetAll(ctx, s.keys.ill(sh))
 	if _, err := pipe.Exec(ctx); err != nil {
 		return t, nil, fmt.Errorf("take over shard %d: %w", sh, err)
 	}
+	t.Ill = unpackAilments(ill.Val())
 	var faults []error
 	for _, lane := range slices.Sorted(maps.Keys(fly.Val())) {
 		flights, err := unpackFlights([]byte(fly.Val()[lane]))

@@ -49,6 +49,9 @@ func (s *Server) home(r *http.Request, v *view) (string, int) {
 	if s.cfg.Sources != nil {
 		v.Sources = s.cfg.Sources()
 	}
+	if s.cfg.Troubles != nil {
+		v.Troubles = s.cfg.Troubles(r.Context(), v.Lang)
+	}
 	switch name := query.Get("series"); {
 	case v.Query != "":
 		v.Title = v.Query + " · " + v.T.Name

@@ -36,6 +36,8 @@ type view struct {
 	Page    any
 	topics  *content.Topics
 	Sources []SourceStatus
+
+	Troubles []string
 }
 
 // Link is an address on this server in the page's language.

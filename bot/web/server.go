@@ -21,12 +21,13 @@ type Config struct {
 	Search    func(content.Query) content.Result
 	Trend     func(topic string, weeks int) []int // items about a topic in each of the last weeks, the oldest first; nil = no charts
 	Topics    *content.Topics
-	Sources   func() []SourceStatus           // may be nil
-	Ready     func(ctx context.Context) error // nil when the bot can do its work
-	Hooks     map[string]http.Handler         // adapter name → everything below /<name>/
-	Metrics   http.Handler                    // may be nil
-	Lang      string                          // of pages when the browser does not say: "zh" or "en"
-	PublicURL string                          // where links of the feed lead; "" = where it was asked for
+	Sources   func() []SourceStatus                           // may be nil
+	Troubles  func(ctx context.Context, lang string) []string // sentences on what does not work, without names of workspaces or channels; may be nil
+	Ready     func(ctx context.Context) error                 // nil when the bot can do its work
+	Hooks     map[string]http.Handler                         // adapter name → everything below /<name>/
+	Metrics   http.Handler                                    // may be nil
+	Lang      string                                          // of pages when the browser does not say: "zh" or "en"
+	PublicURL string                                          // where links of the feed lead; "" = where it was asked for
 	Log       *slog.Logger
 }
 

@@ -42,6 +42,7 @@ func over(lib *content.Library) Config {
 		Sources: func() []SourceStatus {
 			return []SourceStatus{{Name: "samples", Issues: 7, Items: 50, LoadedAt: time.Unix(0, 0)}}
 		},
+		Troubles: func(_ context.Context, lang string) []string { return []string{"a <b>trouble</b> in " + lang} },
 	}
 }
 

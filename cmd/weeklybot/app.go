@@ -231,7 +231,7 @@ func (a *app) newWeb(cfg *Config, metrics *prometheus.Registry) *web.Server {
 	hooks["hooks"] = a.sources.Handler()
 	hooks[strings.Trim(source.UploadPath, "/")] = a.sources.Handler()
 	return web.New(web.Config{
-		Library: a.library, Search: a.Search, Trend: a.Trend, Topics: a.topics, Sources: a.sourceStatus, Ready: a.ready, Hooks: hooks,
+		Library: a.library, Search: a.Search, Trend: a.Trend, Topics: a.topics, Sources: a.sourceStatus, Troubles: a.troubles, Ready: a.ready, Hooks: hooks,
 		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Lang: cfg.Lang, PublicURL: cfg.PublicURL, Log: a.log,
 	})
 }

@@ -19,6 +19,7 @@ const CodeBadAnswer = "bad_answer"
 type Verdict struct {
 	Fault bot.Fault
 	Scope bot.Scope
+	Act   bot.Action
 	After time.Duration // RateLimited only
 	Maybe bool          // the post may have been shown all the same
 	Token bool          // the access token is no longer good
@@ -40,7 +41,7 @@ func (v Verdict) Fail(platform, code, text string, after time.Duration) *Judged 
 		after = 0
 	}
 	err := fmt.Errorf("%s answered %s: %s", platform, code, text)
-	return &Judged{&bot.SendError{Fault: v.Fault, Scope: v.Scope, Code: code, RetryAfter: after, MaybeSent: v.Maybe, Err: err}, v.Token}
+	return &Judged{&bot.SendError{Fault: v.Fault, Scope: v.Scope, Action: v.Act, Code: code, RetryAfter: after, MaybeSent: v.Maybe, Err: err}, v.Token}
 }
 
 // StatusVerdict is for answers whose code says nothing to us: they are tried again, and the outbox counts how often. A limit lasts
@@ -52,6 +53,15 @@ func StatusVerdict(status int, block time.Duration) Verdict {
 		v.Fault, v.Scope, v.After = bot.RateLimited, bot.ScopeWorkspace, block
 	case http.StatusGatewayTimeout:
 		v.Maybe = true
+	}
+	return v
+}
+
+// UnknownVerdict is for a code that the platform does not document: tried once more, unless the status says a limit.
+func UnknownVerdict(status int, block time.Duration) Verdict {
+	v := StatusVerdict(status, block)
+	if v.Fault == bot.Retryable {
+		v.Act = bot.ActOnce
 	}
 	return v
 }
