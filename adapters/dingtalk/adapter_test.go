@@ -252,3 +252,43 @@ func TestCheck(t *testing.T) {
 		t.Error("Check posted something")
 	}
 }
+
+func TestRecall(t *testing.T) {
+	s := newStage(t, twin.Options{}, nil)
+	post := bot.Post{Key: "k", Part: 1, Parts: 1, Message: hello()}
+	for _, address := range []string{"group:cid1==", "user:0147"} {
+		dst := bot.Channel{Adapter: Name, Kind: KindApp, Workspace: "dingcorp", Address: address}
+		receipt, err := s.a.Send(t.Context(), dst, post)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.twin.Fail(1, twin.Failure{Code: "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", Status: 403})
+		if err := s.a.Recall(t.Context(), dst, receipt); faultOf(t, err).Fault != bot.RateLimited {
+			t.Errorf("%s: too many calls = %v", address, err)
+		}
+		if err := s.a.Recall(t.Context(), dst, receipt); err != nil {
+			t.Errorf("%s: Recall = %v", address, err)
+		}
+		if err := s.a.Recall(t.Context(), dst, "pqk-unknown"); faultOf(t, err).Code != codeNotRecalled || !strings.Contains(err.Error(), "消息不存在") {
+			t.Errorf("%s: an unknown message = %v", address, err)
+		}
+	}
+	for _, p := range s.twin.Posts() {
+		if !p.Recalled {
+			t.Errorf("%s is still shown", p.Channel)
+		}
+	}
+	if err := s.a.Recall(t.Context(), bot.Channel{Adapter: Name, Kind: KindWebhook}, "x"); faultOf(t, err).Fault != bot.Permanent {
+		t.Errorf("a group robot's post = %v", err)
+	}
+}
+
+// faultOf is what a call failed with; a zero one when it did not.
+func faultOf(t *testing.T, err error) bot.SendError {
+	t.Helper()
+	if fault, ok := errors.AsType[*bot.SendError](err); ok {
+		return *fault
+	}
+	t.Errorf("error %v, want a *bot.SendError", err)
+	return bot.SendError{}
+}

@@ -139,6 +139,9 @@ type answer struct {
 	ProcessQueryKey string   `json:"processQueryKey"`
 	InvalidStaff    []string `json:"invalidStaffIdList"`
 	FlowControlled  []string `json:"flowControlledStaffIdList"`
+
+	Recalled    []string        `json:"successResult"` // keys
+	NotRecalled json.RawMessage `json:"failedResult"`  // why, by key
 }
 
 // reply is one HTTP answer to be read.

@@ -104,26 +104,35 @@ func (a *Adapter) appCall(address string, c card) (call, error) {
 }
 
 func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.Receipt, *bot.SendError) {
-	if !a.cfg.Enabled() {
-		return "", apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
-			fmt.Errorf("kind %s needs adapters.dingtalk.client_id, client_secret and robot_code", KindApp))
-	}
 	c, err := a.appCall(address, renderPart(p.Message, p.Part, p.Parts))
 	if err != nil {
 		return "", apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, err)
 	}
-	token, fault := a.tokens.Get(ctx)
+	ans, fault := a.callApp(ctx, c.path, c.body, func(ans answer) bool { return ans.ProcessQueryKey != "" })
 	if fault != nil {
 		return "", fault
 	}
-	ans, judged := a.post(ctx, a.api+c.path, token, c.body, func(ans answer) bool { return ans.ProcessQueryKey != "" })
+	return bot.Receipt(ans.ProcessQueryKey), undelivered(ans)
+}
+
+// callApp makes one call of the app's API with its access token.
+func (a *Adapter) callApp(ctx context.Context, path string, body []byte, done func(answer) bool) (answer, *bot.SendError) {
+	if !a.cfg.Enabled() {
+		return answer{}, apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
+			fmt.Errorf("kind %s needs adapters.dingtalk.client_id, client_secret and robot_code", KindApp))
+	}
+	token, fault := a.tokens.Get(ctx)
+	if fault != nil {
+		return answer{}, fault
+	}
+	ans, judged := a.post(ctx, a.api+path, token, body, done)
 	if judged != nil {
 		if judged.Token {
 			a.tokens.Drop(token)
 		}
-		return "", judged.SendError
+		return answer{}, judged.SendError
 	}
-	return bot.Receipt(ans.ProcessQueryKey), undelivered(ans)
+	return ans, nil
 }
 
 // undelivered is the fault of an accepted call that did not reach its person.

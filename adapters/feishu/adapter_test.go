@@ -274,3 +274,40 @@ func TestCheck(t *testing.T) {
 		t.Error("Check posted something")
 	}
 }
+
+// faultOf is what a call failed with; a zero one when it did not.
+func faultOf(t *testing.T, err error) bot.SendError {
+	t.Helper()
+	if fault, ok := errors.AsType[*bot.SendError](err); ok {
+		return *fault
+	}
+	t.Errorf("error %v, want a *bot.SendError", err)
+	return bot.SendError{}
+}
+
+func TestRecall(t *testing.T) {
+	s := newStage(t, twin.Options{}, nil)
+	dst := bot.Channel{Adapter: Name, Kind: KindApp, Address: "oc_1"}
+	receipt, err := s.a.Send(t.Context(), dst, bot.Post{Key: "k", Part: 1, Parts: 1, Message: hello()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.twin.Fail(1, twin.Failure{Code: 99991400, Status: 429})
+	if err := s.a.Recall(t.Context(), dst, receipt); faultOf(t, err).Fault != bot.RateLimited {
+		t.Errorf("too many calls = %v", err)
+	}
+	for range 2 { // the second finds it gone
+		if err := s.a.Recall(t.Context(), dst, receipt); err != nil {
+			t.Errorf("Recall = %v", err)
+		}
+	}
+	if !s.twin.Posts()[0].Recalled {
+		t.Error("the message is still shown")
+	}
+	if err := s.a.Recall(t.Context(), dst, "om_unknown"); faultOf(t, err).Code != "230001" {
+		t.Errorf("an unknown message = %v", err)
+	}
+	if err := s.a.Recall(t.Context(), bot.Channel{Adapter: Name, Kind: KindWebhook}, "x"); faultOf(t, err).Fault != bot.Permanent {
+		t.Errorf("a custom bot's post = %v", err)
+	}
+}

@@ -23,10 +23,10 @@ const (
 // receiverTypes says by its beginning what kind of ID an Address is.
 var receiverTypes = map[string]string{"oc_": "chat_id", "ou_": "open_id", "on_": "union_id"}
 
-// post makes one call and reads the answer. done says whether an answer with code 0 is one of acceptance. No fault holds one of secrets,
+// call makes one call and reads the answer. done says whether an answer with code 0 is one of acceptance. No fault holds one of secrets,
 // the token or a key of the app.
-func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+func (a *Adapter) call(ctx context.Context, method, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, &apihttp.Judged{SendError: apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
 	}
@@ -56,7 +56,7 @@ func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) 
 		body.Timestamp = strconv.FormatInt(a.now().Unix(), 10)
 		body.Sign = sign(body.Timestamp, secret)
 	}
-	_, fault := a.post(ctx, raw, "", apihttp.EncodeJSON(body), accepted, append(apihttp.SecretsIn(raw), dst.Secret.Reveal())...)
+	_, fault := a.call(ctx, http.MethodPost, raw, "", apihttp.EncodeJSON(body), accepted, append(apihttp.SecretsIn(raw), dst.Secret.Reveal())...)
 	if fault == nil {
 		return nil
 	}
@@ -77,38 +77,45 @@ func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.
 			fmt.Errorf("address %q: want a chat_id (oc_…), an open_id (ou_…) or a union_id (on_…)", address))
 	}
 	body := messageBody(address, renderPart(p.Message, p.Part, p.Parts), messageUUID(p.Key, p.Part))
-	return a.callApp(ctx, pathMessages+"?receive_id_type="+kind, body)
+	return a.postMessage(ctx, pathMessages+"?receive_id_type="+kind, body)
 }
 
 // replyTo answers a member's message.
 func (a *Adapter) replyTo(ctx context.Context, messageID string, p bot.Post) (bot.Receipt, *bot.SendError) {
 	body := messageBody("", renderPart(p.Message, p.Part, p.Parts), messageUUID(p.Key, p.Part))
-	return a.callApp(ctx, pathMessages+"/"+url.PathEscape(messageID)+"/reply", body)
+	return a.postMessage(ctx, pathMessages+"/"+url.PathEscape(messageID)+"/reply", body)
 }
 
-func (a *Adapter) callApp(ctx context.Context, path string, body message) (bot.Receipt, *bot.SendError) {
+// postMessage posts a message and returns its message_id.
+func (a *Adapter) postMessage(ctx context.Context, path string, body message) (bot.Receipt, *bot.SendError) {
+	ans, fault := a.callApp(ctx, http.MethodPost, path, apihttp.EncodeJSON(body), func(ans answer) bool { return ans.Data.MessageID != "" })
+	return bot.Receipt(ans.Data.MessageID), fault
+}
+
+// callApp makes one call of the app's API with its access token.
+func (a *Adapter) callApp(ctx context.Context, method, path string, body []byte, done func(answer) bool) (answer, *bot.SendError) {
 	if !a.cfg.Enabled() {
-		return "", apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
+		return answer{}, apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
 			fmt.Errorf("kind %s needs adapters.feishu.app_id and app_secret", KindApp))
 	}
 	token, fault := a.tokens.Get(ctx)
 	if fault != nil {
-		return "", fault
+		return answer{}, fault
 	}
-	ans, judged := a.post(ctx, a.api+path, token, apihttp.EncodeJSON(body), func(ans answer) bool { return ans.Data.MessageID != "" })
+	ans, judged := a.call(ctx, method, a.api+path, token, body, done)
 	if judged != nil {
 		if judged.Token {
 			a.tokens.Drop(token)
 		}
-		return "", judged.SendError
+		return answer{}, judged.SendError
 	}
-	return bot.Receipt(ans.Data.MessageID), nil
+	return ans, nil
 }
 
 // fetchToken asks for the app's access token. Whatever fails here, nothing was posted.
 func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.SendError) {
 	body := apihttp.EncodeJSON(map[string]string{"app_id": a.cfg.AppID, "app_secret": a.cfg.AppSecret.Reveal()})
-	ans, fault := a.post(ctx, a.api+pathToken, "", body, func(ans answer) bool { return strings.TrimSpace(ans.Token) != "" })
+	ans, fault := a.call(ctx, http.MethodPost, a.api+pathToken, "", body, func(ans answer) bool { return strings.TrimSpace(ans.Token) != "" })
 	if fault != nil {
 		fault.MaybeSent = false
 		return "", 0, fault.SendError

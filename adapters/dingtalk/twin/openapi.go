@@ -103,6 +103,56 @@ func (t *Twin) batchSend(r *http.Request, body []byte) (any, *refusal) {
 	return map[string]any{"processQueryKey": p.ID, "invalidStaffIdList": invalid, "flowControlledStaffIdList": flow}, nil
 }
 
+// maxRecall is the most messages of one recall. Source: 批量撤回人与机器人会话中机器人消息, read 2026-11.
+const maxRecall = 20
+
+// groupRecall is POST /v1.0/robot/groupMessages/recall.
+func (t *Twin) groupRecall(r *http.Request, body []byte) (any, *refusal) { return t.recall(r, body, "group:") }
+
+// batchRecall is POST /v1.0/robot/otoMessages/batchRecall.
+func (t *Twin) batchRecall(r *http.Request, body []byte) (any, *refusal) { return t.recall(r, body, "user:") }
+
+// recall takes back messages of one group, or of conversations with one person.
+func (t *Twin) recall(r *http.Request, body []byte, prefix string) (any, *refusal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if no := t.allowed(r); no != nil {
+		return nil, no
+	}
+	var ask struct {
+		RobotCode, OpenConversationID string
+		ProcessQueryKeys              []string
+	}
+	if json.Unmarshal(body, &ask) != nil {
+		return nil, refuse("invalidParameter", "body is not JSON")
+	}
+	switch {
+	case ask.RobotCode != t.opt.RobotCode:
+		return nil, refuse("invalidParameter.robotCode.notExsit", "robotCode 不存在")
+	case prefix == "group:" && ask.OpenConversationID == "":
+		return nil, refuse("miss.param.openConversationId", "缺少参数 openConversationId")
+	case len(ask.ProcessQueryKeys) == 0:
+		return nil, refuse("miss.param.processQueryKeys", "缺少参数 processQueryKeys")
+	case len(ask.ProcessQueryKeys) > maxRecall:
+		return nil, refuse("invalidParameter.processQueryKeys", "processQueryKeys 超过 %d 个", maxRecall)
+	}
+	done, failed := []string{}, map[string]string{}
+	for _, key := range ask.ProcessQueryKeys {
+		failed[key] = "消息不存在"
+		for k := range t.posts {
+			p := &t.posts[k]
+			if p.ID == key && strings.HasPrefix(p.Channel, prefix) && (prefix != "group:" || p.Channel == prefix+ask.OpenConversationID) {
+				p.Recalled = true
+				delete(failed, key)
+			}
+		}
+		if failed[key] == "" {
+			done = append(done, key)
+		}
+	}
+	return map[string]any{"successResult": done, "failedResult": failed}, nil
+}
+
 // readCall checks what both calls have in common. The caller holds the lock.
 func (t *Twin) readCall(r *http.Request, body []byte) (call sendCall, p Post, no *refusal) {
 	if no := t.allowed(r); no != nil {

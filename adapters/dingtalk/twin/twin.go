@@ -66,6 +66,8 @@ type Post struct {
 	Body    map[string]any // decoded body; for the app's API the decoded msgParam
 	Raw     []byte         // the request's body
 	Time    time.Time
+
+	Recalled bool
 }
 
 // Button leads somewhere.
@@ -148,6 +150,8 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /robot/sendBySession", t.posting(oapi, t.sessionSend))
 	t.mux.HandleFunc("POST /v1.0/robot/groupMessages/send", t.posting(openAPI, t.groupSend))
 	t.mux.HandleFunc("POST /v1.0/robot/oToMessages/batchSend", t.posting(openAPI, t.batchSend))
+	t.mux.HandleFunc("POST /v1.0/robot/groupMessages/recall", t.posting(openAPI, t.groupRecall))
+	t.mux.HandleFunc("POST /v1.0/robot/otoMessages/batchRecall", t.posting(openAPI, t.batchRecall))
 	t.mux.HandleFunc("POST /v1.0/oauth2/accessToken", t.accessToken)
 	t.mux.HandleFunc("POST /v1.0/gateway/connections/open", t.openGateway)
 	t.mux.HandleFunc("GET /connect", t.connect)

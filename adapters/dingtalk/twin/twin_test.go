@@ -461,3 +461,40 @@ func TestPage(t *testing.T) {
 		t.Errorf("the page runs what was posted:\n%s", page)
 	}
 }
+
+func TestRecall(t *testing.T) {
+	tw, base, _ := start(t, appOptions())
+	header := token(t, base)
+	post(t, base+groupPath, header, group("sampleMarkdown", sample))
+	post(t, base+usersPath, header, `{"robotCode":"robot","userIds":["u1"],"msgKey":"sampleText","msgParam":"{\"content\":\"x\"}"}`)
+	inGroup, alone := tw.Posts()[0].ID, tw.Posts()[1].ID
+	const groupRecall, usersRecall = "/v1.0/robot/groupMessages/recall", "/v1.0/robot/otoMessages/batchRecall"
+	for _, c := range []struct {
+		name, path, body string
+		status           int
+		code, words      string
+	}{
+		{"no robot", groupRecall, `{"openConversationId":"cid","processQueryKeys":["x"]}`, 400, "invalidParameter.robotCode.notExsit", ""},
+		{"no group", groupRecall, `{"robotCode":"robot","processQueryKeys":["x"]}`, 400, "miss.param.openConversationId", ""},
+		{"no keys", groupRecall, `{"robotCode":"robot","openConversationId":"cid"}`, 400, "miss.param.processQueryKeys", ""},
+		{"21 keys", usersRecall, `{"robotCode":"robot","processQueryKeys":["x"` + strings.Repeat(`,"x"`, 20) + `]}`, 400, "invalidParameter.processQueryKeys", ""},
+		{"no JSON", usersRecall, `x`, 400, "invalidParameter", ""},
+		{"unknown key", usersRecall, `{"robotCode":"robot","processQueryKeys":["x"]}`, 200, "", `"failedResult":{"x":"消息不存在"},"successResult":[]`},
+		{"another group", groupRecall, `{"robotCode":"robot","openConversationId":"other","processQueryKeys":["` + inGroup + `"]}`, 200, "", `"successResult":[]`},
+		{"the other call", usersRecall, `{"robotCode":"robot","processQueryKeys":["` + inGroup + `"]}`, 200, "", `"successResult":[]`},
+		{"group", groupRecall, `{"robotCode":"robot","openConversationId":"cid","processQueryKeys":["` + inGroup + `"]}`, 200, "", `"failedResult":{},"successResult":["` + inGroup + `"]`},
+		{"person", usersRecall, `{"robotCode":"robot","processQueryKeys":["` + alone + `"]}`, 200, "", `"successResult":["` + alone + `"]`},
+	} {
+		if status, code, answer := post(t, base+c.path, header, c.body); status != c.status || code != c.code || !strings.Contains(answer, c.words) {
+			t.Errorf("%s: %d %s, want %d %s %s", c.name, status, answer, c.status, c.code, c.words)
+		}
+	}
+	if status, code, _ := post(t, base+groupRecall, nil, `{}`); status != 401 || code != "InvalidAuthentication" {
+		t.Errorf("without token: %d %s", status, code)
+	}
+	for _, p := range tw.Posts() {
+		if !p.Recalled {
+			t.Errorf("%s is still shown", p.Channel)
+		}
+	}
+}

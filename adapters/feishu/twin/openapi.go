@@ -101,6 +101,26 @@ func (t *Twin) messageReply(r *http.Request, body []byte) (any, *refusal) {
 	return t.deliver(p)
 }
 
+// messageDelete is DELETE /open-apis/im/v1/messages/{id}.
+func (t *Twin) messageDelete(r *http.Request, _ []byte) (any, *refusal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if no := t.allowed("delete", r); no != nil {
+		return nil, no
+	}
+	id := r.PathValue("id")
+	k := slices.IndexFunc(t.posts, func(p Post) bool { return p.ID == id })
+	switch {
+	case k < 0:
+		return nil, refuse(230001, "Your request contains an invalid request parameter, ext=invalid message_id.")
+	case t.posts[k].Recalled:
+		return nil, refuse(230011, "The message was withdrawn.")
+	}
+	t.posts[k].Recalled = true
+	bounded(t.recalled)[id] = true
+	return map[string]any{"code": 0, "msg": "success", "data": map[string]any{}}, nil
+}
+
 // deliver shows p, unless its uuid was used or its chat gets too much. The caller holds the lock.
 func (t *Twin) deliver(p Post) (any, *refusal) {
 	now := t.opt.Now()

@@ -69,6 +69,7 @@ type Post struct {
 	Body     map[string]any // decoded card or content
 	Raw      []byte         // the request's body
 	Time     time.Time
+	Recalled bool
 }
 
 // Text is all Markdown of a post, and all plain text.
@@ -169,6 +170,7 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /open-apis/bot/v2/hook/{token}", t.posting(http.StatusOK, t.hookSend))
 	t.mux.HandleFunc("POST /open-apis/im/v1/messages", t.posting(http.StatusBadRequest, t.messageSend))
 	t.mux.HandleFunc("POST /open-apis/im/v1/messages/{id}/reply", t.posting(http.StatusBadRequest, t.messageReply))
+	t.mux.HandleFunc("DELETE /open-apis/im/v1/messages/{id}", t.posting(http.StatusBadRequest, t.messageDelete))
 	t.mux.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", t.accessToken)
 	t.mux.HandleFunc("POST /callback/ws/endpoint", t.endpoint)
 	t.mux.HandleFunc("GET /ws", t.connect)
