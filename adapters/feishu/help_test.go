@@ -90,6 +90,7 @@ func hello() bot.Message {
 type stage struct {
 	twin *twin.Twin
 	hook string // the bot's /feishu/events
+	url  string // of the twin
 	a    *Adapter
 	in   *inbox
 	log  *lockedLog
@@ -113,7 +114,7 @@ func newStage(t testing.TB, opt twin.Options, change func(*Config)) *stage {
 	a.socketGrace = time.Minute
 	server := httptest.NewServer(a.Hook(s.in))
 	t.Cleanup(server.Close)
-	s.a, s.hook = a, server.URL+"/feishu/events"
+	s.a, s.hook, s.url = a, server.URL+"/feishu/events", platform.URL
 	return s
 }
 

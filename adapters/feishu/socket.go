@@ -29,6 +29,7 @@ import (
 const (
 	pathEndpoint = "/callback/ws/endpoint"
 
+	socketLines  = 2 // connections at a time: while one is dialled again the other hears. The platform allows an app 50
 	socketDial   = 15 * time.Second
 	socketWrite  = 5 * time.Second
 	pingDefault  = 2 * time.Minute // where the platform names none
@@ -54,7 +55,11 @@ func (a *Adapter) Listen(ctx context.Context, in bot.Inbox) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l := &listener{a: a, in: in, work: work, slots: make(chan struct{}, maxHandlers)}
-	l.run(ctx)
+	var lines sync.WaitGroup
+	for range socketLines {
+		lines.Go(func() { l.run(ctx) })
+	}
+	lines.Wait()
 	grace := time.AfterFunc(a.socketGrace, stop)
 	defer grace.Stop()
 	l.handlers.Wait()
@@ -70,7 +75,7 @@ type listener struct {
 	handlers sync.WaitGroup
 }
 
-// run keeps one connection.
+// run keeps one connection, until ctx ends.
 func (l *listener) run(ctx context.Context) {
 	wait := backoffFirst
 	for ctx.Err() == nil {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +39,7 @@ func listening(t *testing.T, opt twin.Options, change func(*Config)) (s *stage, 
 
 func connected(t *testing.T, s *stage) {
 	t.Helper()
-	eventually(t, "connection", func() bool { return s.twin.Connections() == 1 })
+	eventually(t, "two connections", func() bool { return s.twin.Connections() == 2 })
 }
 
 func TestSocketCommand(t *testing.T) {
@@ -86,18 +90,30 @@ func TestSocketEvents(t *testing.T) {
 	}
 }
 
-func TestSocketComesBack(t *testing.T) {
+func TestSocketHearsWhileConnectionsChange(t *testing.T) {
 	s, stop := listening(t, twin.Options{}, nil)
-	connected(t, s)
-	s.twin.CutSockets()
-	eventually(t, "second connection", func() bool { return strings.Count(s.log.String(), "long connection stands") == 2 })
-	connected(t, s)
-	if ack, err := s.twin.SaySocket(t.Context(), twin.Said{Text: "/hot", User: "ou_1", Chat: "oc_1"}); err != nil || ack.Code != 200 {
-		t.Errorf("%+v, %v", ack, err)
+	heard := func() {
+		t.Helper()
+		if ack, err := s.twin.SaySocket(t.Context(), twin.Said{Text: "/hot", User: "ou_1", Chat: "oc_1"}); err != nil || ack.Code != 200 {
+			t.Errorf("%+v, %v", ack, err)
+		}
 	}
+	connected(t, s)
+	s.twin.CutSockets(1)
+	eventually(t, "one connection", func() bool { return s.twin.Connections() == 1 || dialled(s) == 3 })
+	heard() // by the other one
+	eventually(t, "third connection", func() bool { return dialled(s) == 3 })
+	connected(t, s)
+	s.twin.CutSockets(2)
+	eventually(t, "two more connections", func() bool { return dialled(s) == 5 })
+	connected(t, s)
+	heard()
 	stop()
-	eventually(t, "end of the connection", func() bool { return s.twin.Connections() == 0 })
+	eventually(t, "end of the connections", func() bool { return s.twin.Connections() == 0 })
 }
+
+// dialled is how many connections the bot has made so far.
+func dialled(s *stage) int { return strings.Count(s.log.String(), "long connection stands") }
 
 func TestSocketRefusedSaysWhatToDo(t *testing.T) {
 	s, stop := listening(t, twin.Options{}, func(c *Config) { c.AppSecret = "wrong-secret-value" })
@@ -149,5 +165,47 @@ func TestPiecesAreBounded(t *testing.T) {
 	}
 	if !piece("3", "2", "1") {
 		t.Error("the second piece of an event did not make it whole")
+	}
+}
+
+// What is typed on the stand-in's page reaches the bot, and its answer the page.
+func TestPageTalksToTheBot(t *testing.T) {
+	for name, mode := range map[string]string{"socket": ModeSocket, "http": ModeHTTP} {
+		t.Run(name, func(t *testing.T) {
+			in := &inbox{answer: hello()}
+			handler := http.NewServeMux()
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			opt := twin.Options{}
+			if mode == ModeHTTP {
+				opt.BotURL = server.URL
+			}
+			s := newStage(t, opt, func(c *Config) { c.Mode = mode })
+			handler.Handle("/", s.a.Hook(in))
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.a.Listen(ctx, in) }()
+			defer func() { cancel(); <-done }()
+			if mode == ModeSocket {
+				connected(t, s)
+			}
+			for _, chat := range []string{"oc_twin", "oc_twin_p2p"} {
+				resp, err := http.PostForm(s.url+"/say", url.Values{"chat": {chat}, "text": {"/hot ebpf"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				page, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusOK || !strings.Contains(string(page), "回复 小飞: /hot ebpf") || !strings.Contains(string(page), "3 条结果") {
+					t.Errorf("%s: %s without question and answer:\n%s", chat, resp.Status, page)
+				}
+				if got := in.commands(); got[len(got)-1].Channel.Address != chat || got[len(got)-1].Text != "/hot ebpf" {
+					t.Errorf("%s: command %+v", chat, got[len(got)-1])
+				}
+			}
+			if resp, err := http.PostForm(s.url+"/say", url.Values{"chat": {"bot:x"}, "text": {"x"}}); err != nil || resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("a custom bot hears nothing: %v, %v", resp, err)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,69 +18,152 @@ import (
 //go:embed page.html
 var pageSource string
 
+// pageScript brings what is new, unless somebody is typing.
+//
+//go:embed page.js
+var pageScript []byte
+
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"markdown": markdown, "indented": indented, "clock": func(t time.Time) string { return t.Format("15:04:05") },
 	"initial": func(s string) string { return string([]rune(s + "群")[:1]) },
 }).Parse(pageSource))
 
-// pagePosts is how many posts of one chat the page shows.
-const pagePosts = 50
+// pageLines is how many lines of one chat the page shows.
+const pageLines = 50
+
+// The chats that the page offers to type in: a group that the app's bot is in, and the bot alone.
+const (
+	pageGroup     = "oc_twin"
+	pageGroupName = "架构组"
+	pageAlone     = "oc_twin_p2p"
+	pageUser      = "ou_twin"
+	pageNick      = "小飞"
+)
+
+// sayWait is how long the page waits for the bot's answer before it shows the chat without.
+const sayWait = 3 * time.Second
 
 type pageChat struct {
 	Key, Name, Last string
 	Time            time.Time
-	Chosen          bool
+	Chosen, Typing  bool
+}
+
+// Group says whether the bot hears only what mentions it.
+func (c *pageChat) Group() bool { return c.Key != pageAlone }
+
+// pageLine is a post, or what a member wrote.
+type pageLine struct {
+	Post
+	Nick   string // of the member; "" = a post
+	Quoted string // what a post answers
 }
 
 type pageData struct {
 	Chats   []*pageChat
-	Name    string
-	Posts   []Post
+	Chosen  *pageChat // nil: none
+	Lines   []pageLine
 	Refused []Refusal
 }
 
-// page shows what arrived: the chats, newest first, and the messages of one.
+// page shows what arrived: the chats, newest first, and one of them. A member can type where the app's bot hears.
 func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'")
 	_ = pageTemplate.Execute(w, t.pageData(r.URL.Query().Get("chat")))
 }
 
 func (t *Twin) pageData(chosen string) pageData {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	chats := map[string]*pageChat{}
-	for _, p := range t.posts {
-		if chats[p.Channel] == nil {
-			chats[p.Channel] = &pageChat{Key: p.Channel, Name: t.nameOf(p.Channel)}
-		}
-		chats[p.Channel].Last, chats[p.Channel].Time = p.Notice, p.Time
-	}
 	var data pageData
-	for _, c := range chats {
-		data.Chats = append(data.Chats, c)
+	chat := func(key string) *pageChat {
+		k := slices.IndexFunc(data.Chats, func(c *pageChat) bool { return c.Key == key })
+		if k < 0 {
+			data.Chats = append(data.Chats, &pageChat{Key: key, Name: t.nameOf(key), Typing: t.opt.AppID != "" && strings.HasPrefix(key, "oc_")})
+			k = len(data.Chats) - 1
+		}
+		return data.Chats[k]
 	}
-	slices.SortFunc(data.Chats, func(a, b *pageChat) int {
+	if t.opt.AppID != "" {
+		chat(pageGroup).Name = pageGroupName
+		chat(pageAlone).Name = "weeklybot（单聊）"
+	}
+	for token := range t.bots {
+		chat("bot:" + token)
+	}
+	lines := make([]pageLine, 0, len(t.posts)+len(t.heard))
+	for _, p := range t.posts {
+		lines = append(lines, pageLine{Post: p})
+	}
+	quotes := map[string]string{}
+	for _, l := range t.heard {
+		quotes[l.ID] = l.Nick + ": " + l.Notice
+	}
+	for k := range lines {
+		lines[k].Quoted = quotes[lines[k].ReplyTo]
+	}
+	lines = append(lines, t.heard...)
+	slices.SortStableFunc(lines, func(a, b pageLine) int { return a.Time.Compare(b.Time) })
+	for _, l := range lines {
+		c := chat(l.Channel)
+		c.Last, c.Time = l.Notice, l.Time
+	}
+	slices.SortStableFunc(data.Chats, func(a, b *pageChat) int {
 		if n := b.Time.Compare(a.Time); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Key, b.Key)
 	})
-	if chats[chosen] == nil && len(data.Chats) > 0 {
-		chosen = data.Chats[0].Key
+	k := max(0, slices.IndexFunc(data.Chats, func(c *pageChat) bool { return c.Key == chosen }))
+	if len(data.Chats) > 0 {
+		data.Chosen = data.Chats[k]
+		data.Chosen.Chosen = true
+		data.Lines = slices.DeleteFunc(lines, func(l pageLine) bool { return l.Channel != data.Chosen.Key })
 	}
-	if c := chats[chosen]; c != nil {
-		c.Chosen, data.Name = true, c.Name
-	}
-	for _, p := range t.posts {
-		if p.Channel == chosen {
-			data.Posts = append(data.Posts, p)
-		}
-	}
-	data.Posts = data.Posts[max(0, len(data.Posts)-pagePosts):]
-	data.Refused = slices.Clone(t.refused[max(0, len(t.refused)-pagePosts):])
+	data.Lines = data.Lines[max(0, len(data.Lines)-pageLines):]
+	slices.Reverse(data.Lines) // the page is anchored at its end
+	data.Refused = slices.Clone(t.refused[max(0, len(t.refused)-pageLines):])
 	slices.Reverse(data.Refused)
 	return data
+}
+
+// say is the page's form: a member types, in a group behind a mention of the bot.
+func (t *Twin) say(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	chat, text := r.FormValue("chat"), strings.TrimSpace(r.FormValue("text"))
+	if text == "" || !strings.HasPrefix(chat, "oc_") {
+		http.Error(w, "want a text, and a chat that the app's bot hears", http.StatusBadRequest)
+		return
+	}
+	said := Said{Text: text, User: pageUser, Nick: pageNick, Chat: chat, P2P: chat == pageAlone}
+	before := t.countIn(chat)
+	var err error
+	if t.opt.BotURL != "" {
+		_, err = t.Say(r.Context(), t.opt.BotURL+"/feishu/events", said)
+	} else {
+		_, err = t.SaySocket(r.Context(), said)
+	}
+	if err != nil {
+		http.Error(w, "the bot did not hear it; is it running? "+err.Error(), http.StatusBadGateway)
+		return
+	}
+	for end := time.Now().Add(sayWait); t.countIn(chat) == before && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	http.Redirect(w, r, "/?"+url.Values{"chat": {chat}}.Encode(), http.StatusSeeOther)
+}
+
+// countIn is how many posts a chat has had.
+func (t *Twin) countIn(channel string) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.posts {
+		if p.Channel == channel {
+			n++
+		}
+	}
+	return n
 }
 
 // nameOf is what people call a chat; a bot's token is cut to its beginning.

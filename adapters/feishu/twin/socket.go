@@ -213,11 +213,11 @@ func (t *Twin) Connections() int {
 	return len(t.sockets.conns)
 }
 
-// CutSockets ends all long connections without a word.
-func (t *Twin) CutSockets() {
+// CutSockets ends the n oldest long connections without a word.
+func (t *Twin) CutSockets(n int) {
 	t.sockets.mu.Lock()
 	defer t.sockets.mu.Unlock()
-	for _, s := range t.sockets.conns {
+	for _, s := range t.sockets.conns[:min(n, len(t.sockets.conns))] {
 		s.conn.Close()
 	}
 }

@@ -22,6 +22,7 @@ import (
 type Said struct {
 	Text      string         // in a group the bot's mention is put before it
 	User      string         // open_id
+	Nick      string         // shown on the page
 	Chat      string         // chat_id
 	ChatName  string         // shown on the page
 	P2P       bool           // to the bot alone
@@ -40,6 +41,9 @@ func (t *Twin) event(s Said) map[string]any {
 	bounded(t.said)[s.MessageID] = s.Chat
 	t.names[s.Chat] = cmp.Or(s.ChatName, t.names[s.Chat])
 	now := strconv.FormatInt(t.opt.Now().UnixMilli(), 10)
+	t.heard = newest(append(t.heard, pageLine{Nick: cmp.Or(s.Nick, s.User), Post: Post{
+		ID: s.MessageID, Channel: s.Chat, Notice: s.Text, Parts: []Part{{Tag: "plain", Text: s.Text}}, Time: t.opt.Now(),
+	}}), t.opt.Keep)
 	t.mu.Unlock()
 	message := map[string]any{
 		"message_id": s.MessageID, "chat_id": s.Chat, "chat_type": "group", "message_type": "text", "create_time": now, "update_time": now,

@@ -41,6 +41,7 @@ type Options struct {
 	TokenLife    time.Duration // 0 = 7200 s
 	HookTimeout  time.Duration // how long the bot's answer is awaited; 0 = 3 s
 
+	BotURL  string // where the bot is reached, for what is typed on the page; "" = over the long connection
 	BaseURL string // where the twin is reached, for the long connection; "" = learned from requests
 	Keep    int    // posts and refusals kept; 0 = 10000
 	Now     func() time.Time
@@ -123,6 +124,7 @@ type Twin struct {
 
 	mu       sync.Mutex
 	posts    []Post
+	heard    []pageLine // what members wrote
 	refused  []Refusal
 	failures []Failure
 	bots     map[string]*botState
@@ -175,6 +177,11 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /callback/ws/endpoint", t.endpoint)
 	t.mux.HandleFunc("GET /ws", t.connect)
 	t.mux.HandleFunc("GET /{$}", t.page)
+	t.mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(pageScript)
+	})
+	t.mux.Handle("POST /say", http.NewCrossOriginProtection().Handler(http.HandlerFunc(t.say)))
 	return t
 }
 

