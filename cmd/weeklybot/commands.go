@@ -13,7 +13,7 @@ type commands struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the bot: sources, schedules, chat platforms, web pages and, in a terminal, a prompt. The default."`
-	Demo    demoCmd    `cmd:"" help:"Run the bot beside stand-ins of Slack, WeCom and DingTalk: see everything without an account."`
+	Demo    demoCmd    `cmd:"" help:"Run the bot beside stand-ins of Slack, WeCom, DingTalk and Feishu: see everything without an account."`
 	Parse   parseCmd   `cmd:"" help:"Show what the bot understands of newsletter files or folders."`
 	Ask     askCmd     `cmd:"" help:"Answer one chat command and exit: weeklybot ask \"/hot ebpf\"."`
 	Preview previewCmd `cmd:"" help:"Show the exact request bodies that a platform would get for an issue."`

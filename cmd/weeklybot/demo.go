@@ -16,6 +16,8 @@ import (
 
 	"weeklybot/adapters/dingtalk"
 	dingtwin "weeklybot/adapters/dingtalk/twin"
+	"weeklybot/adapters/feishu"
+	feishutwin "weeklybot/adapters/feishu/twin"
 	"weeklybot/adapters/slack"
 	slacktwin "weeklybot/adapters/slack/twin"
 	"weeklybot/adapters/wecom"
@@ -23,10 +25,10 @@ import (
 	"weeklybot/bot"
 )
 
-// demoCmd lets a person without any account see everything: the bot beside stand-ins of Slack, WeCom and DingTalk on this machine.
+// demoCmd lets a person without any account see everything: the bot beside stand-ins of Slack, WeCom, DingTalk and Feishu on this machine.
 type demoCmd struct {
 	Listen   string `help:"Address of the bot's own pages." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	Schedule string `help:"When the three sample channels get their digest." default:"* * * * *" placeholder:"SCHEDULE"`
+	Schedule string `help:"When the sample channels get their digest." default:"* * * * *" placeholder:"SCHEDULE"`
 	Prompt   bool   `help:"Show a prompt even when standard input is no terminal."`
 }
 
@@ -75,7 +77,7 @@ func (d *demoCmd) Run(ctx context.Context, c *commands, std streams) error {
 		_ = listener.Close()
 		return err
 	}
-	fmt.Fprintf(std.out, "weeklybot with stand-ins of three platforms; the first digests come within a minute (%s).\n", d.Schedule)
+	fmt.Fprintf(std.out, "weeklybot with stand-ins of four platforms, whose pages can be typed on; the first digests come within a minute (%s).\n", d.Schedule)
 	fmt.Fprintf(std.out, "  %-10s http://%s/\n%s  Stop with Ctrl-C.\n\n", "archive", listener.Addr(), pages)
 	var prompt io.Reader
 	if d.Prompt || isTerminal(std.in) {
@@ -92,14 +94,15 @@ func (d *demoCmd) standIns(ctx context.Context, group *errgroup.Group, cfg *Conf
 		CorpID: demoCorp, AgentID: demoAgent, Secret: demoAppSecret, Token: demoToken, EncodingAESKey: demoAESKey, CallbackURL: botURL + "/wecom/callback",
 	}}})
 	dingTwin := dingtwin.New(dingtwin.Options{
-		Robots:   []dingtwin.Robot{{Name: "demo", Token: demoRobotKey, Secret: demoDingSecret}},
+		Robots:   []dingtwin.Robot{{Name: "技术周刊群", Token: demoRobotKey, Secret: demoDingSecret}},
 		ClientID: "demo", ClientSecret: demoAppSecret, RobotCode: "demo", CorpID: "dingdemo",
 	})
+	feishuTwin := feishutwin.New(feishutwin.Options{Bots: []feishutwin.Bot{{Name: "技术周刊群", Token: demoRobotKey, Secret: demoAppSecret}}, AppID: "demo", AppSecret: demoAppSecret})
 	urls := map[string]string{}
 	for _, twin := range []struct {
 		name string
 		page http.Handler
-	}{{slack.Name, slackTwin}, {wecom.Name, wecomTwin}, {dingtalk.Name, dingTwin}} {
+	}{{slack.Name, slackTwin}, {wecom.Name, wecomTwin}, {dingtalk.Name, dingTwin}, {feishu.Name, feishuTwin}} {
 		if urls[twin.name], err = serveTwin(ctx, group, twin.page); err != nil {
 			return "", err
 		}
@@ -115,6 +118,7 @@ func (d *demoCmd) standIns(ctx context.Context, group *errgroup.Group, cfg *Conf
 		OAPIURL: urls[dingtalk.Name], APIURL: urls[dingtalk.Name], ClientID: "demo", ClientSecret: demoAppSecret, RobotCode: "demo", CorpID: "dingdemo",
 		Mode: dingtalk.ModeStream,
 	}
+	cfg.Adapters.Feishu = feishu.Config{APIURL: urls[feishu.Name], AppID: "demo", AppSecret: demoAppSecret}
 	d.declare(cfg, urls)
 	return pages, nil
 }
@@ -125,6 +129,7 @@ func (d *demoCmd) declare(cfg *Config, urls map[string]string) {
 		{Name: "slack-team", Platform: slack.Name, Kind: string(slack.KindApp), Address: "C0GENERAL"},
 		{Name: "wecom-team", Platform: wecom.Name, Kind: string(wecom.KindWebhook), URL: bot.Secret(urls[wecom.Name] + "/cgi-bin/webhook/send?key=" + demoRobotKey)},
 		{Name: "dingtalk-team", Platform: dingtalk.Name, Kind: string(dingtalk.KindWebhook), URL: bot.Secret(urls[dingtalk.Name] + "/robot/send?access_token=" + demoRobotKey), Secret: demoDingSecret},
+		{Name: "feishu-team", Platform: feishu.Name, Kind: string(feishu.KindWebhook), URL: bot.Secret(urls[feishu.Name] + "/open-apis/bot/v2/hook/" + demoRobotKey), Secret: demoAppSecret},
 	}
 	cfg.Subscriptions = nil
 	for _, ch := range cfg.Channels {

@@ -57,7 +57,7 @@ func TestPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	issue := parse.Parse(pictureIssue, data, parse.Options{})
-	ctx := startBrowser(t)
+	ctx := startBrowser(t, time.Minute)
 	var columns []image.Image
 	for _, s := range shops(t) {
 		deliverTo(t, s, digest.Issue(issue, bot.StyleBrief, "zh", 0))
@@ -161,7 +161,7 @@ func servePage(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
-func startBrowser(t *testing.T) context.Context {
+func startBrowser(t *testing.T, patience time.Duration) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(needs.Chromium(t)), chromedp.NoSandbox)
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
@@ -171,7 +171,7 @@ func startBrowser(t *testing.T) context.Context {
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stopTime := context.WithTimeout(ctx, time.Minute)
+	ctx, stopTime := context.WithTimeout(ctx, patience)
 	t.Cleanup(stopTime)
 	return ctx
 }
