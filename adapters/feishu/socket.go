@@ -23,9 +23,11 @@ import (
 // The long connection 长连接: we ask for an address, dial it, and the platform sends events over the WebSocket. Source: the official Go
 // client (github.com/larksuite/oapi-sdk-go v3.11.0, package ws) and open.feishu.cn, 使用长连接接收事件, read 2026-11.
 //
-// That client is not used here. It writes to standard output, where only results belong, as soon as its dispatcher is made; it reads
-// frames of any size; after a cut it stays deaf for up to half a minute, and then tries every two minutes; and it brings 140 generated
-// packages, which take 100 s of processor time to compile.
+// That client is not used here, only run against the stand-in (docs/clients). An event that comes in several frames is put together by several
+// goroutines without a lock: of 2000 events in seven frames each, 3 were lost on an idle machine. It writes to standard output, where only
+// results belong, as soon as its dispatcher is made, and no option hinders it. Each client leaves the goroutine of its cache behind when it is
+// closed. After a cut it waits as long as the platform says, up to half a minute and then two minutes. Its calls repeat a stale token instead
+// of fetching another. It brings 140 generated packages, which take 100 s of processor time to compile, and 2.6 MB.
 const (
 	pathEndpoint = "/callback/ws/endpoint"
 

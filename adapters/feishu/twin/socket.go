@@ -217,9 +217,11 @@ func (t *Twin) Connections() int {
 func (t *Twin) CutSockets(n int) {
 	t.sockets.mu.Lock()
 	defer t.sockets.mu.Unlock()
-	for _, s := range t.sockets.conns[:min(n, len(t.sockets.conns))] {
+	n = min(n, len(t.sockets.conns))
+	for _, s := range t.sockets.conns[:n] {
 		s.conn.Close()
 	}
+	t.sockets.conns = t.sockets.conns[n:] // nothing is sent there any more
 }
 
 // SaySocket sends a member's message over a long connection and waits for its acknowledgement, at most 3 s.
