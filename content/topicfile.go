@@ -27,6 +27,7 @@ type topicEntry struct {
 	Zh      string   `yaml:"zh"`
 	Also    []string `yaml:"also"`
 	Cased   []string `yaml:"cased"`
+	Not     []string `yaml:"not"`
 	Word    bool     `yaml:"word"`
 	Related []string `yaml:"related"`
 
@@ -90,6 +91,7 @@ func mergeEntry(old, add topicEntry, taken func(string) bool) topicEntry {
 	}
 	out.Cased = slices.Concat(add.Cased, slices.DeleteFunc(slices.Clone(old.Cased), taken))
 	out.Also = slices.Concat(add.Also, []string{add.Name}, also)
+	out.Not = slices.Concat(add.Not, old.Not)
 	out.Related = slices.Concat(add.Related, old.Related)
 	out.Word = old.Word && add.Word
 	return out
@@ -161,7 +163,7 @@ func (e *topicEntry) check() error {
 	if strings.TrimSpace(e.Name) == "" {
 		return errors.New("an entry needs a name")
 	}
-	for _, s := range e.spellings() {
+	for _, s := range append(e.spellings(), e.Not...) {
 		if len(s) > maxSpelling {
 			return fmt.Errorf("%q: a spelling may have %d bytes", s[:20]+"…", maxSpelling)
 		}
@@ -218,6 +220,12 @@ func buildTopics(entries []topicEntry) *Topics {
 			for _, form := range derived(s) {
 				t.claim(form, k, false)
 			}
+		}
+	}
+	t.trie.named = int32(len(t.trie.symbols))
+	for k := range entries {
+		for _, phrase := range entries[k].Not {
+			t.trie.mute(phrase)
 		}
 	}
 	t.pairs = sync.OnceValue(t.spellingPairs)

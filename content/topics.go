@@ -145,8 +145,8 @@ func (t *Topics) Knows(word string) bool {
 	if t == nil {
 		return false
 	}
-	_, ok := t.trie.symbols[word]
-	return ok
+	sym := t.trie.symbols[word]
+	return sym > 0 && sym <= t.trie.named
 }
 
 // EachWord calls yield for each word of each spelling, folded, in no particular order, until it returns false.
@@ -154,8 +154,8 @@ func (t *Topics) EachWord(yield func(string) bool) {
 	if t == nil {
 		return
 	}
-	for w := range t.trie.symbols {
-		if !yield(w) {
+	for w, sym := range t.trie.symbols {
+		if sym <= t.trie.named && !yield(w) {
 			return
 		}
 	}

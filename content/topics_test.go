@@ -21,6 +21,17 @@ func TestTopicsOf(t *testing.T) {
 		{"https://istio.io/kubernetes", ""},
 		{"互联网关注", ""}, // 互联网 + 关注, no 网关
 		{"容器镜像", "container container image"},
+		{"Yes, 1.17 has begun, with someone at the helm", ""},
+		{"Meetup in Hong Kong, with Kong", "kong"},
+		{"Hong Kong | 线下", ""},
+		{"Ray tracing on a GPU; Ray Serve", "gpu ray ray tracing"},
+		{"Objective-C and plan C", "objective-c"},
+		{"Calling C from Swift", "c language swift"},
+		{"Taylor Swift's swift response", ""},
+		{"reflections on 2023", ""},
+		{"Go 程序 on the go, Let's Go", "go"},
+		{".NET 9 and std::net", ".net"},
+		{"服務網格與雲原生", "cloud native service mesh"},
 	} {
 		if got := strings.Join(topics.Of(&Item{Text: c.text}), " "); got != c.want {
 			t.Errorf("Of(%q) = %q, want %q", c.text, got, c.want)
@@ -104,6 +115,33 @@ func TestParseTopicsErrors(t *testing.T) {
 	}
 }
 
+// TestNot: what lies in a phrase that means something else is no mention; the phrase itself may be a topic, and its words are no names.
+func TestNot(t *testing.T) {
+	topics, err := ParseTopics([]byte("- {name: Ray, not: [ray tracing, x ray vision]}\n- {name: Ray tracing}\n- {name: Vision}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"ray": "ray", "ray tracing": "ray tracing", "X-ray vision": "", "x ray": "ray", "ray, tracing": "ray", "a ray tracing ray": "ray ray tracing",
+	} {
+		if got := strings.Join(topics.Of(&Item{Text: text}), " "); got != want {
+			t.Errorf("Of(%q) = %q, want %q", text, got, want)
+		}
+	}
+	if topics.Knows("x") || !topics.Knows("tracing") || !topics.Knows("vision") {
+		t.Error("Knows takes the words of a phrase that is no spelling for names")
+	}
+	for w := range topics.EachWord {
+		if w == "x" {
+			t.Error("EachWord yields a word of no spelling")
+		}
+	}
+	more, err := topics.Extend([]byte("- {name: Ray, not: [ray of light]}"))
+	if err != nil || len(more.Of(&Item{Text: "ray of light"})) > 0 || len(more.Of(&Item{Text: "x ray vision"})) > 0 {
+		t.Errorf("an extension does not add to the phrases: %v", err)
+	}
+}
+
 func TestExtend(t *testing.T) {
 	base, err := ParseTopics([]byte("- {name: Service mesh, zh: 服务网格, also: [mesh]}\n- {name: Go, cased: [Go]}\n"))
 	if err != nil {
@@ -161,6 +199,7 @@ func FuzzMentions(f *testing.F) {
 
 func FuzzParseTopics(f *testing.F) {
 	f.Add("- {name: a, zh: 甲, also: [b]}")
+	f.Add("- {name: ray, not: [x ray, ray]}")
 	f.Add("- name: a\n  cased: [a]\n- &x {name: b}\n- *x")
 	f.Fuzz(func(t *testing.T, s string) {
 		topics, err := ParseTopics([]byte(s))

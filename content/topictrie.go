@@ -10,6 +10,7 @@ type trie struct {
 	root    []int32          // symbol → node, 0 = none
 	next    map[uint64]int32 // node<<32 | symbol → node
 	ends    []end            // by node; node 0 is unused
+	named   int32            // symbols up to this one stand in spellings, the others in phrases that mute only
 }
 
 // end says which topic's spelling ends at a node.
@@ -17,16 +18,16 @@ type end struct {
 	topic int32 // -1 = none
 	cased int32 // topic whose spelling counts only in the case of raw; -1 = none
 	raw   string
+	mutes bool // what lies inside the phrase that ends here is no mention
 }
 
 func newTrie() trie {
-	return trie{symbols: map[string]int32{}, root: []int32{0}, next: map[uint64]int32{}, ends: []end{{-1, -1, ""}}}
+	return trie{symbols: map[string]int32{}, root: []int32{0}, next: map[uint64]int32{}, ends: []end{{topic: -1, cased: -1}}}
 }
 
 // add enters one spelling. An earlier one stays.
 func (tr *trie) add(spelling string, topic int, cased bool) {
-	node := int32(0)
-	words.All(spelling, func(tok words.Token) { node = tr.step(node, string(tok.Text)) })
+	node := tr.path(spelling)
 	e := &tr.ends[node]
 	switch {
 	case node == 0:
@@ -35,6 +36,20 @@ func (tr *trie) add(spelling string, topic int, cased bool) {
 	case !cased && e.topic < 0:
 		e.topic = int32(topic)
 	}
+}
+
+// mute enters a phrase that holds a spelling and means something else.
+func (tr *trie) mute(phrase string) {
+	if node := tr.path(phrase); node != 0 {
+		tr.ends[node].mutes = true
+	}
+}
+
+// path is the node at which text ends, 0 for a text without tokens.
+func (tr *trie) path(text string) int32 {
+	node := int32(0)
+	words.All(text, func(tok words.Token) { node = tr.step(node, string(tok.Text)) })
+	return node
 }
 
 func (tr *trie) step(node int32, token string) int32 {
@@ -48,7 +63,7 @@ func (tr *trie) step(node int32, token string) int32 {
 		return next
 	}
 	next := int32(len(tr.ends))
-	tr.ends = append(tr.ends, end{-1, -1, ""})
+	tr.ends = append(tr.ends, end{topic: -1, cased: -1})
 	if node == 0 {
 		tr.root[sym] = next
 	} else {
@@ -136,18 +151,21 @@ func (m *Matcher) Found(t *Topics, text string) []Mention {
 	if t == nil || !m.any {
 		return nil
 	}
-	reach := -1 // last token of the longest mention so far
+	reach, muted := -1, -1 // last tokens of the longest mention and of the phrases that mute, so far
 	for k := range m.tokens {
 		from := len(m.mentions)
-		m.walk(&t.trie, text, k)
+		mutes := m.walk(&t.trie, text, k)
 		kept := m.mentions[:from]
 		for _, found := range m.mentions[from:] {
+			if found.Last <= muted || found.Last < mutes {
+				continue
+			}
 			found.Nested = found.Last <= reach
 			if found.Nested || found.First > reach {
 				kept = append(kept, found)
 			}
 		}
-		m.mentions = kept
+		m.mentions, muted = kept, max(muted, mutes)
 		if len(kept) > from {
 			for j := from; j < len(kept)-1; j++ {
 				kept[j].Nested = true
@@ -171,13 +189,15 @@ func (tr *trie) alternative(word []byte) int32 {
 	return 0
 }
 
-// walk appends the mentions that begin at token k, shortest first.
-func (m *Matcher) walk(tr *trie, text string, k int) {
+// walk appends the mentions that begin at token k, shortest first. mutes is the last token of the longest phrase from there on that
+// mutes what lies inside it, -1 when there is none.
+func (m *Matcher) walk(tr *trie, text string, k int) (mutes int) {
 	node := int32(0)
+	mutes = -1
 	for j := k; j < len(m.tokens); j++ {
 		tok := &m.tokens[j]
 		if j > k && tok.broken {
-			return
+			return mutes
 		}
 		next := int32(0)
 		if tok.sym != 0 {
@@ -187,15 +207,19 @@ func (m *Matcher) walk(tr *trie, text string, k int) {
 			next = tr.child(node, tok.alt)
 		}
 		if node = next; node == 0 {
-			return
+			return mutes
 		}
 		e := &tr.ends[node]
+		if e.mutes {
+			mutes = j
+		}
 		if topic := e.match(text[m.tokens[k].start:tok.end], m.AnyCase); topic >= 0 {
 			m.mentions = append(m.mentions, Mention{
 				Topic: int(topic), First: k, Last: j, Start: int(m.tokens[k].start), End: int(tok.end), Cased: e.topic < 0,
 			})
 		}
 	}
+	return mutes
 }
 
 func (e *end) match(raw string, anyCase bool) int32 {

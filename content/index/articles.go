@@ -5,13 +5,16 @@ import (
 	"hash/fnv"
 	"slices"
 	"sort"
+	"strings"
+	"unicode/utf8"
 
 	"weeklybot/content"
 	"weeklybot/content/internal/words"
 )
 
 // The same article often stands in several issues. Two documents are one article when their canonical URLs are the same, or
-// their titles are, letters and digits alone compared and long enough to mean something.
+// their titles are, letters and digits alone compared and long enough to mean something. A title counts without what newsletters put
+// around it: 【译】 in front, the name of the site behind a bar.
 
 // minTitleLetters is how many letters a title needs to name one article; a Han character counts as two.
 const minTitleLetters = 16
@@ -35,7 +38,7 @@ func articleKeys(s *segment) []articleKey {
 		if u := content.CanonicalURL(it.URL); u != "" {
 			keys = append(keys, articleKey{hash("u", u), uint32(d)})
 		}
-		if t := titleKey(it.Title); t != "" {
+		if t := titleKey(bare(it.Title)); t != "" {
 			keys = append(keys, articleKey{hash("t", t), uint32(d)})
 		}
 	}
@@ -48,6 +51,21 @@ func hash(kind, s string) uint64 {
 	h.Write([]byte(kind))
 	h.Write([]byte(s))
 	return h.Sum64()
+}
+
+// bare is title without a mark of one to four characters in brackets in front, and without the name of a site behind the only bar.
+func bare(title string) string {
+	for _, brackets := range [...][2]string{{"【", "】"}, {"[", "]"}, {"（", "）"}, {"(", ")"}} {
+		if rest, ok := strings.CutPrefix(title, brackets[0]); ok {
+			if mark, after, ok := strings.Cut(rest, brackets[1]); ok && utf8.RuneCountInString(mark) <= 4 {
+				title = after
+			}
+		}
+	}
+	if head, site, ok := strings.Cut(title, " | "); ok && !strings.ContainsAny(site, "|0123456789") && titleKey(head) != "" {
+		title = head
+	}
+	return title
 }
 
 // titleKey is the title's letters and digits; "" when there are too few of them.

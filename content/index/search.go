@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"weeklybot/content"
 	"weeklybot/content/internal/words"
@@ -31,6 +32,9 @@ const (
 	textSaysJust  = 1.15
 )
 
+// rescored is how many of the best are looked at for the words as they were typed, when that may put others first.
+const rescored = 200
+
 // Search answers q. Every group of words must match an item, in its title, its section's heading or its text, nested entries
 // included; one group of several may be matched by the name of the issue instead.
 func (x *Index) Search(q content.Query) content.Result {
@@ -42,12 +46,16 @@ func (x *Index) Search(q content.Query) content.Result {
 	a := x.ask(q.Text)
 	c := x.scratch.Get().(*collector)
 	defer x.scratch.Put(c)
-	c.reset(x, limit, q.Hot)
+	keep := limit
+	if a.bySpelling() {
+		keep = max(limit, rescored)
+	}
+	c.reset(x, keep, q.Hot)
 	x.collect(c, a.groups)
 	if a.loose != nil && c.total < minStrict {
 		x.widen(c, a)
 	}
-	res := content.Result{Total: c.total, Hits: x.hits(c, a)}
+	res := content.Result{Total: c.total, Hits: x.hits(c, a, limit)}
 	if len(res.Hits) == 0 {
 		res.Near = x.near(q)
 	}
@@ -119,14 +127,22 @@ func (x *Index) collectPart(c *collector, n int, groups []group, ms []matcher, i
 	}
 }
 
+// bySpelling says whether the query is one topic by a spelling that may say more than the topic's name: 日志收集 for logging. Items that
+// say just this come first.
+func (a *asked) bySpelling() bool {
+	return len(a.groups) == 1 && a.groups[0].topic && a.groups[0].means != "" && utf8.RuneCountInString(a.whole) > 2 &&
+		(a.whole[0] >= utf8.RuneSelf || strings.Contains(a.whole, " "))
+}
+
 // hits turns what was found into the answer, best first.
-func (x *Index) hits(c *collector, a asked) []content.Hit {
-	if len(a.groups) > 1 {
+func (x *Index) hits(c *collector, a asked, limit int) []content.Hit {
+	if len(a.groups) > 1 || a.bySpelling() {
 		for k := range c.best {
 			c.best[k].score *= saysJust(x.item(c.best[k].ref), a.whole, c.best[k].shared(len(a.groups)))
 		}
 	}
 	sortFound(c.best)
+	c.best = c.best[:min(limit, len(c.best))]
 	whys := map[uint64]string{} // few matches differ in where the words stand
 	out := make([]content.Hit, 0, len(c.best))
 	for _, f := range c.best {

@@ -107,6 +107,22 @@ func TestSameArticle(t *testing.T) {
 	if res := x.Search(content.Query{Text: "envoy"}); len(res.Hits) != 1 {
 		t.Errorf("one title at two addresses gives %q", titles(res))
 	}
+	for _, c := range []struct{ a, b string }{
+		{"【译】Envoy 配置详解与流量管理实践", "Envoy 配置详解与流量管理实践"},
+		{"[译] Announcing Rust 1.94.0 to the world | Rust Blog", "Announcing Rust 1.94.0 to the world"},
+	} {
+		if titleKey(bare(c.a)) != titleKey(bare(c.b)) {
+			t.Errorf("%q and %q are two articles", c.a, c.b)
+		}
+	}
+	for _, c := range []struct{ a, b string }{
+		{"2022-07-20 | Cardiff in Wales, UK | Rust", "2022-07-20 | Cardiff in Wales, UK | C++"},
+		{"A deep dive into networking | Part 1", "A deep dive into networking | Part 2"},
+	} {
+		if titleKey(bare(c.a)) == titleKey(bare(c.b)) {
+			t.Errorf("%q and %q are one article", c.a, c.b)
+		}
+	}
 	if res := x.Search(content.Query{Text: "weekly"}); len(res.Hits) != 2 {
 		t.Errorf("two items with one short title give %q", titles(res))
 	}
@@ -164,10 +180,23 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// TestSpellingFirst asks by a spelling that says more than the topic's name: what says the same comes first.
+func TestSpellingFirst(t *testing.T) {
+	var lines []string
+	for n := range 80 {
+		lines = append(lines, fmt.Sprintf("Logging %d", n))
+	}
+	x := Build(library(append(lines, "很长很长的一个标题，讲的是许多别的东西，最后提到日志收集系统的选型与落地")), content.DefaultTopics())
+	res := x.Search(content.Query{Text: "日志收集", Limit: 5})
+	if len(res.Hits) != 5 || res.Total != 81 || !strings.Contains(res.Hits[0].Item.Title, "日志收集") {
+		t.Errorf("total %d, best first %q", res.Total, titles(res))
+	}
+}
+
 // FuzzSearch checks what any text must give: bounded hits, each once, the best first, and in an index of its own the title of an
 // item finds the item.
 func FuzzSearch(f *testing.F) {
-	for _, s := range []string{"istio 双栈", "k8s*", "镜像安全", "a b c d e f g h i j k l m n o p q r", "的 of", "virtualservice", "v1.25", "\xff", "服务网格的 (安全) http://x.y", "栈"} {
+	for _, s := range []string{"istio 双栈", "k8s*", "镜像安全", "a b c d e f g h i j k l m n o p q r", "的 of", "virtualservice", "v1.25", "\xff", "服务网格的 (安全) http://x.y", "栈", "服務網格", ".net", "go1.22", "🚀 C++", "at the helm"} {
 		f.Add(s)
 	}
 	topics := content.DefaultTopics()
