@@ -121,6 +121,7 @@ const (
 	EventBotRemoved      EventKind = "bot_removed"      // the bot may no longer post there
 	EventInstallRevoked  EventKind = "install_revoked"  // the whole workspace
 	EventInstallRestored EventKind = "install_restored" // installed again, or seen to work: what was held goes on
+	EventVote            EventKind = "vote"             // Member found Item useful or not
 )
 
 // Event is a change on a platform that the core must know.
@@ -130,5 +131,8 @@ type Event struct {
 	Channel    Channel // for EventInstallRevoked and EventInstallRestored only Adapter and Workspace
 	NewAddress string
 	NewName    string
+	Member     Member // EventVote: who
+	Item       string // EventVote: Block.Item of what was shown
+	Vote       int    // EventVote: 1 useful, -1 not
 	At         time.Time
 }

@@ -32,7 +32,8 @@ type Block struct {
 	Text  string    `json:"text,omitempty"`
 	Title string    `json:"title,omitempty"` // items only
 	URL   string    `json:"url,omitempty"`   // items only; http or https, "" = no link
-	Level int       `json:"level,omitempty"` // items only: 0, or 1 for an entry nested in the item before
+	Item  string    `json:"item,omitempty"`  // items only: its ID, for those who vote on it; "" = nobody can
+	Level int       `json:"level,omitempty"` // items: 0, or 1 for an entry nested in the item before; headings: 0, or 1 below the heading before
 	Links []Link    `json:"links,omitempty"`
 }
 

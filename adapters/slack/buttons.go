@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"cmp"
 	"regexp"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -60,4 +62,30 @@ func langIn(text string) string {
 		return m[1]
 	}
 	return ""
+}
+
+// A vote is an option of the menu beside an item: "up zh ITEM". The core knows members and items; here they are opaque.
+const (
+	actionVote = "vote"
+	// maxOptionValue is the most that the value of an option may hold, in code points; in bytes here. Source: nicklambourne/slackblocks
+	// spec/limits.json, read 2026-11.
+	maxOptionValue = 150
+	// maxVoteItem leaves room for what stands before the item.
+	maxVoteItem = maxOptionValue - len("down zh ")
+)
+
+// voteMenu asks what a member thinks of an item.
+func voteMenu(lang, item string) *slack.OverflowBlockElement {
+	option := func(vote, zh, en string) *slack.OptionBlockObject {
+		return slack.NewOptionBlockObject(vote+" "+cmp.Or(lang, "zh")+" "+item, plain(inLang(lang, zh, en)), nil)
+	}
+	return slack.NewOverflowBlockElement(actionVote, option("up", "👍 有用", "👍 Useful"), option("down", "👎 没用", "👎 Not useful"))
+}
+
+// readVote is the value of such an option.
+func readVote(value string) (vote int, lang, item string, ok bool) {
+	word, rest, _ := strings.Cut(value, " ")
+	lang, item, _ = strings.Cut(rest, " ")
+	vote = map[string]int{"up": 1, "down": -1}[word]
+	return vote, lang, item, vote != 0 && item != "" && len(item) <= maxVoteItem
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -88,7 +87,7 @@ func (a *Adapter) greet(ctx context.Context, in bot.Inbox) {
 	work.Wait()
 }
 
-// greetOwn is for the configured token. Channels that the configuration declares without a workspace are its as well.
+// greetOwn is for the configured token.
 func (a *Adapter) greetOwn(ctx context.Context, in bot.Inbox) {
 	who, err := a.authTest(ctx, install{Token: a.cfg.BotToken})
 	if err != nil {
@@ -99,9 +98,7 @@ func (a *Adapter) greetOwn(ctx context.Context, in bot.Inbox) {
 	}
 	a.tokens.setHome(who.TeamID)
 	a.log.InfoContext(ctx, "Slack knows the bot", "adapter", Name, "workspace", who.TeamID)
-	for _, workspace := range slices.Compact([]string{"", who.TeamID}) {
-		a.tell(ctx, in, bot.EventInstallRestored, workspace)
-	}
+	a.tell(ctx, in, bot.EventInstallRestored, who.TeamID)
 }
 
 func (a *Adapter) greetInstall(ctx context.Context, in bot.Inbox, workspace string) {

@@ -42,6 +42,9 @@ type interaction struct {
 	Actions []struct {
 		ActionID string `json:"action_id"`
 		Value    string `json:"value"`
+		Selected struct {
+			Value string `json:"value"`
+		} `json:"selected_option"`
 	} `json:"actions"`
 	View struct {
 		ID         string `json:"id"`
@@ -93,6 +96,8 @@ func (a *Adapter) interact(ctx context.Context, in bot.Inbox, it interaction, fa
 	}
 	for _, action := range it.Actions {
 		switch id, value := action.ActionID, action.Value; {
+		case id == actionVote:
+			a.voted(ctx, in, it, action.Selected.Value)
 		case value == "" || len(value) > maxButtonValue || value[0] != '/': // a link, or none of ours
 		case id == actionSubscribe:
 			a.openForm(ctx, it.workspace(), it.TriggerID, it.venue(langIn(value)))
@@ -104,6 +109,31 @@ func (a *Adapter) interact(ctx context.Context, in bot.Inbox, it interaction, fa
 			return
 		}
 	}
+}
+
+// voted tells the core what a member thinks of an item, and the member that it is noted.
+func (a *Adapter) voted(ctx context.Context, in bot.Inbox, it interaction, value string) {
+	vote, lang, item, ok := readVote(value)
+	if !ok {
+		return
+	}
+	answer := say(inLang(lang, "谢谢，已记下：这条有用。以后的排序会参考。", "Thank you. It counts as useful when items are ranked."))
+	if vote < 0 {
+		answer = say(inLang(lang, "谢谢，已记下：这条没用。以后的排序会参考。", "Thank you. It counts as not useful when items are ranked."))
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandLife)
+	defer cancel()
+	cmd := a.clicked(it, it.venue(""), "")
+	if err := in.Event(ctx, bot.Event{ID: it.TriggerID, Kind: bot.EventVote, Channel: cmd.Channel, Member: cmd.Member, Item: item, Vote: vote, At: cmd.At}); err != nil {
+		a.log.ErrorContext(ctx, "vote not noted", "adapter", Name, "workspace", cmd.Channel.Workspace, "err", err)
+		answer = broken
+	}
+	if it.ResponseURL == "" {
+		return
+	}
+	all := responses(answer, "")
+	all[0].ThreadTS = it.Container.ThreadTS
+	a.deliver(ctx, cmd, it.ResponseURL, all)
 }
 
 // turn shows another page: in the place of the one before if only the member sees it, else beside it, for the member alone.

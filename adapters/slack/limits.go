@@ -18,6 +18,8 @@ const (
 	maxButtonURL  = 3000
 	// maxButtonValue is the most that a button's value may hold; in bytes here, to be safe. Source: @slack/types 3.2.0.
 	maxButtonValue = 2000
+	// maxOverflow is the most options of an overflow menu. Source: nicklambourne/slackblocks spec/limits.json.
+	maxOverflow = 5
 	// maxViewBlocks, maxViewBytes and maxPrivateMetadata are the limits of a modal and of a Home tab. Source: docs.slack.dev, App Home and
 	// views; slack-ruby/slack-api-ref methods/views (view_too_large).
 	maxViewBlocks      = 100

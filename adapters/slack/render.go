@@ -88,7 +88,10 @@ func shorten(msg bot.Message) bot.Message {
 
 // lay is msg as blocks, of any size: validate decides whether they fit.
 func lay(kind bot.Kind, msg bot.Message, label string, join joining) []slack.Block {
-	s := sheet{kind: kind, join: join}
+	s := sheet{kind: kind, join: join, lang: msg.Lang}
+	for _, b := range msg.Blocks {
+		s.nested = s.nested || b.Kind == bot.BlockHeading && b.Level > 0
+	}
 	s.title(apihttp.CleanText(msg.Title), label)
 	for k, b := range msg.Blocks {
 		nested := k+1 < len(msg.Blocks) && isNested(msg.Blocks[k+1])
@@ -107,11 +110,14 @@ func isNested(b bot.Block) bool { return b.Kind == bot.BlockItem && b.Level > 0 
 type sheet struct {
 	kind   bot.Kind
 	join   joining
+	lang   string
+	nested bool // there are headings below headings
 	blocks []slack.Block
 	open   strings.Builder
-	last   thing // in open
-	length int   // of open
-	size   int   // of all that was added, in code points
+	last   thing                       // in open
+	votes  *slack.OverflowBlockElement // of the item in open; nil: none
+	length int                         // of open
+	size   int                         // of all that was added, in code points
 }
 
 func (s *sheet) title(title, label string) {
@@ -128,10 +134,7 @@ func (s *sheet) title(title, label string) {
 func (s *sheet) block(b bot.Block, hasNested bool) {
 	switch b.Kind {
 	case bot.BlockHeading:
-		if s.join == joinSections {
-			s.line()
-		}
-		s.put(aHeading, bold(apihttp.CleanText(b.Text)))
+		s.heading(apihttp.CleanText(b.Text), b.Level)
 	case bot.BlockItem:
 		s.item(b, hasNested)
 	case bot.BlockNote:
@@ -147,6 +150,20 @@ func (s *sheet) block(b bot.Block, hasNested bool) {
 	}
 }
 
+// heading is a header of Slack's if others stand below it; else bold, behind a line where there is room for lines.
+func (s *sheet) heading(text string, level int) {
+	if s.nested && level == 0 && text != "" && runes(text) <= maxHeader {
+		s.flush()
+		s.blocks = append(s.blocks, slack.NewHeaderBlock(plain(text)))
+		s.size += runes(text)
+		return
+	}
+	if s.join != joinAll {
+		s.line()
+	}
+	s.put(aHeading, bold(text))
+}
+
 func (s *sheet) item(b bot.Block, hasNested bool) {
 	title, text := linked(b.URL, b.Title), lines(b.Text)
 	switch {
@@ -160,6 +177,9 @@ func (s *sheet) item(b bot.Block, hasNested bool) {
 		s.put(aLine, "• "+title)
 	default:
 		s.put(aText, strings.TrimSpace(emphasized(title, b.Title)+"\n"+text))
+	}
+	if s.kind == KindApp && s.join == joinNothing && b.Item != "" && len(b.Item) <= maxVoteItem {
+		s.votes = voteMenu(s.lang, b.Item)
 	}
 }
 
@@ -265,13 +285,17 @@ func (s *sheet) add(gap, text string) {
 
 func (s *sheet) flush() {
 	if s.length > 0 {
-		s.blocks = append(s.blocks, section(s.open.String()))
+		block := section(s.open.String())
+		if s.votes != nil {
+			block.Accessory = slack.NewAccessory(s.votes)
+		}
+		s.blocks = append(s.blocks, block)
 	}
 	s.open.Reset()
-	s.length, s.last = 0, nothing
+	s.length, s.last, s.votes = 0, nothing, nil
 }
 
 // section is a block of text that never hides behind "Show more".
-func section(text string) slack.Block {
+func section(text string) *slack.SectionBlock {
 	return slack.NewSectionBlock(mrkdwn(text), nil, nil, slack.SectionBlockOptionExpand(true))
 }

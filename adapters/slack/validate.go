@@ -49,7 +49,7 @@ func checkBlock(block slack.Block) (size int, err error) {
 	case *slack.HeaderBlock:
 		return checkText(b.Text, maxHeader)
 	case *slack.SectionBlock:
-		return checkText(b.Text, maxTextObject)
+		return checkSection(b)
 	case *slack.ContextBlock:
 		return checkContext(b.ContextElements.Elements)
 	case *slack.ActionBlock:
@@ -58,6 +58,28 @@ func checkBlock(block slack.Block) (size int, err error) {
 		return 0, nil
 	}
 	return 0, fmt.Errorf("unexpected type %T", block)
+}
+
+func checkSection(b *slack.SectionBlock) (size int, err error) {
+	size, err = checkText(b.Text, maxTextObject)
+	if err != nil || b.Accessory == nil {
+		return size, err
+	}
+	menu := b.Accessory.OverflowElement
+	if menu == nil || len(menu.Options) == 0 || len(menu.Options) > maxOverflow {
+		return size, fmt.Errorf("unexpected accessory: want a menu of 1 to %d", maxOverflow)
+	}
+	for _, option := range menu.Options {
+		n, err := checkText(option.Text, maxButtonText)
+		if err != nil {
+			return size, err
+		}
+		if len(option.Value) == 0 || len(option.Value) > maxOptionValue {
+			return size, fmt.Errorf("option value of %d bytes: want 1 to %d", len(option.Value), maxOptionValue)
+		}
+		size += n
+	}
+	return size, nil
 }
 
 func checkContext(elements []slack.MixedElement) (size int, err error) {

@@ -367,12 +367,13 @@ func TestEvents(t *testing.T) {
 		{Kind: bot.EventChannelMoved, Channel: team, NewAddress: "C9"}, {Kind: bot.EventChannelMoved, Channel: team}, {Kind: bot.EventChannelRenamed, Channel: team, NewName: "news"},
 		{Kind: bot.EventChannelGone, Channel: team}, {Kind: bot.EventBotRemoved, Channel: team}, {Kind: bot.EventInstallRevoked, Channel: team},
 		{Kind: bot.EventInstallRestored, Channel: team}, {Kind: "later"},
+		{Kind: bot.EventVote, Channel: team, Member: bot.Member{ID: "U1"}, Item: "abc", Vote: -1},
 	} {
 		if err := f.Event(t.Context(), ev); err != nil {
 			t.Errorf("%s: %v", ev.Kind, err)
 		}
 	}
-	want := []string{"moved C1 C9", "renamed news", "ail channel_gone ", "ail bot_removed invite", "hold slack T1 install_revoked", "revive slack T1"}
+	want := []string{"moved C1 C9", "renamed news", "ail channel_gone ", "ail bot_removed invite", "hold slack T1 install_revoked", "revive slack T1", "vote abc slack/T1/U1 -1"}
 	if diff := gocmp.Diff(want, f.store.log); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -21,6 +21,11 @@ func (r *Router) Event(ctx context.Context, ev bot.Event) error {
 
 func (r *Router) event(ctx context.Context, ev bot.Event) error {
 	switch ev.Kind {
+	case bot.EventVote:
+		if r.deps.Votes == nil {
+			return nil
+		}
+		return r.deps.Votes.Vote(ctx, ev.Item, ev.Channel.Adapter+"/"+ev.Channel.Workspace+"/"+ev.Member.ID, ev.Vote)
 	case bot.EventChannelMoved:
 		if ev.NewAddress == "" {
 			return nil

@@ -114,6 +114,11 @@ func (s *store) Ailing(context.Context, bot.Channel) (bot.State, bot.Ailment, er
 	return cmp.Or(s.state, bot.StateActive), s.ailment, s.fail
 }
 
+func (s *store) Vote(_ context.Context, item, member string, vote int) error {
+	s.log = append(s.log, fmt.Sprintf("vote %s %s %d", item, member, vote))
+	return s.fail
+}
+
 // searcher finds items that hold every word, in the order of the Library.
 type searcher struct {
 	lib *content.Library
@@ -196,7 +201,7 @@ func newFixture(t *testing.T, change func(*Deps)) *fixture {
 	st := &store{subs: map[bot.ChannelID][]bot.Subscription{}, last: map[bot.ChannelID]int{}, now: now, entries: []bot.Entry{
 		{Seq: 1, Key: "kernel-notes/#12", Series: "kernel-notes"}, {Seq: 2, Key: "cloud-weekly/#12", Series: "cloud-weekly"}}}
 	lib := library()
-	deps := Deps{Library: func() *content.Library { return lib }, Search: searcher{lib}, Topics: content.DefaultTopics(), Subs: st, Events: st,
+	deps := Deps{Library: func() *content.Library { return lib }, Search: searcher{lib}, Topics: content.DefaultTopics(), Subs: st, Events: st, Votes: st,
 		Lang: "zh", Zone: "Asia/Shanghai", SubscribeBy: "anyone", Now: now}
 	if change != nil {
 		change(&deps)

@@ -72,7 +72,7 @@ func hitBlocks(c *call, n int, hit content.Hit) []bot.Block {
 		from += " · " + fmt.Sprintf(c.say("另见 %d 期", "also in %d more"), n)
 	}
 	return []bot.Block{
-		{Kind: bot.BlockItem, Title: title, URL: hit.Item.URL, Text: text},
+		{Kind: bot.BlockItem, Item: hit.Item.ID, Title: title, URL: hit.Item.URL, Text: text},
 		note(from),
 	}
 }

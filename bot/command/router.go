@@ -51,6 +51,12 @@ type Events interface {
 	Revive(ctx context.Context, w bot.Workspace) (held bool, err error)
 }
 
+// Votes notes what members think of items.
+type Votes interface {
+	// Vote is 1 for useful, -1 for not. The newest of a member on an item counts.
+	Vote(ctx context.Context, item, member string, vote int) error
+}
+
 // Deps is what a Router works with. Only Library and Search are needed to answer questions; without Subs the commands about
 // subscriptions say that there are none here.
 type Deps struct {
@@ -59,6 +65,7 @@ type Deps struct {
 	Topics      *content.Topics
 	Subs        Subscriptions
 	Events      Events
+	Votes       Votes    // nil: nobody counts
 	Lang        string   // of answers when nothing else tells; "en", else Chinese
 	Zone        string   // of schedules without one: an IANA name
 	SubscribeBy string   // who may change subscriptions: "anyone", "managers" or "admins"

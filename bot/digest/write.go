@@ -41,7 +41,7 @@ func (w *writer) digest(list []*pick) bot.Message {
 			}
 			msg.Blocks = append(msg.Blocks, bot.Block{Kind: bot.BlockHeading, Text: w.name(p.issue)})
 		}
-		msg.Blocks = append(msg.Blocks, w.issue(p)...)
+		msg.Blocks = append(msg.Blocks, w.issue(p, min(len(list)-1, 1))...)
 	}
 	msg.Blocks = append(msg.Blocks, bot.Block{Kind: bot.BlockNote, Text: w.footer(list, n)})
 	return msg
@@ -111,14 +111,15 @@ func Ref(i *content.Issue) string {
 	return ref
 }
 
-func (w *writer) issue(p *pick) []bot.Block {
+// issue is one issue with its sections on that level.
+func (w *writer) issue(p *pick, level int) []bot.Block {
 	var blocks []bot.Block
 	if summary := Sentences(p.issue.Summary, summarySentences); summary != "" {
 		blocks = append(blocks, bot.Block{Kind: bot.BlockText, Text: summary})
 	}
 	for _, s := range p.parts {
 		if heading := w.heading(p.issue, s.section); heading != "" {
-			blocks = append(blocks, bot.Block{Kind: bot.BlockHeading, Text: heading})
+			blocks = append(blocks, bot.Block{Kind: bot.BlockHeading, Text: heading, Level: level})
 		}
 		for _, it := range s.items {
 			blocks = append(blocks, w.item(it)...)
@@ -143,7 +144,7 @@ func (w *writer) heading(i *content.Issue, s *content.Section) string {
 
 // item is one news item in the writer's style. An item without a title is shown by its text.
 func (w *writer) item(it *content.Item) []bot.Block {
-	b := bot.Block{Kind: bot.BlockItem, Title: tagged(it), URL: it.URL}
+	b := bot.Block{Kind: bot.BlockItem, Item: it.ID, Title: tagged(it), URL: it.URL}
 	switch w.style {
 	case bot.StyleFull:
 		b.Text = w.signed(it)

@@ -75,6 +75,13 @@ func (k keys) held() string   { return k.prefix + ":{all}:held" }   // hash: ada
 func (k keys) probe(workspace string) string {
 	return k.prefix + ":{all}:probe:" + workspace // string, expires: a delivery tries a held workspace
 }
+
+// What members think of items, see vote.lua.
+func (k keys) votes() string    { return k.prefix + ":{fb}:votes" }
+func (k keys) voteAges() string { return k.prefix + ":{fb}:ages" }
+func (k keys) voteSums() string { return k.prefix + ":{fb}:sums" }
+func (k keys) voteRev() string  { return k.prefix + ":{fb}:rev" }
+
 func (k keys) body(hash string) string {
 	return k.prefix + ":{dg" + hash + "}:dg"
 }

@@ -28,6 +28,9 @@ var orderSource string
 //go:embed ail.lua
 var ailSource string
 
+//go:embed vote.lua
+var voteSource string
+
 var (
 	ailScript     = redis.NewScript(ailSource)
 	beatScript    = redis.NewScript(beatSource)
@@ -36,6 +39,7 @@ var (
 	changeScript  = redis.NewScript(changeSource)
 	publishScript = redis.NewScript(publishSource)
 	orderScript   = redis.NewScript(orderSource)
+	voteScript    = redis.NewScript(voteSource)
 )
 
 // pipelined sends fill's script calls in one pipeline. Where the server has forgotten the script, it is loaded and the whole pipeline

@@ -44,6 +44,7 @@ type app struct {
 	engine   *outbox.Engine
 	web      *web.Server
 	changed  chan struct{} // the Library changed: tell the catalogue
+	votes    *votes
 }
 
 // shelf is a Library with its index: readers see both of one load.
@@ -67,6 +68,7 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	if a.db, err = openStore(ctx, cfg, log); err != nil {
 		return nil, err
 	}
+	a.votes = newVotes(a.db.store)
 	if a.terminal, err = terminal.New(terminal.Config{Lang: cfg.Lang}, terminal.Deps{Out: std.out}); err == nil {
 		err = a.makeAdapters(cfg)
 	}
@@ -100,7 +102,7 @@ func (a *app) makeAdapters(cfg *Config) error {
 
 func (a *app) newRouter(cfg *Config, observe func(string, time.Duration)) *command.Router {
 	return command.New(command.Deps{
-		Library: a.library, Search: a, Topics: a.topics, Subs: a.db.store, Events: a.db.store, Lang: cfg.Lang, Zone: cfg.Zone,
+		Library: a.library, Search: a, Topics: a.topics, Subs: a.db.store, Events: a.db.store, Votes: a.votes, Lang: cfg.Lang, Zone: cfg.Zone,
 		SubscribeBy: cfg.SubscribeBy, Admins: cfg.Admins, Log: a.log, Observe: observe,
 	})
 }
@@ -123,9 +125,17 @@ func (a *app) setLibrary(lib *content.Library) {
 }
 
 func (a *app) library() *content.Library             { return a.shelf.Load().lib }
-func (a *app) Search(q content.Query) content.Result { return a.shelf.Load().idx.Search(q) }
 func (a *app) Rising(limit int) []content.TopicCount { return a.shelf.Load().idx.Rising(limit) }
 func (a *app) Trend(topic string, weeks int) []int   { return a.shelf.Load().idx.Trend(topic, weeks) }
+
+// Search finds items. What is hot also depends on what members voted.
+func (a *app) Search(q content.Query) content.Result {
+	found := a.shelf.Load().idx.Search(q)
+	if q.Hot {
+		a.votes.rank(found.Hits)
+	}
+	return found
+}
 
 // publishing tells the catalogue what the sources hold, after each change, until it has been told.
 func (a *app) publishing(ctx context.Context) {

@@ -55,6 +55,29 @@ adapters:
 		t.Errorf("%d posts, want one whose pages replace each other: %+v", len(posts), posts)
 	}
 
+	// The first hit gets a 👎 and goes down; a second click of the same member changes nothing.
+	typed("/hot ebpf", "C2")
+	last := func() (post slacktwin.Post, leads bool) {
+		posts := slack.Posts()
+		post = posts[len(posts)-1]
+		first, _, _ := strings.Cut(fmt.Sprint(post.Message.Blocks), "example.org/2|")
+		return post, strings.Contains(first, "example.org/1|")
+	}
+	post, leads := last()
+	if !leads {
+		t.Fatalf("the hits are in another order than the issue: %+v", post.Message.Blocks)
+	}
+	for range 2 {
+		if _, err := slack.Click(t.Context(), "", slacktwin.Click{Post: post.TS, Action: "vote", Value: voteOf(t, post, "example.org/1|", "down")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shows("the word of thanks", "not useful")
+	p.wait("another order", time.Minute, func() bool {
+		typed("/hot ebpf", "C2")
+		_, leads := last()
+		return !leads
+	})
 	for _, day := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "weekdays", "daily", "on publish"} {
 		typed("/subscribe", "C1")
 		views := slack.Views()
@@ -106,6 +129,22 @@ adapters:
 	if refused := slack.Refused(); len(refused) > 0 {
 		t.Errorf("refused: %+v", refused)
 	}
+}
+
+// voteOf is the option of the menu beside the item whose link holds link.
+func voteOf(t *testing.T, post slacktwin.Post, link, vote string) string {
+	t.Helper()
+	for _, b := range post.Message.Blocks {
+		menu, _ := b["accessory"].(map[string]any)
+		options, _ := menu["options"].([]any)
+		for _, o := range options {
+			if value := o.(map[string]any)["value"].(string); strings.Contains(fmt.Sprint(b["text"]), link) && strings.HasPrefix(value, vote+" ") {
+				return value
+			}
+		}
+	}
+	t.Fatalf("no menu beside %s in %+v", link, post.Message.Blocks)
+	return ""
 }
 
 func TestSlackManifest(t *testing.T) {

@@ -19,7 +19,7 @@ type Click struct {
 	View    string // ID of the view
 	Block   string // block_id; "" = any
 	Action  string // action_id
-	Value   string // "" = any
+	Value   string // "" = any; of a menu the option to choose
 	User    string // default U0MEMBER
 	Trigger string // "" = a new one; the same again is a replay
 }
@@ -67,19 +67,42 @@ func (t *Twin) clickPayload(c Click) (map[string]any, error) {
 	for k, b := range blocks {
 		id := blockID(b, k)
 		elements, _ := b["elements"].([]any)
+		if b["accessory"] != nil {
+			elements = append(elements, b["accessory"])
+		}
 		for _, e := range elements {
-			button, _ := e.(map[string]any)
-			if button["type"] == "button" && button["action_id"] == c.Action && (c.Block == "" || c.Block == id) && (c.Value == "" || c.Value == button["value"]) {
-				action := map[string]any{"type": "button", "block_id": id, "action_id": c.Action, "text": button["text"], "action_ts": t.nextTS(t.opt.Now())}
-				if button["value"] != nil {
-					action["value"] = button["value"]
-				}
+			element, _ := e.(map[string]any)
+			if element["action_id"] != c.Action || c.Block != "" && c.Block != id {
+				continue
+			}
+			if action, ok := actedOn(element, c.Value); ok {
+				action["block_id"], action["action_id"], action["action_ts"] = id, c.Action, t.nextTS(t.opt.Now())
 				payload["actions"] = []any{action}
 				return payload, nil
 			}
 		}
 	}
 	return nil, fmt.Errorf("%s: %w", c.Action, errNoButton)
+}
+
+// actedOn is what the payload says of a button, or of the option that was chosen in a menu. value "" is any of them.
+func actedOn(element map[string]any, value string) (map[string]any, bool) {
+	switch element["type"] {
+	case "button":
+		action := map[string]any{"type": "button", "text": element["text"]}
+		if element["value"] != nil {
+			action["value"] = element["value"]
+		}
+		return action, value == "" || value == element["value"]
+	case "overflow":
+		options, _ := element["options"].([]any)
+		for _, o := range options {
+			if option, _ := o.(map[string]any); value == "" || option["value"] == value {
+				return map[string]any{"type": "overflow", "selected_option": option}, true
+			}
+		}
+	}
+	return nil, false
 }
 
 // fromMessage is what the payload says of a click in a message. t.mu is held.

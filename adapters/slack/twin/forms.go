@@ -119,7 +119,7 @@ var escapeText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 func (t *Twin) clickForm(ctx context.Context, f url.Values) error {
 	_, err := t.Click(ctx, t.target("/slack/interactions"), Click{
-		Post: f.Get("post"), View: f.Get("view"), Block: f.Get("block"), Action: f.Get("action"), User: f.Get("user"),
+		Post: f.Get("post"), View: f.Get("view"), Block: f.Get("block"), Action: f.Get("action"), Value: f.Get("value"), User: f.Get("user"),
 	})
 	return err
 }

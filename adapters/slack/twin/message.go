@@ -128,6 +128,45 @@ func (c *checker) section(at string, b map[string]any) {
 	for k, f := range fields {
 		c.text(fmt.Sprintf("%s/fields/%d", at, k), f, 2000, "plain_text", "mrkdwn")
 	}
+	if b["accessory"] != nil {
+		accessory, _ := b["accessory"].(map[string]any)
+		c.element(at+"/accessory", accessory)
+	}
+}
+
+// element is a button or a menu.
+func (c *checker) element(at string, e map[string]any) {
+	switch e["type"] {
+	case "button":
+		c.text(at+"/text", e["text"], 75, "plain_text")
+		c.short(at+"/url", e["url"], 3000)
+		c.short(at+"/value", e["value"], 2000)
+	case "overflow":
+		c.options(at, e, 5)
+	default:
+		c.wrong(at, "unsupported type: %v", e["type"])
+	}
+	c.short(at+"/action_id", e["action_id"], 255)
+}
+
+// options are those of a menu; it returns their values.
+func (c *checker) options(at string, e map[string]any, most int) (values []string) {
+	options, _ := e["options"].([]any)
+	if len(options) == 0 || len(options) > most {
+		c.wrong(at+"/options", "must have 1 to %d items", most)
+	}
+	for k, o := range options {
+		at := fmt.Sprintf("%s/options/%d", at, k)
+		option, _ := o.(map[string]any)
+		c.text(at+"/text", option["text"], 75, "plain_text", "mrkdwn")
+		c.short(at+"/value", option["value"], 150)
+		value, _ := option["value"].(string)
+		if value == "" {
+			c.wrong(at+"/value", "missing required field")
+		}
+		values = append(values, value)
+	}
+	return values
 }
 
 func (c *checker) context(at string, b map[string]any) {
@@ -144,14 +183,7 @@ func (c *checker) actions(at string, b map[string]any) {
 	for k, e := range c.elements(at, b, 25) {
 		at := fmt.Sprintf("%s/elements/%d", at, k)
 		button, _ := e.(map[string]any)
-		if button["type"] != "button" {
-			c.wrong(at, "unsupported type: %v", button["type"])
-			continue
-		}
-		c.text(at+"/text", button["text"], 75, "plain_text")
-		c.short(at+"/url", button["url"], 3000)
-		c.short(at+"/value", button["value"], 2000)
-		c.short(at+"/action_id", button["action_id"], 255)
+		c.element(at, button)
 		if id := button["action_id"]; id != nil && seen[id] {
 			c.wrong(at+"/action_id", "must be unique within its block")
 		}

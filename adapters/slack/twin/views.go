@@ -281,22 +281,7 @@ var inputChecks = map[string]func(c *checker, at string, e map[string]any){
 }
 
 func (c *checker) selection(at string, e map[string]any) {
-	options, _ := e["options"].([]any)
-	if len(options) == 0 || len(options) > 100 {
-		c.wrong(at+"/options", "must have 1 to 100 items")
-	}
-	values := []string{}
-	for k, o := range options {
-		at := fmt.Sprintf("%s/options/%d", at, k)
-		option, _ := o.(map[string]any)
-		c.text(at+"/text", option["text"], 75, "plain_text", "mrkdwn")
-		c.short(at+"/value", option["value"], 150)
-		value, _ := option["value"].(string)
-		if value == "" {
-			c.wrong(at+"/value", "missing required field")
-		}
-		values = append(values, value)
-	}
+	values := c.options(at, e, 100)
 	if initial, ok := e["initial_option"].(map[string]any); ok {
 		if value, _ := initial["value"].(string); !slices.Contains(values, value) {
 			c.wrong(at+"/initial_option", "must be one of the options")
