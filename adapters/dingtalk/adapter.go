@@ -6,10 +6,11 @@
 //     "group:<openConversationId>" or "user:<staffId>".
 //
 // It refuses to retry, to sleep and to schedule: the outbox does. It never mentions anybody (no "at" in any payload).
-// An Adapter is safe for concurrent use; its only state is the app's access token.
+// An Adapter is safe for concurrent use; its only state is the app's access token and what it has counted.
 package dingtalk
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,6 +34,8 @@ type Deps struct {
 	HTTP *http.Client
 	Log  *slog.Logger
 	Now  func() time.Time
+	// Tally counts the calls of a month; nil: they are not counted.
+	Tally bot.Tally
 }
 
 // Adapter is DingTalk as the core sees it.
@@ -45,6 +48,8 @@ type Adapter struct {
 	oapi   string
 	tokens *apihttp.Tokens
 	cipher *eventCipher // nil: no event push
+
+	calls, messages *meter // nil: not counted
 
 	answerWithin time.Duration // tests change these two
 	streamGrace  time.Duration
@@ -77,6 +82,10 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		a.now = time.Now
 	}
 	a.tokens = apihttp.NewTokens(a.now, a.fetchToken)
+	if deps.Tally != nil && cfg.Enabled() {
+		a.calls = a.newMeter("OpenAPI", cmp.Or(cfg.Monthly.Calls, monthlyCalls), deps.Tally)
+		a.messages = a.newMeter("Webhook & Stream", cmp.Or(cfg.Monthly.Messages, monthlyMessages), deps.Tally)
+	}
 	if cfg.Events.AESKey != "" {
 		a.cipher, _ = newCipher(cfg.Events.AESKey.Reveal()) // Validate has tried it
 	}

@@ -26,6 +26,7 @@ func TestValidate(t *testing.T) {
 		{"half", func(c *Config) { c.ClientSecret, c.RobotCode = "", "" }, []string{"client_secret:", "robot_code:"}},
 		{"http without corp", func(c *Config) { c.CorpID = "" }, []string{"corp_id:"}},
 		{"mode", func(c *Config) { c.Mode = "socket" }, []string{"mode:"}},
+		{"allowances", func(c *Config) { c.Monthly.Calls = -1 }, []string{"monthly:"}},
 		{"events", func(c *Config) { c.Events.Token = "" }, []string{"events:"}},
 		{"aes key", func(c *Config) { c.Events.AESKey = "short" }, []string{"events.aes_key:"}},
 		{"urls", func(c *Config) { c.APIURL, c.OAPIURL = "http://api.example", "https://oapi.example/robot" }, []string{"api_url:", "oapi_url:"}},

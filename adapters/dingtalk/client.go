@@ -65,6 +65,7 @@ func (a *Adapter) postWebhook(ctx context.Context, raw, secret bot.Secret, body 
 		return apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
 	_, fault := a.post(ctx, target, "", body, saysZero, urlSecrets(target, secret)...)
+	a.messages.countUnless(ctx, fault)
 	if fault == nil {
 		return nil
 	}
@@ -126,6 +127,7 @@ func (a *Adapter) callApp(ctx context.Context, path string, body []byte, done fu
 		return answer{}, fault
 	}
 	ans, judged := a.post(ctx, a.api+path, token, body, done)
+	a.calls.countUnless(ctx, judged)
 	if judged != nil {
 		if judged.Token {
 			a.tokens.Drop(token)

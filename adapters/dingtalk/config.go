@@ -30,6 +30,7 @@ type Config struct {
 	APIURL       string     `yaml:"api_url"`  // origin without path; "" = https://api.dingtalk.com
 	OAPIURL      string     `yaml:"oapi_url"` // origin without path; "" = https://oapi.dingtalk.com
 	ReplyHosts   []string   `yaml:"reply_hosts"`
+	Monthly      Allowances `yaml:"monthly"`
 	// TrustedHosts may be called besides, because a person named them: `send --to`.
 	TrustedHosts []string `yaml:"-"`
 }
@@ -38,6 +39,12 @@ type Config struct {
 type Events struct {
 	Token  bot.Secret `yaml:"token"`
 	AESKey bot.Secret `yaml:"aes_key"`
+}
+
+// Allowances are how many calls the organisation has a month; 0 = those of the standard edition.
+type Allowances struct {
+	Calls    int64 `yaml:"calls"`    // of the OpenAPI; 0 = 5000
+	Messages int64 `yaml:"messages"` // over webhooks and Stream; 0 = 3000
 }
 
 // Enabled says whether the app robot is configured, wholly or half.
@@ -78,6 +85,9 @@ func (c Config) Validate() []error {
 		if _, err := newCipher(c.Events.AESKey.Reveal()); err != nil {
 			fault("events.aes_key", "%w", err)
 		}
+	}
+	if c.Monthly.Calls < 0 || c.Monthly.Messages < 0 {
+		fault("monthly", "is negative; want the calls and messages that the organisation has a month, 0 for the standard edition's")
 	}
 	for _, o := range []struct{ key, value string }{{"api_url", c.APIURL}, {"oapi_url", c.OAPIURL}} {
 		if err := apihttp.CheckOrigin(o.value); err != nil {

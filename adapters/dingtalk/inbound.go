@@ -146,6 +146,7 @@ func (a *Adapter) serveRobot(w http.ResponseWriter, r *http.Request, in bot.Inbo
 		http.Error(w, "robotCode or chatbotCorpId is not ours", http.StatusUnauthorized)
 		return
 	}
+	a.messages.count(r.Context())
 	answer := &onceAnswer{w: w}
 	text, isText := m.words()
 	switch {

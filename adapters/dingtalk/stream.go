@@ -222,6 +222,7 @@ func (l *listener) message(_ context.Context, f *payload.DataFrame) (*payload.Da
 	}
 	go func() {
 		defer l.end()
+		l.a.messages.count(l.work)
 		l.runMessage([]byte(f.Data))
 	}()
 	return acknowledged(`{"response":null}`), nil
@@ -250,6 +251,7 @@ func (l *listener) event(_ context.Context, f *payload.DataFrame) (*payload.Data
 		return nil, errBusy
 	}
 	defer l.end()
+	l.a.messages.count(l.work)
 	var data pushed
 	p := pushed{EventType: f.GetHeader("eventType"), EventID: f.GetHeader("eventId"), CorpID: f.GetHeader("eventCorpId"),
 		TimeStamp: apihttp.Scalar(f.GetHeader("eventBornTime")), Data: &data}

@@ -72,6 +72,7 @@ func (k keys) loaded() string { return k.prefix + ":{cat}:loaded" } // set: sour
 func (k keys) meta() string   { return k.prefix + ":{all}:meta" }   // hash: schema, shards
 func (k keys) nodes() string  { return k.prefix + ":{all}:nodes" }  // zset: node → last beat, unix ms
 func (k keys) held() string   { return k.prefix + ":{all}:held" }   // hash: adapter TAB workspace → its ailment as JSON
+func (k keys) tally() string  { return k.prefix + ":{all}:tally" }  // hash: name TAB month → count
 func (k keys) probe(workspace string) string {
 	return k.prefix + ":{all}:probe:" + workspace // string, expires: a delivery tries a held workspace
 }

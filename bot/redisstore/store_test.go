@@ -146,6 +146,24 @@ func TestMovedChannelKeepsItsSubscriptions(t *testing.T) {
 	})
 }
 
+func TestTallyCountsByMonth(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		for _, c := range []struct {
+			name, month string
+			n, want     int64
+		}{
+			{"a", "2026-10", 5, 5}, {"a", "2026-11", 2, 2}, {"a", "2026-11", 3, 5}, {"a", "2026-11", 0, 5}, {"b", "2026-10", 7, 7}, {"a", "2026-12", 1, 1}, {"b", "2026-10", 1, 8},
+		} {
+			if got, err := s.Tally(t.Context(), c.name, c.month, c.n); err != nil || got != c.want {
+				t.Errorf("Tally(%s, %s, %d) = %d, %v, want %d", c.name, c.month, c.n, got, err, c.want)
+			}
+		}
+		if fields, err := s.rdb.HLen(t.Context(), s.keys.tally()).Result(); err != nil || fields != 2 {
+			t.Errorf("%d fields are kept, %v, want the newest month of either name", fields, err)
+		}
+	})
+}
+
 func TestCatalogueNumbersOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()

@@ -63,8 +63,8 @@ func TestHostileContentStaysText(t *testing.T) {
 }
 
 var (
-	allowedTags = strings.Fields("html head meta title link body a header div nav form label input button main h1 h2 h3 section ul ol li span p time small article footer details summary strong br")
-	allowedAttr = strings.Fields("lang charset name content rel href type title class hreflang role action method for id maxlength value placeholder autocomplete dir datetime open")
+	allowedTags = strings.Fields("html head meta title link body a header div nav form label input button main h1 h2 h3 section ul ol li span p time small article footer details summary strong br meter")
+	allowedAttr = strings.Fields("lang charset name content rel href type title class hreflang role action method for id maxlength value placeholder autocomplete dir datetime open max")
 )
 
 // checkHTML parses a page as a browser does: no element, attribute or link may be there that the templates do not write.

@@ -9,7 +9,7 @@ import (
 // texts are the sentences of the pages in one language.
 type texts struct {
 	Name, Tagline, Skip, Search, SearchHint, SearchButton, Latest, All, Undated, Items, Issues, Found, FirstShown, Nothing, Near, Also, NoIssues,
-	NotFound, NotFoundHint, Home, Feed, OtherLang, Sources, LoadedAt, SourceFailed, By, Links, Original, Newer, Older, Why, Editors, IssueNo, Trend string
+	NotFound, NotFoundHint, Home, Feed, OtherLang, Sources, LoadedAt, SourceFailed, By, Links, Original, Newer, Older, Why, Editors, IssueNo, Trend, Allowances, AllowanceLow string
 }
 
 var text = map[string]texts{
@@ -20,6 +20,7 @@ var text = map[string]texts{
 		NotFound: "没有这个页面", NotFoundHint: "它可能已经改名或被删除。可以搜索，或回到首页。", Home: "首页", Feed: "订阅源（Atom）", OtherLang: "English",
 		Sources: "内容来源", LoadedAt: "读取于", SourceFailed: "最近一次读取有误，仍显示之前的内容；原因见运行日志", By: "作者：", Links: "其他链接：", Original: "原文",
 		Newer: "较新的", Older: "较早的", Why: "匹配：", Editors: "编辑：", IssueNo: "期号", Trend: "到最新一期为止，这个话题每周出现多少条",
+		Allowances: "本月平台调用额度", AllowanceLow: "快用完了",
 	},
 	"en": {
 		Name: "Weekly newsletters", Tagline: "Issues, topics and search", Skip: "Skip to content", Search: "Search the newsletters",
@@ -30,6 +31,7 @@ var text = map[string]texts{
 		Feed: "Feed (Atom)", OtherLang: "中文", Sources: "Sources", LoadedAt: "read",
 		SourceFailed: "the last reading met a fault, what was there before is shown; the log says why", By: "by ", Links: "More links: ", Original: "Original",
 		Newer: "Newer", Older: "Older", Why: "Match: ", Editors: "Editors: ", IssueNo: "No.", Trend: "How many items named this topic, week by week up to the newest issue",
+		Allowances: "What platforms allow this month", AllowanceLow: "soon used up",
 	},
 }
 

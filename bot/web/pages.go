@@ -49,6 +49,9 @@ func (s *Server) home(r *http.Request, v *view) (string, int) {
 	if s.cfg.Sources != nil {
 		v.Sources = s.cfg.Sources()
 	}
+	if s.cfg.Allowances != nil {
+		v.Allowances = s.cfg.Allowances(r.Context())
+	}
 	if s.cfg.Troubles != nil {
 		v.Troubles = s.cfg.Troubles(r.Context(), v.Lang)
 	}

@@ -37,7 +37,8 @@ type view struct {
 	topics  *content.Topics
 	Sources []SourceStatus
 
-	Troubles []string
+	Troubles   []string
+	Allowances []Allowance
 }
 
 // Link is an address on this server in the page's language.

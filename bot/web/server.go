@@ -17,18 +17,19 @@ import (
 
 // Config is what a Server shows.
 type Config struct {
-	Library   func() *content.Library // the newest; called once a request
-	Search    func(content.Query) content.Result
-	Trend     func(topic string, weeks int) []int // items about a topic in each of the last weeks, the oldest first; nil = no charts
-	Topics    *content.Topics
-	Sources   func() []SourceStatus                           // may be nil
-	Troubles  func(ctx context.Context, lang string) []string // sentences on what does not work, without names of workspaces or channels; may be nil
-	Ready     func(ctx context.Context) error                 // nil when the bot can do its work
-	Hooks     map[string]http.Handler                         // adapter name → everything below /<name>/
-	Metrics   http.Handler                                    // may be nil
-	Lang      string                                          // of pages when the browser does not say: "zh" or "en"
-	PublicURL string                                          // where links of the feed lead; "" = where it was asked for
-	Log       *slog.Logger
+	Library    func() *content.Library // the newest; called once a request
+	Search     func(content.Query) content.Result
+	Trend      func(topic string, weeks int) []int // items about a topic in each of the last weeks, the oldest first; nil = no charts
+	Topics     *content.Topics
+	Sources    func() []SourceStatus                           // may be nil
+	Troubles   func(ctx context.Context, lang string) []string // sentences on what does not work, without names of workspaces or channels; may be nil
+	Allowances func(ctx context.Context) []Allowance           // may be nil
+	Ready      func(ctx context.Context) error                 // nil when the bot can do its work
+	Hooks      map[string]http.Handler                         // adapter name → everything below /<name>/
+	Metrics    http.Handler                                    // may be nil
+	Lang       string                                          // of pages when the browser does not say: "zh" or "en"
+	PublicURL  string                                          // where links of the feed lead; "" = where it was asked for
+	Log        *slog.Logger
 }
 
 // SourceStatus is how one source is doing.
@@ -38,6 +39,13 @@ type SourceStatus struct {
 	Items    int
 	LoadedAt time.Time
 	Err      error
+}
+
+// Allowance is how many calls a platform allows this month, and how many were used.
+type Allowance struct {
+	Platform, Name string
+	Used, Limit    int64
+	Low            bool // it soon runs out
 }
 
 // Server is the http.Handler of the bot.

@@ -42,6 +42,9 @@ func over(lib *content.Library) Config {
 		Sources: func() []SourceStatus {
 			return []SourceStatus{{Name: "samples", Issues: 7, Items: 50, LoadedAt: time.Unix(0, 0)}}
 		},
+		Allowances: func(context.Context) []Allowance {
+			return []Allowance{{Platform: "dingtalk", Name: "OpenAPI", Used: 4200, Limit: 5000, Low: true}}
+		},
 		Troubles: func(_ context.Context, lang string) []string { return []string{"a <b>trouble</b> in " + lang} },
 	}
 }
@@ -64,6 +67,7 @@ func TestAnswers(t *testing.T) {
 		holds          string
 	}{
 		{"GET", "/", 200, "云原生拾遗 第 4 期"},
+		{"GET", "/", 200, `dingtalk OpenAPI: 4200 / 5000 <meter max="5000" value="4200"></meter> <strong>快用完了</strong>`},
 		{"HEAD", "/", 200, ""},
 		{"POST", "/", 405, ""},
 		{"DELETE", "/feed.atom", 405, ""},

@@ -91,7 +91,7 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 
 func (a *app) makeAdapters(cfg *Config) error {
 	for _, p := range platforms {
-		made, err := p.make(cfg, deps{log: a.log, redis: a.db.shared(), prefix: cfg.Redis.Prefix, terminal: a.terminal, publicURL: cfg.PublicURL})
+		made, err := p.make(cfg, deps{log: a.log, tally: a.db.store, redis: a.db.shared(), prefix: cfg.Redis.Prefix, terminal: a.terminal, publicURL: cfg.PublicURL})
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (a *app) newWeb(cfg *Config, metrics *prometheus.Registry) *web.Server {
 	hooks["hooks"] = a.sources.Handler()
 	hooks[strings.Trim(source.UploadPath, "/")] = a.sources.Handler()
 	return web.New(web.Config{
-		Library: a.library, Search: a.Search, Trend: a.Trend, Topics: a.topics, Sources: a.sourceStatus, Troubles: a.troubles, Ready: a.ready, Hooks: hooks,
+		Library: a.library, Search: a.Search, Trend: a.Trend, Topics: a.topics, Sources: a.sourceStatus, Troubles: a.troubles, Allowances: a.allowances, Ready: a.ready, Hooks: hooks,
 		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Lang: cfg.Lang, PublicURL: cfg.PublicURL, Log: a.log,
 	})
 }

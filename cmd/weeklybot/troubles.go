@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"weeklybot/bot"
+	"weeklybot/bot/web"
 )
 
 // troublesTime is how long a page waits for the store to say what does not work.
@@ -28,5 +31,25 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 	}
 	say("%d 个工作区暂时发不出去，恢复后继续。", "%d workspaces cannot be reached; they go on once they can.", len(h.Held))
 	say("%d 个频道最近没有送达，到点会再试。", "%d channels were lately not delivered to; they are tried again at each time.", h.Probation)
+	return list
+}
+
+// allowances are what platforms allow a month, and what is used of it. A store that does not answer has none to tell.
+func (a *app) allowances(ctx context.Context) (list []web.Allowance) {
+	ctx, cancel := context.WithTimeout(ctx, troublesTime)
+	defer cancel()
+	for _, ad := range a.adapters {
+		metered, ok := ad.(bot.Metered)
+		if !ok {
+			continue
+		}
+		meters, err := metered.Meters(ctx)
+		if err != nil {
+			a.log.Warn("allowances not read", "adapter", ad.Name(), "err", err)
+		}
+		for _, m := range meters {
+			list = append(list, web.Allowance{Platform: ad.Name(), Name: m.Name, Used: m.Used, Limit: m.Limit, Low: m.Low()})
+		}
+	}
 	return list
 }

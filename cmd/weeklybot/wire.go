@@ -21,6 +21,7 @@ type deps struct {
 	log       *slog.Logger
 	redis     redis.UniversalClient // what replicas share; nil for one-shot commands, and with the store inside the process
 	prefix    string
+	tally     bot.Tally         // nil for one-shot commands
 	terminal  *terminal.Adapter // nil outside serve
 	publicURL string            // where platforms reach the bot
 }
@@ -67,7 +68,7 @@ var platforms = []platform{
 		name: dingtalk.Name, kinds: []bot.Kind{dingtalk.KindWebhook, dingtalk.KindApp}, target: dingtalk.Target,
 		faults: func(c *Config) []error { return c.Adapters.Dingtalk.Validate() },
 		make: func(c *Config, d deps) (bot.Adapter, error) {
-			return made(dingtalk.New(c.Adapters.Dingtalk, dingtalk.Deps{Log: d.log}))
+			return made(dingtalk.New(c.Adapters.Dingtalk, dingtalk.Deps{Log: d.log, Tally: d.tally}))
 		},
 		trust: func(c *Config, host string) {
 			c.Adapters.Dingtalk.TrustedHosts = append(c.Adapters.Dingtalk.TrustedHosts, host)
