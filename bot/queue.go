@@ -51,6 +51,14 @@ type SlotState struct {
 	Last     time.Time // the occurrence before; zero before the first
 }
 
+// PlannedSlot is one distinct schedule over all shards.
+type PlannedSlot struct {
+	Schedule Schedule
+	Series   string    // on publish: of which series; "" = any
+	Next     time.Time // zero on publish
+	Members  int       // subscriptions, the paused ones too
+}
+
 // RunState is where a Run stands.
 type RunState string
 

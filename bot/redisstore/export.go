@@ -214,20 +214,6 @@ func (s *Store) Letters(ctx context.Context, shard int) ([]bot.DeadLetter, error
 	return letters, nil
 }
 
-// Letter reads one dead or held delivery; bot.ErrNotFound when there is none.
-func (s *Store) Letter(ctx context.Context, shard int, id string) (l bot.DeadLetter, err error) {
-	body, err := s.rdb.HGet(ctx, s.keys.letters(shard), id).Result()
-	switch {
-	case none(err) != nil:
-		return l, fmt.Errorf("read dead letter %s: %w", id, err)
-	case body == "":
-		return l, fmt.Errorf("dead letter %s: %w", id, bot.ErrNotFound)
-	case json.Unmarshal([]byte(body), &l) != nil:
-		return l, fmt.Errorf("dead letter %s: %w", id, errDamaged)
-	}
-	return l, nil
-}
-
 // maxLine bounds one line of an import.
 const maxLine = 1 << 20
 

@@ -1,11 +1,15 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"weeklybot/bot"
 )
@@ -334,11 +338,25 @@ func (s *Store) headNow(ctx context.Context) (int64, time.Time, error) {
 
 // EachChannel calls fn for every channel that has a record, with its subscriptions: for export, lists and checks, not for delivery.
 func (s *Store) EachChannel(ctx context.Context, fn func(bot.Channel, []bot.Subscription) error) error {
+	return s.EachChannelAfter(ctx, "", fn)
+}
+
+// EachChannelAfter is EachChannel for the channels behind one ("" = all), in the order of their IDs, until fn returns an error, which is
+// returned.
+func (s *Store) EachChannelAfter(ctx context.Context, after string, fn func(bot.Channel, []bot.Subscription) error) error {
 	held, err := s.HeldWorkspaces(ctx)
 	if err != nil {
 		return err
 	}
-	for sh := range s.keys.shards {
+	first, behind := 0, ""
+	if after != "" {
+		id, err := bot.ParseChannelID(after)
+		if err != nil {
+			return err
+		}
+		first, behind = s.keys.shardOf(id), string(id[:])
+	}
+	for sh := first; sh < s.keys.shards; sh++ {
 		ill, err := s.Ailments(ctx, sh)
 		if err != nil {
 			return err
@@ -348,12 +366,18 @@ func (s *Store) EachChannel(ctx context.Context, fn func(bot.Channel, []bot.Subs
 			return fmt.Errorf("list channels of shard %d: %w", sh, err)
 		}
 		slices.Sort(ids)
+		if behind != "" && sh == first {
+			ids = ids[firstAfter(ids, behind):]
+		}
 		for part := range slices.Chunk(ids, chunk) {
 			packed, err := s.rdb.HMGet(ctx, s.keys.channels(sh), part...).Result()
 			if err != nil {
 				return fmt.Errorf("read channels of shard %d: %w", sh, err)
 			}
 			for i, p := range packed {
+				if p == nil {
+					continue // ended since
+				}
 				r, err := unpackRecord([]byte(text(p)))
 				if err != nil {
 					return fmt.Errorf("channel %x: %w", part[i], err)
@@ -372,4 +396,55 @@ func (s *Store) EachChannel(ctx context.Context, fn func(bot.Channel, []bot.Subs
 		}
 	}
 	return nil
+}
+
+// Schedules lists the distinct schedules with subscriptions, the next one due first, those on publish last.
+func (s *Store) Schedules(ctx context.Context) ([]bot.PlannedSlot, error) {
+	byID := map[string]*bot.PlannedSlot{}
+	for sh := range s.keys.shards {
+		pipe := s.rdb.Pipeline()
+		slots, due := pipe.HGetAll(ctx, s.keys.slots(sh)), pipe.ZRangeWithScores(ctx, s.keys.due(sh), 0, -1)
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, fmt.Errorf("read the schedules of shard %d: %w", sh, err)
+		}
+		next := map[string]time.Time{}
+		for _, z := range due.Val() {
+			next[text(z.Member)] = time.UnixMilli(int64(z.Score)).UTC()
+		}
+		counts := map[string]*redis.IntCmd{}
+		pipe = s.rdb.Pipeline()
+		for id := range slots.Val() {
+			if _, slot := slots.Val()[id+":u"]; slot { // each has one; what it has itself has none
+				counts[id] = pipe.SCard(ctx, s.keys.slot(sh, id))
+			}
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, fmt.Errorf("count the schedules of shard %d: %w", sh, err)
+		}
+		for id, n := range counts {
+			p := byID[id]
+			if p == nil {
+				p = &bot.PlannedSlot{Schedule: slotState(id, slots.Val()[id], "", "").Schedule}
+				if series := strings.TrimPrefix(id, "pub:"); p.Schedule.OnPublish && series != "*" {
+					p.Series = series
+				}
+				byID[id] = p
+			}
+			p.Members += int(n.Val())
+			if at := next[id]; !at.IsZero() && (p.Next.IsZero() || at.Before(p.Next)) {
+				p.Next = at
+			}
+		}
+	}
+	list := make([]bot.PlannedSlot, 0, len(byID))
+	for _, p := range byID {
+		list = append(list, *p)
+	}
+	slices.SortFunc(list, func(a, b bot.PlannedSlot) int {
+		if a.Schedule.OnPublish != b.Schedule.OnPublish {
+			return map[bool]int{true: 1, false: -1}[a.Schedule.OnPublish]
+		}
+		return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.Schedule.Zone+a.Schedule.Cron, b.Schedule.Zone+b.Schedule.Cron), cmp.Compare(a.Series, b.Series))
+	})
+	return list, nil
 }

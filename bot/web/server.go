@@ -1,5 +1,6 @@
 // Package web serves what browsers and platforms ask for: the archive of issues with search, a feed, health, metrics, and below
-// /<adapter>/ what each adapter hears. It refuses to change anything: pages only read. Pages run no script, and a policy forbids it.
+// /<adapter>/ what each adapter hears. Pages only read, and run no script: a policy forbids it. What changes something is the administrators'
+// API, which needs a token.
 //
 // A Server is safe for concurrent use.
 package web

@@ -19,7 +19,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weeklybot/adapters/terminal"
+	"weeklybot/adapters/webhook"
 	"weeklybot/bot"
+	"weeklybot/bot/admin"
 	"weeklybot/bot/command"
 	"weeklybot/bot/digest"
 	"weeklybot/bot/outbox"
@@ -40,6 +42,7 @@ type app struct {
 	shelf    atomic.Pointer[shelf]
 	adapters []bot.Adapter
 	terminal *terminal.Adapter
+	desk     *admin.Desk
 	router   *command.Router
 	engine   *outbox.Engine
 	web      *web.Server
@@ -77,6 +80,9 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.desk = admin.New(admin.Deps{
+		Store: a.db.store, Library: a.library, Topics: a.topics, Adapters: a.adapters, FindChannel: a.findChannel, Lang: cfg.Lang, Zone: cfg.Zone, Log: log,
+	})
 	a.router = a.newRouter(cfg, a.observe(metrics))
 	a.engine = outbox.New(outbox.Config{
 		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Next: schedule.Next,
@@ -213,6 +219,28 @@ func (a *app) resolve(ch bot.Channel) (bot.Channel, error) {
 	return ch, nil
 }
 
+// findChannel is the channel that a person names: as the configuration declares it, or "slack:T1/C1" for a place that the bot can post to
+// itself.
+func (a *app) findChannel(name string) (bot.Channel, error) {
+	cfg := a.cfg.Load()
+	for i := range cfg.Channels {
+		if cfg.Channels[i].Name == name {
+			return cfg.channel(i)
+		}
+	}
+	adapter, rest, _ := strings.Cut(name, ":")
+	workspace, address, ok := strings.Cut(rest, "/")
+	p := platformNamed(adapter)
+	k := -1
+	if p != nil {
+		k = slices.IndexFunc(p.kinds, func(kind bot.Kind) bool { return kind != webhook.Webhook })
+	}
+	if !ok || address == "" || k < 0 {
+		return bot.Channel{}, fmt.Errorf("channel %q: %w", name, bot.ErrNotFound)
+	}
+	return bot.Channel{Adapter: p.name, Kind: p.kinds[k], Workspace: workspace, Address: address, Name: address}, nil
+}
+
 // listen starts what hears: adapters that dial out, and the prompt (nil: none).
 func (a *app) listen(ctx context.Context, group *errgroup.Group, prompt io.Reader) {
 	for _, ad := range a.adapters {
@@ -239,6 +267,7 @@ func (a *app) newWeb(cfg *Config, metrics *prometheus.Registry) *web.Server {
 		}
 	}
 	hooks["hooks"] = a.sources.Handler()
+	hooks[strings.Trim(web.APIPath, "/")] = web.NewAPI(a.desk, cfg.APIToken, a.log)
 	hooks[strings.Trim(source.UploadPath, "/")] = a.sources.Handler()
 	return web.New(web.Config{
 		Library: a.library, Search: a.Search, Trend: a.Trend, Topics: a.topics, Sources: a.sourceStatus, Troubles: a.troubles, Allowances: a.allowances, Ready: a.ready, Hooks: hooks,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -155,16 +154,13 @@ func running(ctx context.Context, cfg *Config) bool { return health(ctx, cfg) ==
 
 // health asks /readyz of the configured address, on this machine where it listens on all.
 func health(ctx context.Context, cfg *Config) error {
-	host, port, err := net.SplitHostPort(cfg.Listen)
+	address, err := cfg.local()
 	if err != nil {
 		return err
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"weeklybot/bot"
 	"weeklybot/bot/outbox"
 	"weeklybot/bot/schedule"
+	"weeklybot/bot/web"
 	"weeklybot/content"
 	"weeklybot/content/source"
 )
@@ -33,6 +34,7 @@ type Config struct {
 	Lang          string         `yaml:"lang"`
 	Zone          string         `yaml:"zone"`
 	Admins        []string       `yaml:"admins"`
+	APIToken      bot.Secret     `yaml:"api_token"`
 	SubscribeBy   string         `yaml:"subscribe_by"`
 	OnUncertain   string         `yaml:"on_uncertain"`
 	Content       ContentConfig  `yaml:"content"`
@@ -166,6 +168,7 @@ func (c *Config) Validate() []error {
 	fault(!publicURL(c.PublicURL), "public_url: %q is no https:// address (http:// only for this machine)", c.PublicURL)
 	one("lang", c.Lang, "zh", "en")
 	one("subscribe_by", c.SubscribeBy, "anyone", "managers", "admins")
+	fault(c.APIToken != "" && len(c.APIToken) < web.MinTokenBytes, "api_token: is shorter than %d characters", web.MinTokenBytes)
 	one("on_uncertain", c.OnUncertain, string(outbox.Resend), string(outbox.Hold))
 	if _, err := schedule.Zone(c.Zone, "en"); err != nil {
 		fault(true, "zone: %w", err)

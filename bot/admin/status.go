@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"context"
+
+	"weeklybot/bot"
+)
+
+// Status is how the bot is doing as a whole.
+type Status struct {
+	Channels      int                        `json:"channels"` // with a subscription
+	Subscriptions map[bot.State]int          `json:"subscriptions"`
+	Letters       map[bot.DeliveryState]int  `json:"letters"`    // dead and held deliveries
+	Broadcasts    map[bot.BroadcastState]int `json:"broadcasts"` // the newest hundred
+}
+
+// Status counts what there is. It reads every channel: for people, not for a probe.
+func (d *Desk) Status(ctx context.Context) (Status, error) {
+	s := Status{Subscriptions: map[bot.State]int{}, Letters: map[bot.DeliveryState]int{}, Broadcasts: map[bot.BroadcastState]int{}}
+	err := d.deps.Store.EachChannelAfter(ctx, "", func(_ bot.Channel, subs []bot.Subscription) error {
+		if len(subs) > 0 {
+			s.Channels++
+		}
+		for _, sub := range subs {
+			s.Subscriptions[sub.State]++
+		}
+		return nil
+	})
+	if err == nil {
+		err = d.deps.Store.EachLetter(ctx, "", func(l bot.DeadLetter) error { s.Letters[l.State]++; return nil })
+	}
+	if err != nil {
+		return s, err
+	}
+	list, err := d.Broadcasts(ctx, "", 100)
+	for _, b := range list {
+		s.Broadcasts[b.State]++
+	}
+	return s, err
+}
