@@ -123,6 +123,9 @@ func (m *Matcher) Mentions(t *Topics, text string) []Mention {
 // (swift5). 0 means not at all. It never changes, so who reads many texts can keep it.
 type Symbol struct{ as, like int32 }
 
+// Known says whether the word stands in any spelling.
+func (s Symbol) Known() bool { return s != Symbol{} }
+
 // Symbol looks a folded token up.
 func (t *Topics) Symbol(token []byte, kind words.Kind) (s Symbol) {
 	if t == nil {

@@ -279,30 +279,32 @@ func loosen(x *Index, groups []group) []group {
 	return out
 }
 
-// segment cuts a run into words of two and three characters so that the rarest of them is as frequent as can be; nil when
-// some part stands in no document.
+// segment cuts a run into words of two and three characters so that the rarest of them is as frequent as can be, and then all of them
+// together; nil when some part stands in no document.
 func (x *Index) segment(run []rune) []string {
 	if len(run) > 4*minSplit {
 		return nil
 	}
 	type cut struct {
-		worth int
+		worth int // documents of the rarest part
+		sum   int // of all parts
 		size  int
 	}
 	best := make([]cut, len(run)+1) // by end
 	best[0].worth = 1 << 30
 	for end := 2; end <= len(run); end++ {
 		for size := 2; size <= min(3, end); size++ {
-			before := best[end-size].worth
-			if before == 0 {
+			before := best[end-size]
+			if before.worth == 0 {
 				continue
 			}
-			worth := 1 << 30
+			part := 1 << 30
 			for _, pair := range hanAlternative(string(run[end-size:end]), 1).terms {
-				worth = min(worth, x.has(pair))
+				part = min(part, x.has(pair))
 			}
-			if worth = min(worth, before); worth > best[end].worth {
-				best[end] = cut{worth, size}
+			c := cut{min(part, before.worth), part + before.sum, size}
+			if c.worth > best[end].worth || c.worth == best[end].worth && c.sum > best[end].sum {
+				best[end] = c
 			}
 		}
 	}

@@ -58,6 +58,7 @@ var sample = []string{
 	"汽车安全带 | 与云无关",
 	"We go to the park | no language",
 	"Go 1.22 released | loops",
+	"Graduate TokenIssuerDiscovery on GitHub | HTTPServer",
 }
 
 func TestSearch(t *testing.T) {
@@ -98,6 +99,12 @@ func TestSearch(t *testing.T) {
 		{"栈", "Istio"},
 		{"落地", "Istio"},
 		{"kube*", "K8s Kubernetes"},
+		{"token issuer", "Graduate"},
+		{"discovery", "Graduate"},
+		{"hub", ""}, // GitHub is a name
+		{"go1.22", "Go"},
+		{"服務網格", "What Istio"},
+		{"可觀測", "可观测性实践"},
 		{"https", ""},
 		{"docs", ""},
 		{"量子计算", ""},

@@ -101,7 +101,7 @@ func (r *textReader) read(text string, yield func(term uint32)) float64 {
 		if tok.Kind == words.Word {
 			flush()
 			length++
-			r.word(tok, yield)
+			r.word(tok, text[tok.Start:tok.End], yield)
 			continue
 		}
 		length += 0.5
@@ -123,7 +123,8 @@ func (r *textReader) read(text string, yield func(term uint32)) float64 {
 	return length
 }
 
-func (r *textReader) word(tok words.Token, yield func(term uint32)) {
+// word yields a word, and what else it is found by. raw is the word as written.
+func (r *textReader) word(tok words.Token, raw string, yield func(term uint32)) {
 	id := r.lex.word(tok.Text)
 	r.matcher.Add(tok, r.lex.symbols[id])
 	yield(id)
@@ -133,6 +134,29 @@ func (r *textReader) word(tok words.Token, yield func(term uint32)) {
 	if v := version(tok.Text); v != nil {
 		yield(r.lex.word(v))
 	}
+	if r.lex.symbols[id].Known() { // GitHub is no hub
+		return
+	}
+	for from := 0; from < len(raw) && len(raw) == len(tok.Text); { // ServiceAccountIssuer is found by each of its words
+		end := hump(raw, from)
+		if end-from < len(raw) && end-from >= minHump {
+			yield(r.lex.word(tok.Text[from:end]))
+		}
+		from = end
+	}
+}
+
+// minHump is how many letters a part of a joined word must have to be a word.
+const minHump = 3
+
+// hump is the end of the part of a joined word that begins at from: the next capital behind a small letter.
+func hump(raw string, from int) int {
+	for k := from + 1; k < len(raw); k++ {
+		if raw[k] >= 'A' && raw[k] <= 'Z' && raw[k-1] >= 'a' && raw[k-1] <= 'z' {
+			return k
+		}
+	}
+	return len(raw)
 }
 
 // version is the number behind the v of v1.25; nil for other words.
