@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +43,8 @@ const (
 	demoAgent        = 1000002
 	demoAppSecret    = "demo-app-secret"
 	demoToken        = "demotoken"
+	demoBotID        = "aibdemo"
+	demoBotName      = "周报助手"
 	demoAESKey       = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 )
 
@@ -92,7 +95,7 @@ func (d *demoCmd) standIns(ctx context.Context, group *errgroup.Group, cfg *Conf
 	slackTwin := slacktwin.New(slacktwin.Options{BotToken: demoSlackToken, SigningSecret: demoSlackSigning, BotURL: botURL})
 	wecomTwin := wecomtwin.New(wecomtwin.Options{Robots: []string{demoRobotKey}, Apps: []wecomtwin.App{{
 		CorpID: demoCorp, AgentID: demoAgent, Secret: demoAppSecret, Token: demoToken, EncodingAESKey: demoAESKey, CallbackURL: botURL + "/wecom/callback",
-	}}})
+	}}, Bots: []wecomtwin.Bot{{ID: demoBotID, Name: demoBotName, Secret: demoAppSecret}}})
 	dingTwin := dingtwin.New(dingtwin.Options{
 		Robots:   []dingtwin.Robot{{Name: "技术周刊群", Token: demoRobotKey, Secret: demoDingSecret}},
 		ClientID: "demo", ClientSecret: demoAppSecret, RobotCode: "demo", CorpID: "dingdemo",
@@ -113,6 +116,8 @@ func (d *demoCmd) standIns(ctx context.Context, group *errgroup.Group, cfg *Conf
 	cfg.Adapters.Slack = slack.Config{BotToken: demoSlackToken, SigningSecret: demoSlackSigning, APIURL: urls[slack.Name] + "/api/"}
 	cfg.Adapters.Wecom = wecom.Config{APIURL: urls[wecom.Name], Apps: []wecom.App{{
 		Name: "demo", CorpID: demoCorp, AgentID: demoAgent, Secret: demoAppSecret, Token: demoToken, EncodingAESKey: demoAESKey,
+	}}, AIBotURL: "ws" + strings.TrimPrefix(urls[wecom.Name], "http"), AIBots: []wecom.AIBot{{
+		Name: "demo", ShownName: demoBotName, BotID: demoBotID, Secret: demoAppSecret,
 	}}}
 	cfg.Adapters.Dingtalk = dingtalk.Config{
 		OAPIURL: urls[dingtalk.Name], APIURL: urls[dingtalk.Name], ClientID: "demo", ClientSecret: demoAppSecret, RobotCode: "demo", CorpID: "dingdemo",

@@ -82,7 +82,7 @@ func (t *Twin) Deliver(ctx context.Context, agentID int, m Message) (Heard, erro
 	}
 	body, _ := xml.Marshal(xmlEnvelope{ToUserName: app.CorpID, AgentID: app.AgentID, Encrypt: envelope})
 	t.mu.Lock()
-	t.keep(Post{ID: id, Kind: "said", Channel: "user:" + m.From, MsgType: "text", Content: m.Text + m.Event})
+	t.keep(Post{ID: id, Kind: "said", From: m.From, Channel: "user:" + m.From, MsgType: "text", Content: m.Text + m.Event})
 	t.mu.Unlock()
 	var heard Heard
 	for heard.Attempts < callbackTries && heard.Status != http.StatusOK && ctx.Err() == nil {

@@ -407,7 +407,7 @@ func (t *Twin) SayBot(ctx context.Context, s Said) (Heard, error) {
 		t.gate.asks[reqID].post = s.clicked.ID
 	} else {
 		t.gate.spoke[b.ID+"/"+chat] = true
-		t.keep(Post{Kind: "said", Channel: chat, MsgType: "text", Content: s.Text + s.Event})
+		t.keep(Post{Kind: "said", From: s.From, Bot: b.ID, Channel: chat, MsgType: "text", Content: s.Text + s.Event})
 	}
 	t.mu.Unlock()
 	if b.CallbackURL != "" {

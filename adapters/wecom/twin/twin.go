@@ -55,6 +55,7 @@ type Post struct {
 	ID       string // msgid of app posts; a number of the twin's own for the others, which WeCom gives none
 	At       time.Time
 	Kind     string         // webhook, app, appchat, aibot; passive for the answer to a callback, response for a response_url
+	From     string         // who said it (kind said)
 	Channel  string         // "key:…", "user:a|b party:1", "chat:…"
 	Bot      string         // of AI bots' posts: the bot's ID
 	MsgType  string         // as posted
@@ -149,6 +150,7 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /cgi-bin/aibot/response", t.posting(t.respond))
 	t.mux.HandleFunc("GET /{$}", t.root)
 	t.mux.HandleFunc("POST /say", t.say)
+	t.mux.HandleFunc("POST /click", t.click)
 	return t
 }
 
