@@ -96,8 +96,8 @@ func (a *Adapter) bot(workspace string) *aibot {
 // maxChatBytes bounds a chatid; WeCom's are about 32 bytes, nothing documents it.
 const maxChatBytes = 128
 
-// sendBot pushes into a chat over the live connection, which may be another replica's. chat_type is left out: WeCom then looks for a group of that ID first, then for
-// a member (101463, read 2026-11).
+// sendBot pushes into a chat over the live connection, which may be another replica's. chat_type is left out: WeCom then looks for a group
+// of that ID first, then for a member (101463, read 2026-11).
 func (a *Adapter) sendBot(ctx context.Context, dst bot.Channel, body post) *bot.SendError {
 	b := a.bot(dst.Workspace)
 	switch {
@@ -123,7 +123,8 @@ func (b *aibot) push(ctx context.Context, body post) *bot.SendError {
 		return live.ask(ctx, cmdSend, newReqID(cmdSend), body)
 	}
 	if fault, ok := errors.AsType[*bot.SendError](why); ok && isRefusal(fault) {
-		return &bot.SendError{Fault: fault.Fault, Scope: fault.Scope, Code: fault.Code, Err: fault.Err}
+		again := *fault
+		return &again
 	}
 	return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: codeNoConnection, Err: why}
 }

@@ -66,6 +66,7 @@ type told struct {
 	Code       string        `json:"code,omitempty"`
 	Fault      bot.Fault     `json:"fault,omitempty"`
 	Scope      bot.Scope     `json:"scope,omitempty"`
+	Action     bot.Action    `json:"action,omitempty"`
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 	MaybeSent  bool          `json:"maybe_sent,omitempty"`
 	Err        string        `json:"err,omitempty"`
@@ -170,7 +171,7 @@ func (r *relay) hear(raw string) {
 	}
 	var fault *bot.SendError
 	if t.Code != "" {
-		fault = &bot.SendError{Fault: t.Fault, Scope: t.Scope, Code: t.Code, RetryAfter: t.RetryAfter, MaybeSent: t.MaybeSent, Err: errors.New(t.Err)}
+		fault = &bot.SendError{Fault: t.Fault, Scope: t.Scope, Action: t.Action, Code: t.Code, RetryAfter: t.RetryAfter, MaybeSent: t.MaybeSent, Err: errors.New(t.Err)}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -188,7 +189,7 @@ func (l *line) pushFor(ctx context.Context, r *relay, raw string) {
 	}
 	t := told{ID: q.ID}
 	if fault := l.b.push(ctx, q.Body); fault != nil {
-		t = told{q.ID, fault.Code, fault.Fault, fault.Scope, fault.RetryAfter, fault.MaybeSent, fault.Err.Error()}
+		t = told{q.ID, fault.Code, fault.Fault, fault.Scope, fault.Action, fault.RetryAfter, fault.MaybeSent, fault.Err.Error()}
 	}
 	answer, err := encode(t)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestPushOverAnotherReplica(t *testing.T) {
 		want       *bot.SendError
 	}{
 		{"arrives <whole>", "wrTeam", twin.Failure{}, nil},
-		{"never spoke", "wrQuiet", twin.Failure{}, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "93006"}},
+		{"never spoke", "wrQuiet", twin.Failure{}, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Action: bot.AskSpeak, Code: "93006"}},
 		{"rate", "wrTeam", twin.Failure{Code: 45009}, &bot.SendError{Fault: bot.RateLimited, Scope: bot.ScopeMessage, Code: "45009", RetryAfter: time.Minute}},
 		{"dropped after", "wrTeam", twin.Failure{DropAfter: true}, &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "no_answer", MaybeSent: true}},
 	} {
