@@ -131,7 +131,7 @@ func (d *demoCmd) standIns(ctx context.Context, group *errgroup.Group, cfg *Conf
 // declare subscribes one channel on each stand-in.
 func (d *demoCmd) declare(cfg *Config, urls map[string]string) {
 	cfg.Channels = []ChannelDecl{
-		{Name: "slack-team", Platform: slack.Name, Kind: string(slack.KindApp), Address: "C0GENERAL"},
+		{Name: "slack-team", Platform: slack.Name, Kind: string(slack.KindApp), Workspace: slacktwin.TeamID, Address: "C0GENERAL"},
 		{Name: "wecom-team", Platform: wecom.Name, Kind: string(wecom.KindWebhook), URL: bot.Secret(urls[wecom.Name] + "/cgi-bin/webhook/send?key=" + demoRobotKey)},
 		{Name: "dingtalk-team", Platform: dingtalk.Name, Kind: string(dingtalk.KindWebhook), URL: bot.Secret(urls[dingtalk.Name] + "/robot/send?access_token=" + demoRobotKey), Secret: demoDingSecret},
 		{Name: "feishu-team", Platform: feishu.Name, Kind: string(feishu.KindWebhook), URL: bot.Secret(urls[feishu.Name] + "/open-apis/bot/v2/hook/" + demoRobotKey), Secret: demoAppSecret},

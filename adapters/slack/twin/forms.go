@@ -59,7 +59,7 @@ func (t *Twin) act(do func(*Twin, context.Context, url.Values) error) http.Handl
 			t.awaitChange(r.Context(), posts)
 		}
 		back := url.Values{}
-		for _, name := range []string{"user", "channel"} {
+		for _, name := range []string{"user", "channel", "home"} {
 			if v := r.PostForm.Get(name); v != "" {
 				back.Set(name, v)
 			}

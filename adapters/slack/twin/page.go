@@ -2,7 +2,7 @@ package twin
 
 import (
 	"cmp"
-	_ "embed"
+	"embed"
 	"fmt"
 	"html"
 	"html/template"
@@ -12,27 +12,37 @@ import (
 	"strings"
 )
 
-//go:embed page.html
-var pageText string
+//go:embed page.html page.css page.js
+var pageFiles embed.FS
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"mrkdwn": mrkdwn, "plain": plain}).Parse(pageText))
+var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{"mrkdwn": mrkdwn, "plain": plain}).ParseFS(pageFiles, "page.html"))
 
 // shownPosts is how many posts the page holds.
 const shownPosts = 100
 
-// pageView is all that the page shows.
+// pageView is all that the page shows: one channel, or the Home tab.
 type pageView struct {
-	User, Channel string // who looks, and where they type
+	User, Channel string // who looks, and where
+	Name          string // of the channel
 	Forms         bool   // there is an app to talk to
-	Channels      []*channelView
+	ShowHome      bool
+	Changes       int64
+	Channels      []channelView
+	Threads       []*threadView
+	Refused       []Refusal
 	Modals        []shownView
 	Home          *shownView // nil: never opened
 }
 
+// channelView is a channel in the list at the side.
 type channelView struct {
-	Name    string
-	Posts   []shownPost
-	Refused []Refusal
+	ID, Name        string
+	Current, Direct bool
+}
+
+type threadView struct {
+	Post    shownPost
+	Replies []shownPost
 }
 
 type shownPost struct {
@@ -45,18 +55,28 @@ type shownView struct {
 	Shown []shownBlock
 }
 
-// shownBlock is a block and, for a row of buttons, where a click on it goes.
+// shownBlock is a block and, for what can be clicked in it, where the click goes.
 type shownBlock struct {
-	Block            map[string]any
-	ID, Post, View   string
-	User, ShownError string
-	Forms            bool
+	Block          map[string]any
+	Element        any // the button or menu in it that is being shown
+	ID, Post, View string
+	User, Channel  string
+	ShownError     string
+	Forms, Home    bool
+}
+
+// With is b for one of its elements.
+func (b shownBlock) With(element any) shownBlock {
+	b.Element = element
+	return b
 }
 
 func (p pageView) blocks(blocks []map[string]any, post, view string, errors map[string]string) (all []shownBlock) {
 	for k, b := range blocks {
 		id := blockID(b, k)
-		all = append(all, shownBlock{Block: b, ID: id, Post: post, View: view, User: p.User, ShownError: errors[id], Forms: p.Forms})
+		all = append(all, shownBlock{
+			Block: b, ID: id, Post: post, View: view, User: p.User, Channel: p.Channel, ShownError: errors[id], Forms: p.Forms, Home: p.ShowHome,
+		})
 	}
 	return all
 }
@@ -76,37 +96,76 @@ func (p *pageView) addViews(views []View) {
 
 // page shows what arrived, as Slack would: a person can look at it, type commands and click.
 func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
-	view := pageView{User: cmp.Or(r.FormValue("user"), userDefault), Channel: cmp.Or(r.FormValue("channel"), channelDefault), Forms: t.canAct()}
+	view := pageView{
+		User: cmp.Or(r.FormValue("user"), userDefault), Channel: cmp.Or(r.FormValue("channel"), t.busiest()),
+		Forms: t.canAct(), ShowHome: r.FormValue("home") != "", Changes: t.changes(),
+	}
 	view.addViews(t.Views())
-	view.Channels = t.byChannel(view)
+	t.addChannels(&view)
+	t.addPosts(&view)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src data:; "+
+		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	if err := pageTemplate.Execute(w, view); err != nil {
 		t.opt.Log.Error("page", "err", err)
 	}
 }
 
-func (t *Twin) byChannel(page pageView) []*channelView {
-	posts, refused := t.Posts(), t.Refused()
-	posts = posts[max(0, len(posts)-shownPosts):]
-	var channels []*channelView
-	view := func(name string) *channelView {
-		k := slices.IndexFunc(channels, func(c *channelView) bool { return c.Name == name })
-		if k < 0 {
-			channels = append(channels, &channelView{Name: name})
-			k = len(channels) - 1
+// changesText tells the page's script whether there is anything new.
+func (t *Twin) changesText(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusOK, fmt.Sprint(t.changes()))
+}
+
+// busiest is the channel that is shown first: the default one, unless only others have posts.
+func (t *Twin) busiest() string {
+	posts := t.Posts()
+	if k := len(posts) - 1; k >= 0 && !slices.ContainsFunc(posts, func(p Post) bool { return p.Channel == channelDefault }) {
+		return posts[k].Channel
+	}
+	return channelDefault
+}
+
+func (t *Twin) addChannels(view *pageView) {
+	ids := []string{channelDefault, view.Channel}
+	for _, p := range t.Posts() {
+		ids = append(ids, p.Channel)
+	}
+	slices.Sort(ids)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range slices.Compact(ids) {
+		c := channelView{ID: id, Name: t.nameOf(id), Current: id == view.Channel && !view.ShowHome, Direct: strings.HasPrefix(id, "D")}
+		view.Channels = append(view.Channels, c)
+	}
+	view.Name = t.nameOf(view.Channel)
+}
+
+// nameOf is what members call a channel. t.mu is held.
+func (t *Twin) nameOf(id string) string {
+	if name := t.channels[id].Name; name != "" {
+		return name
+	}
+	if id == channelDefault {
+		return "general"
+	}
+	return cmp.Or(strings.ToLower(id), "no channel")
+}
+
+// addPosts are the posts of the channel, replies below what they reply to, and what was refused there or nowhere.
+func (t *Twin) addPosts(view *pageView) {
+	posts := slices.DeleteFunc(t.Posts(), func(p Post) bool { return p.Channel != view.Channel })
+	threads := map[string]*threadView{}
+	for _, p := range posts[max(0, len(posts)-shownPosts):] {
+		shown := shownPost{p, view.blocks(p.Message.Blocks, p.TS, "", nil)}
+		if parent := threads[p.ThreadTS]; p.ThreadTS != "" && parent != nil {
+			parent.Replies = append(parent.Replies, shown)
+			continue
 		}
-		return channels[k]
+		threads[p.TS] = &threadView{Post: shown}
+		view.Threads = append(view.Threads, threads[p.TS])
 	}
-	for _, p := range posts {
-		c := view(p.Channel)
-		c.Posts = append(c.Posts, shownPost{p, page.blocks(p.Message.Blocks, p.TS, "", nil)})
-	}
-	for _, r := range refused[max(0, len(refused)-shownPosts):] {
-		c := view(r.Channel)
-		c.Refused = append(c.Refused, r)
-	}
-	return channels
+	refused := slices.DeleteFunc(t.Refused(), func(r Refusal) bool { return r.Channel != "" && r.Channel != view.Channel })
+	view.Refused = refused[max(0, len(refused)-shownPosts):]
 }
 
 // plain is the text of a text object.

@@ -105,8 +105,10 @@ type Twin struct {
 	changed   int64 // posts kept or replaced, views shown
 }
 
+// TeamID is the workspace's own, unless Options say another.
+const TeamID = "T0TWIN"
+
 const (
-	teamDefault    = "T0TWIN"
 	channelDefault = "C0GENERAL"
 	botID          = "B0TWIN"
 	botUser        = "U0TWIN"
@@ -119,7 +121,7 @@ const (
 
 // New returns an empty workspace.
 func New(opt Options) *Twin {
-	setDefault(&opt.TeamID, teamDefault)
+	setDefault(&opt.TeamID, TeamID)
 	setDefault(&opt.Window, windowReal)
 	setDefault(&opt.Burst, burstDefault)
 	setDefault(&opt.MaxPosts, keepDefault)
@@ -154,6 +156,10 @@ func (t *Twin) routes() {
 	t.mux.HandleFunc("POST /response/{id}", t.respond)
 	t.mux.HandleFunc("POST /upload/v1/{ticket}", t.takeUpload)
 	t.mux.Handle("GET /{$}", t.guarded(http.HandlerFunc(t.page)))
+	t.mux.Handle("GET /changes", t.guarded(http.HandlerFunc(t.changesText)))
+	for _, file := range []string{"/page.css", "/page.js"} {
+		t.mux.Handle("GET "+file, http.FileServerFS(pageFiles))
+	}
 	t.mux.Handle("GET "+authorizePath, t.guarded(http.HandlerFunc(t.authorize)))
 	t.mux.Handle("POST "+authorizePath, t.guarded(http.HandlerFunc(t.authorize)))
 	for path, do := range forms {

@@ -374,7 +374,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page does not hold %s", want)
 		}
 	}
-	if status != 200 || strings.Contains(page, "javascript:alert") || strings.Contains(page, "<script") {
+	if status != 200 || strings.Contains(page, "javascript:alert") || strings.Count(page, "<script") != 1 || !strings.Contains(page, `<script src="/page.js" defer></script>`) {
 		t.Errorf("status %d, or something on the page runs:\n%s", status, page)
 	}
 }
