@@ -18,6 +18,15 @@ const (
 	Recalled  DeliveryState = "recalled"
 )
 
+// Over says that nothing more comes of a delivery by itself.
+func (s DeliveryState) Over() bool {
+	switch s {
+	case Queued, Sending, Uncertain:
+		return false
+	}
+	return true
+}
+
 // Recipe is what a Digest is made from. Two deliveries with equal recipes get the same Message.
 type Recipe struct {
 	From, Upto int64    // catalogue numbers: issues in (From, Upto]

@@ -398,7 +398,7 @@ func TestOldDaysGo(t *testing.T) {
 			return true
 		})
 		for shard := range w.store.Shards() {
-			if n := w.rdb.Exists(ctx, w.store.Key(shard, "pg:1"), w.store.Key(shard, "led:1"), w.store.Key(shard, "day:20200101")).Val(); n > 0 {
+			if n := w.rdb.Exists(ctx, w.store.Key(shard, "pg:1"), w.store.Key(shard, "led:1"), w.store.Key(shard, "over:1"), w.store.Key(shard, "day:20200101")).Val(); n > 0 {
 				t.Errorf("%d old keys are left in shard %d", n, shard)
 			}
 		}

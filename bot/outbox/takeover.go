@@ -64,7 +64,7 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 	for i, entry := range page.Entries {
 		place := bot.Place{Page: page.Number, Index: i}
 		o, known := t.Ledger[place]
-		if known && final(o.State) {
+		if known && o.State.Over() {
 			continue
 		}
 		d := &delivery{shard: s, lane: e.lanes[page.Lane], place: place, entry: entry, part: 1, ctl: t.Lease.Ctl, paged: true}
@@ -118,14 +118,6 @@ func (e *Engine) inheritCut(s *shard, d *delivery, stored map[string]*cut) error
 		d.cut = c
 	}
 	return nil
-}
-
-func final(s bot.DeliveryState) bool {
-	switch s {
-	case bot.Queued, bot.Sending, bot.Uncertain:
-		return false
-	}
-	return true
 }
 
 // takenOver puts the inherited deliveries on their way and goes on with open runs. Destinations that may have been posted to a moment ago

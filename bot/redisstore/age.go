@@ -62,6 +62,7 @@ func (s *Store) agedWrites(w *writeList, c bot.Commit) {
 	for n := a.From; n <= a.Upto; n++ {
 		w.add("UNLINK", s.keys.page(sh, n))
 		w.add("UNLINK", s.keys.ledger(sh, n))
+		w.add("UNLINK", s.keys.over(sh, n))
 	}
 	var runs, counts, letters []any
 	for _, name := range a.Names {

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -200,21 +199,19 @@ func (s *Store) pageWrites(w *writeList, c bot.Commit) {
 
 func (s *Store) outcomeWrites(w *writeList, c bot.Commit) {
 	sh := c.Lease.Shard
-	outcomes := slices.Clone(c.Outcomes)
-	slices.SortStableFunc(outcomes, func(a, b bot.Outcome) int { return cmp.Compare(a.Place.Page, b.Place.Page) })
-	for i := 0; i < len(outcomes); {
-		page := outcomes[i].Place.Page
-		var fields []any
-		for ; i < len(outcomes) && outcomes[i].Place.Page == page; i++ {
-			fields = append(fields, outcomes[i].Place.Index, packOutcome(outcomes[i]))
+	for _, l := range ledgersOf(c.Outcomes) {
+		w.addAll("HSET", s.keys.ledger(sh, l.page), l.open)
+		if len(l.over) > 0 {
+			w.add("APPEND", s.keys.over(sh, l.page), l.chunk())
 		}
-		w.addAll("HSET", s.keys.ledger(sh, page), fields)
 	}
 	for _, lane := range slices.Sorted(maps.Keys(c.Flights)) {
 		w.add("HSET", s.keys.fly(sh), lane, packFlights(c.Flights[lane]))
 	}
 	for _, page := range c.Finished {
 		w.add("SREM", s.keys.todo(sh), page)
+		w.add("UNLINK", s.keys.ledger(sh, page)) // all of it is over
+		w.add("FIT", s.keys.over(sh, page))
 	}
 	for _, d := range c.Debts {
 		if d.Paid {

@@ -1,6 +1,7 @@
 -- One atomic step of a shard's owner. The same number again changes nothing.
 -- KEYS  st, then every key the writes name
--- ARGV  node, epoch, number, then for each write: command, index of its key in KEYS, count of arguments, arguments
+-- ARGV  node, epoch, number, then for each write: command, index of its key in KEYS, count of arguments, arguments. FIT without arguments is
+--       no command of Redis: it writes a string once more, without the room that APPEND leaves behind it
 -- Returns {0, ctl} applied, {1, ctl} applied before, {-1, 0} another owner, {-2, last number} a step is missing.
 local v = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'commit', 'ctl')
 if v[1] ~= ARGV[1] or v[2] ~= ARGV[2] then
@@ -18,8 +19,15 @@ if last ~= number - 1 then
 end
 local i = 4
 while i <= #ARGV do
-  local n = tonumber(ARGV[i + 2])
-  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, i + 2 + n))
+  local n, key = tonumber(ARGV[i + 2]), KEYS[tonumber(ARGV[i + 1])]
+  if ARGV[i] == 'FIT' then
+    local text = redis.call('GET', key)
+    if text then
+      redis.call('SET', key, text)
+    end
+  else
+    redis.call(ARGV[i], key, unpack(ARGV, i + 3, i + 2 + n))
+  end
   i = i + 3 + n
 end
 redis.call('HSET', KEYS[1], 'commit', ARGV[3])

@@ -44,13 +44,14 @@ func (k keys) runs(s int) string            { return k.shard(s, "runs") }     //
 func (k keys) open(s int) string            { return k.shard(s, "open") }     // set: runs to resume
 func (k keys) counts(s int) string          { return k.shard(s, "rc") }       // hash: "run state" → deliveries
 func (k keys) page(s int, n int64) string   { return k.shard(s, "pg:"+strconv.FormatInt(n, 10)) }
-func (k keys) ledger(s int, n int64) string { return k.shard(s, "led:"+strconv.FormatInt(n, 10)) }
-func (k keys) todo(s int) string            { return k.shard(s, "todo") } // set: pages not finished
-func (k keys) fly(s int) string             { return k.shard(s, "fly") }  // hash: lane → packed flights
-func (k keys) owed(s int) string            { return k.shard(s, "owed") } // hash: member → packed debt
-func (k keys) ill(s int) string             { return k.shard(s, "ill") }  // hash: channel → its ailment as JSON, while on probation
-func (k keys) letters(s int) string         { return k.shard(s, "dead") } // hash: delivery → JSON
-func (k keys) days(s int) string            { return k.shard(s, "days") } // hash: day → first page
+func (k keys) ledger(s int, n int64) string { return k.shard(s, "led:"+strconv.FormatInt(n, 10)) }  // hash: index → packed outcome
+func (k keys) over(s int, n int64) string   { return k.shard(s, "over:"+strconv.FormatInt(n, 10)) } // string: packed last outcomes
+func (k keys) todo(s int) string            { return k.shard(s, "todo") }                           // set: pages not finished
+func (k keys) fly(s int) string             { return k.shard(s, "fly") }                            // hash: lane → packed flights
+func (k keys) owed(s int) string            { return k.shard(s, "owed") }                           // hash: member → packed debt
+func (k keys) ill(s int) string             { return k.shard(s, "ill") }                            // hash: channel → its ailment as JSON, while on probation
+func (k keys) letters(s int) string         { return k.shard(s, "dead") }                           // hash: delivery → JSON
+func (k keys) days(s int) string            { return k.shard(s, "days") }                           // hash: day → first page
 func (k keys) names(s int, day string) string {
 	return k.shard(s, "day:"+day) // list: "r<run>", "d<letter>" that go with the day
 }

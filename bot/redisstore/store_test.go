@@ -264,7 +264,7 @@ func TestPackedSizes(t *testing.T) {
 		t.Errorf("a channel record takes %d bytes, want at most 188", n)
 	}
 	o := bot.Outcome{State: bot.Sent, At: time.Now(), Parts: 2, First: "1712345678.123456", Cut: "0123456789abcdef"}
-	if n := len(packOutcome(o)); n > 64 {
+	if n := len(packOutcome(nil, o, 0)); n > 64 {
 		t.Errorf("a ledger entry takes %d bytes, want at most 64", n)
 	}
 	page := bot.Page{Number: 1, Lane: "slack"}
@@ -332,7 +332,8 @@ func FuzzUnpack(f *testing.F) {
 	r := record{channel: channel(1), last: 2, subs: []bot.Subscription{{ID: bot.SubscriptionID{Channel: channel(1).ID(), Ordinal: 2}, Schedule: minutely, Style: bot.StyleFull, State: bot.StatePaused, SinceAt: time.UnixMilli(1700000000000).UTC()}}}
 	f.Add(r.pack())
 	f.Add(packPage(bot.Page{Lane: "x", Entries: []bot.PageEntry{{Run: "r", Due: time.Unix(1, 0)}}}))
-	f.Add(packOutcome(bot.Outcome{State: bot.Sent, At: time.Unix(1, 0)}))
+	f.Add([]byte(packOutcome(nil, bot.Outcome{State: bot.Sent, At: time.Unix(1, 0)}, 0)))
+	f.Add(ledgersOf([]bot.Outcome{{State: bot.Sent, At: time.Unix(1, 0)}, {Place: bot.Place{Index: 99}, State: bot.Dead, At: time.Unix(2, 0), Code: "x"}})[0].chunk())
 	f.Add(packFlights([]bot.Flight{{Part: 1, At: time.UnixMilli(1)}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, err := unpackRecord(b); err == nil {
@@ -341,7 +342,8 @@ func FuzzUnpack(f *testing.F) {
 			}
 		}
 		_, _ = unpackPage(1, b)
-		_, _ = unpackOutcome(bot.Place{}, b)
+		_, _ = unpackOutcome(bot.Place{}, b, 0)
+		_ = readOver(1, b, map[bot.Place]bot.Outcome{})
 		_, _ = unpackFlights(b)
 	})
 }

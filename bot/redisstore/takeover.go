@@ -65,10 +65,12 @@ func (s *Store) Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []
 func (s *Store) readPages(ctx context.Context, sh int, numbers []int64, t *bot.Takeover) (faults []error, err error) {
 	pipe := s.rdb.Pipeline()
 	var bodies []*redis.StringCmd
+	var over []*redis.StringCmd
 	var ledgers []*redis.MapStringStringCmd
 	for _, n := range numbers {
 		bodies = append(bodies, pipe.Get(ctx, s.keys.page(sh, n)))
 		ledgers = append(ledgers, pipe.HGetAll(ctx, s.keys.ledger(sh, n)))
+		over = append(over, pipe.Get(ctx, s.keys.over(sh, n)))
 	}
 	if _, err := pipe.Exec(ctx); none(err) != nil {
 		return nil, fmt.Errorf("read pages of shard %d: %w", sh, err)
@@ -87,12 +89,15 @@ func (s *Store) readPages(ctx context.Context, sh int, numbers []int64, t *bot.T
 		for index, packed := range ledgers[i].Val() {
 			k, _ := strconv.Atoi(index)
 			place := bot.Place{Page: n, Index: k}
-			o, err := unpackOutcome(place, []byte(packed))
+			o, err := unpackOutcome(place, []byte(packed), 0)
 			if err != nil {
 				faults = append(faults, err)
 				continue
 			}
 			t.Ledger[place] = o
+		}
+		if err := readOver(n, []byte(over[i].Val()), t.Ledger); err != nil {
+			faults = append(faults, err)
 		}
 	}
 	return faults, nil
