@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"weeklybot/adapters/internal/apihttp"
@@ -28,8 +31,12 @@ var (
 	unknown    = class{fault: bot.Retryable, scope: bot.ScopeMessage, action: bot.ActOnce}
 )
 
-func operator(hint string) class { return class{bot.Permanent, bot.ScopeWorkspace, hint, ""} }
-func target(hint string) class   { return class{bot.Permanent, bot.ScopeChannel, hint, ""} }
+// operator is what only who runs the bot can mend; zh and en say exactly how.
+func operator(zh, en string) class {
+	return class{bot.Permanent, bot.ScopeWorkspace, zh + " " + en, ""}
+}
+
+func target(hint string) class { return class{bot.Permanent, bot.ScopeChannel, hint, ""} }
 
 // asks is a target that somebody there can mend.
 func asks(action bot.Action, hint string) class {
@@ -42,6 +49,9 @@ const (
 	codeStreamOver    = 846608 // a stream can be refreshed for six minutes
 	codeNotSubscribed = 846609
 )
+
+// codeUntrustedIP is the refusal of a machine that is not among an app's 企业可信IP.
+const codeUntrustedIP = 60020
 
 // codes is what to do about each errcode. The text of an answer (errmsg) decides nothing: it changes and holds our IP address.
 // Source: 全局错误码 developer.work.weixin.qq.com/document/path/90313 and 90455, read 2026-11.
@@ -58,15 +68,26 @@ var codes = map[int]class{
 	42001: staleToken,
 	41001: staleToken,
 
-	40001:  operator("the secret is wrong, was reset, or the app is stopped: check the secret in adapters.wecom.apps[] or aibots[]"),
-	40013:  operator("the corp ID is wrong: check adapters.wecom.apps[].corp_id"),
-	40056:  operator("the agent ID is wrong: check adapters.wecom.apps[].agent_id"),
-	301002: operator("the secret is that of another app: check adapters.wecom.apps[].secret and agent_id"),
-	48002:  operator("the app has no permission for this call: check it in the admin console"),
-	48006:  operator("the app's permission was withdrawn: enable it again in the admin console"),
-	50003:  operator("the app is disabled: enable it in the admin console"),
-	60020:  operator("this machine's IP is not trusted: add it to 企业可信IP of the app"),
-	93019:  operator("the bot ID is wrong: check adapters.wecom.aibots[].bot_id"),
+	40001: operator("Secret 不对、已重置，或应用已停用。请到 管理后台 > 应用管理 > 该应用 > Secret 重新查看，填入 adapters.wecom.apps[].secret"+
+		"（智能机器人：管理后台 > 安全与管理 > 管理工具 > 智能机器人，填入 aibots[].secret），再重启机器人。",
+		"The secret is wrong, was reset, or the app is stopped: admin console > 应用管理 > the app > Secret; copy it into adapters.wecom.apps[].secret "+
+			"(an AI bot's: 安全与管理 > 管理工具 > 智能机器人, into aibots[].secret), then restart the bot."),
+	40013: operator("企业 ID 不对。请到 管理后台 > 我的企业 > 企业信息 最下方复制企业ID，填入 adapters.wecom.apps[].corp_id，再重启机器人。",
+		"The corp ID is wrong: admin console > 我的企业 > 企业信息, at the bottom; copy it into adapters.wecom.apps[].corp_id, then restart the bot."),
+	40056: operator("AgentId 不对。请到 管理后台 > 应用管理 > 该应用 复制 AgentId，填入 adapters.wecom.apps[].agent_id，再重启机器人。",
+		"The agent ID is wrong: admin console > 应用管理 > the app > AgentId; copy it into adapters.wecom.apps[].agent_id, then restart the bot."),
+	301002: operator("Secret 是另一个应用的。请到 管理后台 > 应用管理 > 该应用，把同一页上的 AgentId 和 Secret 填入 adapters.wecom.apps[]，再重启机器人。",
+		"The secret is another app's: admin console > 应用管理 > the app; copy AgentId and Secret of that one page into adapters.wecom.apps[], then restart the bot."),
+	48002: operator("应用没有这个接口的权限。请到 管理后台 > 应用管理 > 该应用，检查可见范围（群聊需要包含根部门）和接口权限。",
+		"The app has no permission for this call: admin console > 应用管理 > the app; check 可见范围 (app chats need the root department) and its permissions."),
+	48006: operator("应用长期未使用，接口权限已被收回。请到 管理后台 > 应用管理 > 该应用，重新启用并恢复接口权限。",
+		"The app was unused and lost its permissions: admin console > 应用管理 > the app; enable it and its permissions again."),
+	50003: operator("应用已停用。请到 管理后台 > 应用管理 > 该应用，点击启用。",
+		"The app is disabled: admin console > 应用管理 > the app > 启用 (enable)."),
+	codeUntrustedIP: operator("本机的出口 IP 不在可信名单里。请到 管理后台 > 应用管理 > 该应用 > 企业可信IP > 配置，加入这个 IP，约一分钟后生效。",
+		"This machine's address is not trusted: admin console > 应用管理 > the app > 企业可信IP > 配置; add the address, it takes about a minute."),
+	93019: operator("机器人的 Bot ID 不对。请到 管理后台 > 安全与管理 > 管理工具 > 智能机器人 复制 Bot ID，填入 adapters.wecom.aibots[].bot_id，再重启机器人。",
+		"The bot ID is wrong: admin console > 安全与管理 > 管理工具 > 智能机器人 > Bot ID; copy it into adapters.wecom.aibots[].bot_id, then restart the bot."),
 
 	93000: asks(bot.AskInvite, "the webhook's key is wrong, or the robot was removed from the group"),
 	93004: asks(bot.AskAllow, "the robot is disabled"),
@@ -114,6 +135,21 @@ var codes = map[int]class{
 // answer is the part that all of WeCom's answers have.
 type answer struct {
 	ErrCode *int64 `json:"errcode"`
+	ErrMsg  string `json:"errmsg"` // decides nothing
+}
+
+var callerIP = regexp.MustCompile(`from ip: ([0-9A-Fa-f.:]+)`)
+
+// withAddress names the address that WeCom saw, which is the one to put on its list.
+func (a answer) withAddress(fault *bot.SendError) *bot.SendError {
+	m := callerIP.FindStringSubmatch(a.ErrMsg)
+	if fault == nil || a.ErrCode == nil || *a.ErrCode != codeUntrustedIP || m == nil {
+		return fault
+	}
+	if ip, err := netip.ParseAddr(strings.TrimRight(m[1], ".:")); err == nil {
+		fault.Err = fmt.Errorf("%w IP: %s", fault.Err, ip)
+	}
+	return fault
 }
 
 // classify turns an HTTP exchange that brought some answer into a SendError; nil when it says errcode 0. code is that of the body, nil

@@ -45,7 +45,7 @@ func (c *call) outcome(now time.Time) *bot.SendError {
 	if json.Unmarshal(c.body, &got) != nil {
 		got.ErrCode = nil
 	}
-	return classify(c.status, c.header, got.ErrCode, now)
+	return got.withAddress(classify(c.status, c.header, got.ErrCode, now))
 }
 
 // switchboard is the transport of the SDK's HTTP client, which is one global variable for the whole process. Requests that hold no
