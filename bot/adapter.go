@@ -45,6 +45,8 @@ type Capabilities struct {
 	MaxTotalRunes int           // all text of one post
 	MaxBlocks     int           // layout blocks in one post
 	MinGap        time.Duration // between two posts to the same Channel
+	WorkspaceGap  time.Duration // between two posts to the same Workspace, from all replicas together
+	TotalGap      time.Duration // between any two posts, from all replicas together: they may share an address
 	Markdown      bool          // false: digests arrive as plain text
 	Idempotent    bool          // the platform refuses a second post with the same Key
 }

@@ -8,9 +8,10 @@ type Workspace struct {
 	Name    string // Channel.Workspace
 }
 
-// WorkspaceOf is where c belongs. ok is false for channels without one, such as webhooks: each stands for itself.
+// WorkspaceOf is where c belongs; its name is "" where the platform has only one, that of a token in the configuration. ok is false for
+// channels without one: a webhook stands for itself.
 func WorkspaceOf(c Channel) (w Workspace, ok bool) {
-	return Workspace{c.Adapter, c.Workspace}, c.Workspace != ""
+	return Workspace{c.Adapter, c.Workspace}, c.Workspace != "" || c.Kind != "webhook"
 }
 
 // Ailment is why a channel is on probation or a workspace is held. It ends with the first post that arrives. It is stored as JSON.

@@ -138,6 +138,8 @@ type Pulse struct {
 	Due    bool      // a broadcast's time has come
 	Now    time.Time // Redis' clock
 	Held   map[Workspace]Ailment
+	// Blocked says how long a rate limit still keeps workspaces from being posted to.
+	Blocked map[Workspace]time.Duration
 }
 
 // Way is one way into a platform: what decides how a message looks.

@@ -29,6 +29,7 @@ type Action string
 const (
 	ActOnce     Action = "once"     // nobody documents the code: tried once more, then dead
 	ActDrop     Action = "drop"     // to post the same again, even as plain text, makes it worse
+	ActAll      Action = "all"      // a limit that is about all the platform's workspaces: this machine's address
 	AskInvite   Action = "invite"   // somebody there must add the bot
 	AskAllow    Action = "allow"    // somebody there must let the bot post: it is muted, stopped or lacks a right
 	AskSpeak    Action = "speak"    // somebody there must speak to the bot first

@@ -232,6 +232,6 @@ func (r reply) unreadable() *apihttp.Judged {
 }
 
 func banned() *apihttp.Judged {
-	v := apihttp.Verdict{Fault: bot.RateLimited, Scope: bot.ScopeWorkspace, Hint: "this machine's address made too many requests and is blocked for 5 minutes"}
+	v := apihttp.Verdict{Fault: bot.RateLimited, Scope: bot.ScopeWorkspace, Act: bot.ActAll, Hint: "this machine's address made too many requests and is blocked for 5 minutes"}
 	return v.Fail(Name, codeBlocked, "blocked by the gateway", addressBlock)
 }

@@ -49,6 +49,11 @@ const (
 	// webhookGap keeps a group robot at 18 posts a minute. The platform allows 20, then blocks the robot for ten minutes.
 	// Source: open.dingtalk.com, custom-robots-send-group-messages, read 2026-11.
 	webhookGap = time.Minute / 18
+	// appGap keeps an app at 20 calls of one API a second.
+	// Source: open.dingtalk.com, how-to-process-api-throttling, read 2026-11.
+	appGap = time.Second / 20
+	// addressGap keeps one address at 10000 requests in 20 s. Source: open.dingtalk.com, call-frequency-limit, read 2026-11.
+	addressGap = 20 * time.Second / 10_000
 	// robotBlock is how long a group robot is blocked after too many posts (same page).
 	robotBlock = 10 * time.Minute
 	// addressBlock is how long our address is blocked after 10000 requests in 20 s.
@@ -75,6 +80,6 @@ const maxAnswerBytes = 64 << 10
 
 // capabilities is the table of all kinds.
 var capabilities = map[bot.Kind]bot.Capabilities{
-	KindWebhook: {MaxBytes: maxWebhookBytes, MinGap: webhookGap, Markdown: true, Idempotent: true},
-	KindApp:     {MaxBytes: maxParamBytes, Markdown: true},
+	KindWebhook: {MaxBytes: maxWebhookBytes, MinGap: webhookGap, TotalGap: addressGap, Markdown: true, Idempotent: true},
+	KindApp:     {MaxBytes: maxParamBytes, WorkspaceGap: appGap, TotalGap: addressGap, Markdown: true},
 }

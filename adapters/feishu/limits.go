@@ -57,6 +57,9 @@ const (
 	// chatGap keeps an app at 4 messages a second to one chat. The platform allows 5, shared by all bots of a group.
 	// Source: open.feishu.cn, im-v1/message/create, read 2026-11.
 	chatGap = time.Second / 4
+	// appGap keeps an app at 1000 calls of one API a minute; 50 a second are allowed besides.
+	// Source: open.feishu.cn, 频控策略 (uUzN04SN3QjL1cDN), read 2026-11.
+	appGap = time.Minute / 1000
 	// hookBlock is how long a custom bot waits when it was too fast: the longer of its two windows.
 	hookBlock = time.Minute
 	// chatBlock and appBlock are the windows of the limits per chat and per app, where the platform names no time of its own.
@@ -86,5 +89,5 @@ const maxHandlers = 256
 // capabilities is the table of all kinds. The uuid of an app's message is remembered for an hour.
 var capabilities = map[bot.Kind]bot.Capabilities{
 	KindWebhook: {MaxBytes: maxWebhookBytes, MaxBlocks: maxElements, MinGap: webhookGap, Markdown: true},
-	KindApp:     {MaxBytes: maxMessageBytes, MaxBlocks: maxElements, MinGap: chatGap, Markdown: true, Idempotent: true},
+	KindApp:     {MaxBytes: maxMessageBytes, MaxBlocks: maxElements, MinGap: chatGap, WorkspaceGap: appGap, Markdown: true, Idempotent: true},
 }

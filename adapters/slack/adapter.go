@@ -100,15 +100,19 @@ func (a *Adapter) Name() string { return Name }
 // Kinds are app and webhook.
 func (a *Adapter) Kinds() []bot.Kind { return []bot.Kind{KindApp, KindWebhook} }
 
-// Capabilities are the same for both kinds.
-func (a *Adapter) Capabilities(bot.Kind) bot.Capabilities {
-	return bot.Capabilities{
+// Capabilities are the same for both kinds, but that a webhook belongs to no workspace.
+func (a *Adapter) Capabilities(kind bot.Kind) bot.Capabilities {
+	c := bot.Capabilities{
 		MaxRunes:      maxTextObject,
 		MaxTotalRunes: budgetTotal + rowTotal,
 		MaxBlocks:     budgetBlocks + rowBlocks,
 		MinGap:        minGap,
 		Markdown:      true,
 	}
+	if kind == KindApp {
+		c.WorkspaceGap = workspaceGap
+	}
+	return c
 }
 
 // Target is the Channel of an incoming webhook, from what stands behind "slack-webhook:". Slack's webhooks are not signed, so secret

@@ -52,6 +52,10 @@ const (
 // minGap is Slack's pace for one channel: about one message a second, short bursts allowed. Source: docs.slack.dev, rate limits.
 const minGap = time.Second
 
+// workspaceGap keeps all posts of a workspace at 300 a minute. Slack takes "several hundred messages per minute". Source: docs.slack.dev,
+// rate limits, read 2026-11.
+const workspaceGap = time.Minute / 300
+
 const (
 	// maxResponses is how often one response_url may be used, and responseLife how long. Source: docs.slack.dev, handling user interaction.
 	maxResponses = 5

@@ -36,6 +36,8 @@ const (
 	appGap = 2100 * time.Millisecond
 	// chatGap: 200 messages a minute and member, the excess dropped without an error (90248, read 2026-11).
 	chatGap = 500 * time.Millisecond
+	// addressGap: 20 000 calls of one API a minute from one address (访问频率限制, read 2026-11).
+	addressGap = time.Minute / 20_000
 	// botGap: 30 messages a minute and chat, answers included (101463, read 2026-11).
 	botGap = 2100 * time.Millisecond
 )
@@ -68,9 +70,9 @@ func forms(webhook dialect, headlines headlineForm) map[bot.Kind]form {
 		onlyNews = headlineList
 	}
 	return map[bot.Kind]form{
-		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, inlineImage, headlines, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, Markdown: true}},
-		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, headlines, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, Markdown: true, Idempotent: true}},
-		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, onlyNews, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, Markdown: true}},
+		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, inlineImage, headlines, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, TotalGap: addressGap, Markdown: true}},
+		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, headlines, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, TotalGap: addressGap, Markdown: true, Idempotent: true}},
+		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, onlyNews, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, TotalGap: addressGap, Markdown: true}},
 		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, noImage, onlyCard, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
 	}
 }

@@ -77,10 +77,11 @@ func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 type lane struct {
 	name    string
 	adapter bot.Adapter
-	window  int   // most deliveries granted at a time
-	flying  int   // granted, no outcome yet
-	checked queue // ready, and read again a moment ago: they go first
-	ready   queue
+	window  int // most deliveries granted at a time
+	flying  int // granted, no outcome yet
+	spaces  map[string]*space
+	ring    queue[*space] // workspaces with ready deliveries, in turn
+	whole   *space        // limits of all of them together; it holds no deliveries
 	waiting waitHeap
 	stale   map[*shard]*rereads
 	pace    *pace
@@ -92,10 +93,14 @@ type lane struct {
 }
 
 func newLane(a bot.Adapter, window int, m *metrics) *lane {
-	return &lane{
-		name: a.Name(), adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(), jobs: make(chan *delivery, window),
+	l := &lane{
+		name: a.Name(), spaces: map[string]*space{}, whole: &space{name: wholeLane}, adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(), jobs: make(chan *delivery, window),
 		seconds: m.seconds.WithLabelValues(a.Name()), accepted: m.attempts.WithLabelValues(a.Name(), "", ""),
 	}
+	if gap := l.pace.wholeGap; gap > 0 {
+		l.whole.budget = newBudget(bot.Workspace{Adapter: l.name, Name: wholeLane}, gap)
+	}
+	return l
 }
 
 // push makes a delivery ready, or lets it wait for its time, or for the one before it.
@@ -107,48 +112,35 @@ func (l *lane) push(d *delivery) {
 		heap.Push(&l.waiting, d)
 		return
 	}
-	l.ready.push(d)
-}
-
-// pop takes the next ready delivery that still matters; nil when there is none.
-func (l *lane) pop() *delivery {
-	for {
-		d := l.checked.pop()
-		if d == nil {
-			d = l.ready.pop()
-		}
-		if d == nil || !d.over && !d.shard.lost && !d.shard.leaving { // of a leaving shard the next owner sends
-			return d
-		}
-	}
+	l.ready(d, false)
 }
 
 // wake moves what has waited long enough to the ready ones.
 func (l *lane) wake(now time.Time) {
 	for len(l.waiting) > 0 && !l.waiting[0].notBefore.After(now) {
-		l.ready.push(heap.Pop(&l.waiting).(*delivery))
+		l.ready(heap.Pop(&l.waiting).(*delivery), false)
 	}
 }
 
-// queue is first in, first out.
-type queue struct {
-	list []*delivery
+// queue is first in, first out. An empty one pops the zero value.
+type queue[T any] struct {
+	list []T
 	head int
 }
 
-func (q *queue) len() int         { return len(q.list) - q.head }
-func (q *queue) push(d *delivery) { q.list = append(q.list, d) }
+func (q *queue[T]) len() int { return len(q.list) - q.head }
+func (q *queue[T]) push(v T) { q.list = append(q.list, v) }
 
-func (q *queue) pop() *delivery {
+func (q *queue[T]) pop() (v T) {
 	if q.head == len(q.list) {
-		return nil
+		return v
 	}
-	d := q.list[q.head]
-	q.list[q.head] = nil
+	var none T
+	v, q.list[q.head] = q.list[q.head], none
 	if q.head++; q.head == len(q.list) {
 		q.list, q.head = q.list[:0], 0
 	}
-	return d
+	return v
 }
 
 // waitHeap orders deliveries by the time before which they must not go.

@@ -28,11 +28,12 @@ func newWard() ward {
 
 // holds says whether a delivery has to wait until its workspace works again.
 func (l *lane) holds(d *delivery) bool {
-	if len(l.ward.held) == 0 || d.probe || d.channel.Workspace == "" {
+	if len(l.ward.held) == 0 || d.probe {
 		return false
 	}
-	_, held := l.ward.held[d.channel.Workspace]
-	return held
+	w, ok := bot.WorkspaceOf(d.channel)
+	_, held := l.ward.held[w.Name]
+	return ok && held
 }
 
 // park lets a delivery wait for its workspace: at most as long as its window, at whose end it is missed.
@@ -133,11 +134,17 @@ func (e *Engine) probe(l *lane, name string) {
 // waitingFor is a delivery that waits in a workspace; nil when there is none.
 func (l *lane) waitingFor(workspace string) *delivery {
 	for _, d := range l.waiting {
-		if d.channel.Workspace == workspace && !d.over && !d.shard.lost && !d.shard.leaving {
+		if d.in(workspace) && !d.over && !d.shard.lost && !d.shard.leaving {
 			return d
 		}
 	}
 	return nil
+}
+
+// in says whether a delivery's channel belongs to a workspace.
+func (d *delivery) in(workspace string) bool {
+	w, ok := bot.WorkspaceOf(d.channel)
+	return ok && w.Name == workspace
 }
 
 // arrivedAt notes that a post arrived: its channel is well, and a workspace that was tried with it works again.
@@ -163,7 +170,7 @@ func (e *Engine) revived(l *lane, name string) {
 	delete(l.ward.tryAt, name)
 	l.ward.touched[name] = time.Now()
 	for _, d := range l.waiting {
-		if d.channel.Workspace == name {
+		if d.in(name) {
 			d.notBefore = time.Time{}
 		}
 	}

@@ -249,7 +249,7 @@ func TestAFaultOfAWorkspaceThatHasNoneIsTheChannels(t *testing.T) {
 	w := embeddedWorld(t)
 	ctx := t.Context()
 	for _, name := range []string{"one", "two"} {
-		ch := bot.Channel{Adapter: "fake", Kind: "app", Address: name}
+		ch := bot.Channel{Adapter: "fake", Kind: "webhook", Address: name}
 		if _, err := w.store.Add(ctx, ch, bot.Subscription{Schedule: bot.Schedule{Cron: "0 9 * * 1", Zone: "UTC"}}); err != nil {
 			t.Fatal(err)
 		}

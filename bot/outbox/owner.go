@@ -120,6 +120,7 @@ func (e *Engine) beat(ctx context.Context, held []int, share int) int {
 		}
 		if err2 == nil {
 			e.heldNow(pulse.Held, asked)
+			e.blockedNow(pulse.Blocked)
 		}
 		e.ticked(found{ticks: ticks, held: held, share: share, pulse: pulse, headless: err2 != nil, asked: asked})
 	})

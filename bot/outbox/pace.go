@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"maps"
 	"time"
 
 	"weeklybot/bot"
@@ -12,49 +11,38 @@ const maxPaced = 100_000
 
 // pace keeps the platform's gap between two posts to one destination. It belongs to the loop.
 type pace struct {
-	adapter bot.Adapter
-	gaps    map[bot.Kind]time.Duration
-	free    map[bot.ChannelID]time.Time // when a destination may be used again
-	spaces  map[string]time.Time        // when a workspace may
+	gaps      map[bot.Kind]time.Duration
+	spaceGaps map[bot.Kind]time.Duration  // between two posts to one workspace
+	wholeGap  time.Duration               // between any two posts
+	free      map[bot.ChannelID]time.Time // when a destination may be used again
 }
 
 func newPace(a bot.Adapter) *pace {
-	p := &pace{adapter: a, gaps: map[bot.Kind]time.Duration{}, free: map[bot.ChannelID]time.Time{}, spaces: map[string]time.Time{}}
+	p := &pace{gaps: map[bot.Kind]time.Duration{}, spaceGaps: map[bot.Kind]time.Duration{}, free: map[bot.ChannelID]time.Time{}}
 	for _, k := range a.Kinds() {
-		p.gaps[k] = a.Capabilities(k).MinGap
+		c := a.Capabilities(k)
+		p.gaps[k], p.spaceGaps[k], p.wholeGap = c.MinGap, c.WorkspaceGap, max(p.wholeGap, c.TotalGap)
 	}
 	return p
 }
 
-// freeAt is when a post may go to ch; not after now = at once.
-func (p *pace) freeAt(ch bot.Channel) time.Time {
-	var at time.Time
-	if len(p.free) > 0 {
-		at = p.free[ch.ID()]
+// freeAt is when a post may go to a channel; not after now = at once.
+func (p *pace) freeAt(id bot.ChannelID) time.Time {
+	if len(p.free) == 0 {
+		return time.Time{}
 	}
-	if space := p.spaces[ch.Workspace]; space.After(at) {
-		return space
-	}
-	return at
-}
-
-// blockWorkspace keeps a whole workspace free of posts until then.
-func (p *pace) blockWorkspace(workspace string, until time.Time) {
-	maps.DeleteFunc(p.spaces, func(_ string, t time.Time) bool { return t.Before(time.Now()) })
-	if until.After(p.spaces[workspace]) {
-		p.spaces[workspace] = until
-	}
+	return p.free[id]
 }
 
 // used notes that a post goes out now.
-func (p *pace) used(ch bot.Channel, now time.Time) {
-	if gap := p.gaps[ch.Kind]; gap > 0 {
-		p.block(ch, now.Add(gap))
+func (p *pace) used(kind bot.Kind, id bot.ChannelID, now time.Time) {
+	if gap := p.gaps[kind]; gap > 0 {
+		p.block(id, now.Add(gap))
 	}
 }
 
-// block keeps ch free of posts until then.
-func (p *pace) block(ch bot.Channel, until time.Time) {
+// block keeps a channel free of posts until then.
+func (p *pace) block(id bot.ChannelID, until time.Time) {
 	if len(p.free) >= maxPaced {
 		now := time.Now()
 		for id, t := range p.free {
@@ -63,7 +51,7 @@ func (p *pace) block(ch bot.Channel, until time.Time) {
 			}
 		}
 	}
-	if id := ch.ID(); until.After(p.free[id]) {
+	if until.After(p.free[id]) {
 		p.free[id] = until
 	}
 }

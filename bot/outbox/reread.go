@@ -10,7 +10,7 @@ import (
 // rereads are deliveries of one lane and shard whose subscription somebody may have changed since it was read, or that are not composed yet.
 // One batch of them is read at a time.
 type rereads struct {
-	queue
+	queue[*delivery]
 	busy bool
 }
 
@@ -113,7 +113,7 @@ func (e *Engine) reready(d *delivery, rec bot.Record, ctl int64, err error) {
 		e.giveUp(d, bot.Held, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "cut_gone", MaybeSent: true, Err: errCutGone})
 	default:
 		d.part = min(d.part, len(d.cut.parts)) // composed anew and shorter: its last part is repeated rather than lost
-		d.lane.checked.push(d)
+		d.lane.ready(d, true)
 	}
 }
 

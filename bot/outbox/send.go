@@ -20,11 +20,11 @@ func (e *Engine) grant() {
 	for _, l := range e.lanes {
 		l.wake(now)
 		for l.flying < l.window {
-			d := l.pop()
+			d := e.pop(l, now)
 			if d == nil {
 				break
 			}
-			switch free := l.pace.freeAt(d.channel); {
+			switch free := l.pace.freeAt(d.entry.Member.Channel); {
 			case e.tooLate(d, now):
 				e.end(d, bot.Missed, "window")
 			case l.holds(d):
@@ -59,7 +59,9 @@ func (e *Engine) tooLate(d *delivery, now time.Time) bool {
 // launch writes the flight of a delivery's next part into the commit being filled, and which cut goes out if the ledger does not know.
 func (e *Engine) launch(d *delivery, now time.Time) {
 	s, l := d.shard, d.lane
-	l.pace.used(d.channel, now)
+	l.pace.used(d.channel.Kind, d.entry.Member.Channel, now)
+	l.spaceOf(d.channel).spend()
+	l.whole.spend()
 	l.flying++
 	d.notBefore = time.Time{}
 	s.fly(d, now)
@@ -358,10 +360,13 @@ func (e *Engine) limited(d *delivery, err *bot.SendError) {
 	if after <= 0 {
 		after = limitWait
 	}
-	if err.Scope == bot.ScopeWorkspace {
-		d.lane.pace.blockWorkspace(d.channel.Workspace, time.Now().Add(after))
+	switch {
+	case err.Action == bot.ActAll:
+		e.block(d.lane, d.lane.whole, after)
+	case err.Scope == bot.ScopeWorkspace:
+		e.block(d.lane, d.lane.spaceOf(d.channel), after)
 	}
-	d.lane.pace.block(d.channel, time.Now().Add(after))
+	d.lane.pace.block(d.entry.Member.Channel, time.Now().Add(after))
 	e.rest(d, err.Code, after)
 }
 

@@ -176,7 +176,7 @@ func (e *Engine) adopt(s *shard, d *delivery, now time.Time) {
 		e.giveUp(d, bot.Held, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "uncertain", MaybeSent: true, Err: errCrashed})
 	default:
 		if d.uncertain {
-			d.lane.pace.used(d.channel, now)
+			d.lane.pace.used(d.channel.Kind, d.entry.Member.Channel, now)
 			e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
 			e.record(d, bot.Uncertain, "") // the flight's record goes with the next commit
 		}

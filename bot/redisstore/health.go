@@ -52,10 +52,14 @@ func (s *Store) HeldWorkspaces(ctx context.Context) (map[bot.Workspace]bot.Ailme
 func unpackHeld(stored map[string]string) map[bot.Workspace]bot.Ailment {
 	held := make(map[bot.Workspace]bot.Ailment, len(stored))
 	for field, body := range stored {
-		adapter, name, _ := strings.Cut(field, "\t")
-		held[bot.Workspace{Adapter: adapter, Name: name}] = unpackAilment(body)
+		held[workspaceOf(field)] = unpackAilment(body)
 	}
 	return held
+}
+
+func workspaceOf(field string) bot.Workspace {
+	adapter, name, _ := strings.Cut(field, "\t")
+	return bot.Workspace{Adapter: adapter, Name: name}
 }
 
 // unpackAilment reads what toJSON wrote. A damaged one still says that something is wrong.

@@ -66,14 +66,18 @@ func (k keys) orders() string     { return k.prefix + ":{bc}:orders" } // hash: 
 func (k keys) audit() string      { return k.prefix + ":{all}:audit" } // list: JSON, newest first
 
 // The catalogue, the nodes and the meta record stand outside the shards.
-func (k keys) head() string   { return k.prefix + ":{cat}:head" }   // string: last number given
-func (k keys) log() string    { return k.prefix + ":{cat}:log" }    // hash: number → entry as JSON
-func (k keys) seen() string   { return k.prefix + ":{cat}:seen" }   // hash: issue key → what is known of it
-func (k keys) loaded() string { return k.prefix + ":{cat}:loaded" } // set: sources whose first load is done
-func (k keys) meta() string   { return k.prefix + ":{all}:meta" }   // hash: schema, shards
-func (k keys) nodes() string  { return k.prefix + ":{all}:nodes" }  // zset: node → last beat, unix ms
-func (k keys) held() string   { return k.prefix + ":{all}:held" }   // hash: adapter TAB workspace → its ailment as JSON
-func (k keys) tally() string  { return k.prefix + ":{all}:tally" }  // hash: name TAB month → count
+func (k keys) head() string    { return k.prefix + ":{cat}:head" }    // string: last number given
+func (k keys) log() string     { return k.prefix + ":{cat}:log" }     // hash: number → entry as JSON
+func (k keys) seen() string    { return k.prefix + ":{cat}:seen" }    // hash: issue key → what is known of it
+func (k keys) loaded() string  { return k.prefix + ":{cat}:loaded" }  // set: sources whose first load is done
+func (k keys) meta() string    { return k.prefix + ":{all}:meta" }    // hash: schema, shards
+func (k keys) nodes() string   { return k.prefix + ":{all}:nodes" }   // zset: node → last beat, unix ms
+func (k keys) held() string    { return k.prefix + ":{all}:held" }    // hash: adapter TAB workspace → its ailment as JSON
+func (k keys) tally() string   { return k.prefix + ":{all}:tally" }   // hash: name TAB month → count
+func (k keys) blocked() string { return k.prefix + ":{all}:blocked" } // zset: adapter TAB workspace → until, unix ms
+func (k keys) budget(workspace string) string {
+	return k.prefix + ":{pace" + workspace + "}:pace" // string: when the next post may go, unix µs
+}
 func (k keys) probe(workspace string) string {
 	return k.prefix + ":{all}:probe:" + workspace // string, expires: a delivery tries a held workspace
 }

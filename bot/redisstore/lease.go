@@ -24,10 +24,15 @@ func (s *Store) Beat(ctx context.Context, node string) (bot.Pulse, error) {
 	last, order := pipe.Get(ctx, s.keys.head()), pipe.Get(ctx, s.keys.lastOrder())
 	due := pipe.ZCount(ctx, s.keys.times(), "-inf", fmt.Sprint(now.UnixMilli()))
 	held := pipe.HGetAll(ctx, s.keys.held())
+	pipe.ZRemRangeByScore(ctx, s.keys.blocked(), "-inf", fmt.Sprint(now.UnixMilli()))
+	blocked := pipe.ZRangeWithScores(ctx, s.keys.blocked(), 0, -1)
 	if _, err := pipe.Exec(ctx); none(err) != nil {
 		return bot.Pulse{}, err
 	}
-	return bot.Pulse{Nodes: max(1, int(count.Val())), Head: number(last.Val()), Orders: number(order.Val()), Due: due.Val() > 0, Now: now, Held: unpackHeld(held.Val())}, nil
+	return bot.Pulse{
+		Nodes: max(1, int(count.Val())), Head: number(last.Val()), Orders: number(order.Val()), Due: due.Val() > 0, Now: now,
+		Held: unpackHeld(held.Val()), Blocked: unpackBlocked(blocked.Val(), now),
+	}, nil
 }
 
 // Leave takes node off the list of those that live.

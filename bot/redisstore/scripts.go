@@ -31,7 +31,11 @@ var ailSource string
 //go:embed vote.lua
 var voteSource string
 
+//go:embed reserve.lua
+var reserveSource string
+
 var (
+	reserveScript = redis.NewScript(reserveSource)
 	ailScript     = redis.NewScript(ailSource)
 	beatScript    = redis.NewScript(beatSource)
 	releaseScript = redis.NewScript(releaseSource)

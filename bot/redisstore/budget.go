@@ -1,0 +1,50 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"weeklybot/bot"
+)
+
+// reserveAhead is how far ahead posts are reserved: what a node reserved and does not use is lost to the others.
+const reserveAhead = time.Second
+
+// Reserve takes up to n posts of a workspace's budget, which all nodes share: one every gap. It returns how many, and after which time from now
+// the first may go; with 0 posts, after which time to ask again.
+func (s *Store) Reserve(ctx context.Context, w bot.Workspace, gap time.Duration, n int) (posts int, after time.Duration, err error) {
+	reply, err := reserveScript.Run(ctx, s.rdb, []string{s.keys.budget(workspaceField(w))}, gap.Microseconds(), n, reserveAhead.Microseconds()).Slice()
+	if err != nil {
+		return 0, 0, fmt.Errorf("reserve posts of %s %s: %w", w.Adapter, w.Name, err)
+	}
+	return int(number(reply[0])), time.Duration(number(reply[1])) * time.Microsecond, nil
+}
+
+// Block tells all nodes, with their next beat, that nothing may be posted to a workspace for a while. A longer block before stays.
+func (s *Store) Block(ctx context.Context, w bot.Workspace, d time.Duration) error {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	z := redis.Z{Score: float64(now.Add(d).UnixMilli()), Member: workspaceField(w)}
+	if err := s.rdb.ZAddGT(ctx, s.keys.blocked(), z).Err(); err != nil {
+		return fmt.Errorf("block %s %s: %w", w.Adapter, w.Name, err)
+	}
+	return nil
+}
+
+// unpackBlocked says how long each workspace is still blocked.
+func unpackBlocked(found []redis.Z, now time.Time) map[bot.Workspace]time.Duration {
+	if len(found) == 0 {
+		return nil
+	}
+	blocked := make(map[bot.Workspace]time.Duration, len(found))
+	for _, z := range found {
+		field, _ := z.Member.(string)
+		blocked[workspaceOf(field)] = time.UnixMilli(int64(z.Score)).Sub(now)
+	}
+	return blocked
+}
