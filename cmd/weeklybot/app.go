@@ -136,11 +136,8 @@ func (a *app) Trend(topic string, weeks int) []int   { return a.shelf.Load().idx
 
 // Search finds items. What is hot also depends on what members voted.
 func (a *app) Search(q content.Query) content.Result {
-	found := a.shelf.Load().idx.Search(q)
-	if q.Hot {
-		a.votes.rank(found.Hits)
-	}
-	return found
+	q.Votes = a.votes.net()
+	return a.shelf.Load().idx.Search(q)
 }
 
 // publishing tells the catalogue what the sources hold, after each change, until it has been told.

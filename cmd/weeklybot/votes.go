@@ -2,22 +2,12 @@ package main
 
 import (
 	"context"
-	"math"
-	"slices"
 	"sync/atomic"
 	"time"
-
-	"weeklybot/content"
 )
 
-const (
-	// votesEvery is how often a replica looks whether members have voted elsewhere.
-	votesEvery = 10 * time.Second
-	// votesWeight is how far votes can lift an item, or sink it: to 1.5 times its score, or to half of it. votesHalf is how many votes do half
-	// of that: one click must not decide, and a hundred need not be a hundred times as strong.
-	votesWeight = 0.5
-	votesHalf   = 3.0
-)
+// votesEvery is how often a replica looks whether members have voted elsewhere.
+const votesEvery = 10 * time.Second
 
 // ballots is where votes are kept.
 type ballots interface {
@@ -67,30 +57,10 @@ func (v *votes) follow(ctx context.Context, failed func(error)) {
 	}
 }
 
-// rank puts hits in order again, best first, votes counted. Hits without votes keep their order.
-func (v *votes) rank(hits []content.Hit) {
-	sums := v.sums.Load()
-	if sums == nil || len(*sums) == 0 {
-		return
+// net is the votes by item, useful less not useful; nil before they are known. It is not to be changed.
+func (v *votes) net() map[string]int {
+	if sums := v.sums.Load(); sums != nil {
+		return *sums
 	}
-	for k := range hits {
-		if n := (*sums)[hits[k].Item.ID]; n != 0 {
-			hits[k].Score = math.Round(hits[k].Score*liked(n)*1e4) / 1e4
-		}
-	}
-	slices.SortStableFunc(hits, func(a, b content.Hit) int {
-		switch {
-		case a.Score > b.Score:
-			return -1
-		case a.Score < b.Score:
-			return 1
-		}
-		return 0
-	})
-}
-
-// liked is the factor of an item with n net votes: 1 for none, between 0.5 and 1.5.
-func liked(n int) float64 {
-	x := float64(n)
-	return 1 + votesWeight*x/(math.Abs(x)+votesHalf)
+	return nil
 }

@@ -33,14 +33,22 @@ type collector struct {
 	best    []found // a heap, the worst first
 	part    int
 	recency []float32
+	x       *Index
+	votes   map[string]int  // nil when none count
+	lift    float32         // how much votes can raise a score
 	count   func(day int32) // not nil: documents are told to it one by one, and none is kept
 
 	article []found // by group: its best document
 	touched []uint32
 }
 
-func (c *collector) reset(x *Index, limit int, hot bool) {
-	c.limit, c.hot, c.total, c.least = limit, hot, 0, 0
+// reset prepares for a search of x. votes count only when it is hot.
+func (c *collector) reset(x *Index, limit int, hot bool, votes map[string]int) {
+	c.x, c.limit, c.hot, c.total, c.least = x, limit, hot, 0, 0
+	c.votes, c.lift = nil, 1
+	if hot && len(votes) > 0 {
+		c.votes, c.lift = votes, mostLiked
+	}
 	c.best, c.touched = c.best[:0], c.touched[:0]
 	if len(c.article) < len(x.arts.members) {
 		c.article = make([]found, len(x.arts.members))
@@ -52,7 +60,7 @@ func (c *collector) take(p *part, article, doc uint32, score float32, where uint
 	if c.recency != nil {
 		score *= c.recency[p.seg.docs[doc].issue]
 	}
-	if article == 0 && c.hopeless(score) {
+	if article == 0 && c.hopeless(score*c.lift) {
 		c.total++
 		return
 	}
@@ -60,6 +68,9 @@ func (c *collector) take(p *part, article, doc uint32, score float32, where uint
 }
 
 func (c *collector) add(p *part, article, doc uint32, score float32, where uint64) {
+	if c.votes != nil {
+		score *= liked(c.votesFor(p, article, doc))
+	}
 	f := found{ref{int32(c.part), doc}, score, where, p.seg.issues[p.seg.docs[doc].issue].day}
 	if article == 0 {
 		c.total++
@@ -74,6 +85,23 @@ func (c *collector) add(p *part, article, doc uint32, score float32, where uint6
 	} else if f.before(old) {
 		*old = f
 	}
+}
+
+// votesFor are the votes on a document, or on all documents of its article.
+func (c *collector) votesFor(p *part, article, doc uint32) int {
+	if article == 0 {
+		return c.votes[p.seg.docs[doc].item.ID]
+	}
+	sum := 0
+	members := c.x.arts.members[article]
+	for k, m := range members {
+		id := c.x.item(m).ID
+		n := c.votes[id]
+		if n != 0 && !slices.ContainsFunc(members[:k], func(o ref) bool { return c.x.item(o).ID == id }) { // an ID may stand in several issues
+			sum += n
+		}
+	}
+	return sum
 }
 
 // closeGroups lets the best document of each article compete.
@@ -192,7 +220,7 @@ func (c *collector) single(p *part, articleOf []uint32, cur *cursor, idf float32
 		}
 		switch {
 		case p.dead != nil && p.dead.has(at):
-		case articleOf[at] == 0 && c.hopeless(score):
+		case articleOf[at] == 0 && c.hopeless(score*c.lift):
 			total++
 		default:
 			c.add(p, articleOf[at], at, score, uint64(v)&(1<<fieldBits-1))

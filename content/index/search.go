@@ -26,6 +26,19 @@ const (
 	undated       = 0.5
 )
 
+// mostLiked is the factor that votes come near to, however many there are; votesHalf is how many go half of the way: one click must not
+// decide, and a hundred need not be a hundred times as strong.
+const (
+	mostLiked = 1.5
+	votesHalf = 3
+)
+
+// liked is the factor of an article with n net votes: 1 for none, between 2-mostLiked and mostLiked.
+func liked(n int) float32 {
+	x := float64(n)
+	return float32(1 + (mostLiked-1)*x/(math.Abs(x)+votesHalf))
+}
+
 // How much more an item counts whose title, or text, holds a query of several words as it was typed.
 const (
 	titleSaysJust = 1.3
@@ -50,7 +63,7 @@ func (x *Index) Search(q content.Query) content.Result {
 	if a.bySpelling() {
 		keep = max(limit, rescored)
 	}
-	c.reset(x, keep, q.Hot)
+	c.reset(x, keep, q.Hot, q.Votes)
 	x.collect(c, a.groups)
 	if a.loose != nil && c.total < minStrict {
 		x.widen(c, a)
@@ -64,7 +77,7 @@ func (x *Index) Search(q content.Query) content.Result {
 
 // widen adds what the loose reading finds behind what the strict one found.
 func (x *Index) widen(c *collector, a asked) {
-	c.reset(x, c.limit, c.hot)
+	c.reset(x, c.limit, c.hot, c.votes)
 	x.collect(c, a.loose)
 }
 

@@ -97,7 +97,7 @@ func (x *Index) Trend(topic string, weeks int) []int {
 	}
 	c := x.scratch.Get().(*collector)
 	defer x.scratch.Put(c)
-	c.reset(x, x.docs+1, false)
+	c.reset(x, x.docs+1, false, nil)
 	c.count = func(day int32) {
 		if w := x.week(day); w >= 0 && w < weeks {
 			out[weeks-1-w]++

@@ -144,6 +144,42 @@ func TestHot(t *testing.T) {
 	}
 }
 
+// TestVotes: what readers found useful rises, within bounds, from behind the limit too, and votes on each copy of an article count once.
+func TestVotes(t *testing.T) {
+	lines := make([]string, 30)
+	for n := range lines {
+		lines[n] = fmt.Sprintf("Istio number %d | words | https://e.com/%d", n, n)
+	}
+	x := Build(library(lines, []string{"Istio number 7 | words | https://e.com/7?utm_source=x", "Istio number seven, again | words"}), content.DefaultTopics())
+	best := func(hot bool, votes map[string]int) string {
+		return x.Search(content.Query{Text: "istio", Hot: hot, Limit: 3, Votes: votes}).Hits[0].Item.URL
+	}
+	plain := best(true, nil)
+	for _, c := range []struct {
+		name  string
+		hot   bool
+		votes map[string]int
+		want  string
+	}{
+		{"nobody voted", true, map[string]int{}, plain},
+		{"others' votes", true, map[string]int{"elsewhere": 9}, plain},
+		{"one vote lifts among equals, from behind the limit", true, map[string]int{"1-25": 1}, "https://e.com/25"},
+		{"only what is hot", false, map[string]int{"1-25": 100}, best(false, nil)},
+		{"against", true, map[string]int{"1-25": 1, "1-26": -1}, "https://e.com/25"},
+		{"two copies together", true, map[string]int{"1-25": 3, "1-7": 2, "2-0": 2}, "https://e.com/7?utm_source=x"},
+		{"one copy against the other", true, map[string]int{"1-25": 1, "1-7": 5, "2-0": -5}, "https://e.com/25"},
+	} {
+		if got := best(c.hot, c.votes); got != c.want {
+			t.Errorf("%s: %s is first, want %s", c.name, got, c.want)
+		}
+	}
+	for n, want := range map[int]float32{0: 1, 3: 1.25, -3: 0.75, 1 << 40: mostLiked, -1 << 40: 2 - mostLiked} {
+		if got := liked(n); got != want {
+			t.Errorf("liked(%d) = %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestRisingAndTrend(t *testing.T) {
 	weeks := make([][]string, 12)
 	for n := range weeks {
