@@ -5,8 +5,8 @@
 //   - app: the bot of a self-built app. Channel.Workspace is the tenant_key, Channel.Address a chat_id (oc_…), open_id (ou_…) or
 //     union_id (on_…).
 //
-// It refuses to retry, to sleep and to schedule: the outbox does. It never mentions anybody, and posts no images: the platform takes only
-// those uploaded before. An Adapter is safe for concurrent use; its only state is the app's access token.
+// It refuses to retry, to sleep and to schedule: the outbox does. It never mentions anybody. Images are shown by the app only: they
+// must be uploaded before. An Adapter is safe for concurrent use; its only state is the app's access token.
 package feishu
 
 import (
@@ -111,13 +111,16 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 }
 
 // Preview is the exact body of a post, as JSON, but for what belongs to one channel or one moment: a webhook's signature, the receiver of
-// an app's message.
+// an app's message, the key of its image.
 func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	c := renderPart(p.Message, p.Part, p.Parts)
 	switch kind {
 	case KindWebhook:
 		return apihttp.EncodeJSON(webhookBody{MsgType: cardType, Card: c}), nil
 	case KindApp:
+		if p.Message.Image.Usable() {
+			c = c.withImage("", p.Message.Image)
+		}
 		return apihttp.EncodeJSON(messageBody("", c, messageUUID(p.Key, p.Part))), nil
 	}
 	return nil, fmt.Errorf("feishu has no kind %q: want %s or %s", kind, KindWebhook, KindApp)

@@ -311,3 +311,36 @@ func TestRecall(t *testing.T) {
 		t.Errorf("a custom bot's post = %v", err)
 	}
 }
+
+func TestImages(t *testing.T) {
+	chart := bot.Message{Title: "趋势", Image: &bot.Image{PNG: []byte("\x89PNG\r\n\x1a\n..."), Alt: "8 周，共 65 条"}, Blocks: []bot.Block{{Kind: bot.BlockText, Text: "▁▃█"}}}
+	dst := bot.Channel{Adapter: Name, Kind: KindApp, Address: "oc_1"}
+	send := func(s *stage, dst bot.Channel) twin.Post {
+		t.Helper()
+		parts := s.a.Split(dst.Kind, chart)
+		if len(parts) != 1 {
+			t.Fatalf("%d parts", len(parts))
+		}
+		if _, err := s.a.Send(t.Context(), dst, bot.Post{Key: "k", Part: 1, Parts: 1, Message: parts[0]}); err != nil {
+			t.Fatal(err)
+		}
+		posts := s.twin.Posts()
+		return posts[len(posts)-1]
+	}
+	s := newStage(t, twin.Options{}, nil)
+	if p := send(s, dst); p.Parts[0].Tag != "img" || p.Parts[0].Text != "8 周，共 65 条" || p.Parts[1].Text != "▁▃█" {
+		t.Errorf("an app's chart: %+v", p.Parts)
+	}
+	hook := bot.Channel{Adapter: Name, Kind: KindWebhook, URL: bot.Secret(s.url + hookPath + "tok")}
+	if p := send(s, hook); len(p.Parts) != 1 || p.Parts[0].Text != "▁▃█" {
+		t.Errorf("a custom bot's chart: %+v", p.Parts)
+	}
+	s.twin.Fail(1, twin.Failure{Status: 503})
+	if _, err := s.a.Send(t.Context(), dst, bot.Post{Part: 1, Parts: 1, Message: chart}); faultOf(t, err).Fault != bot.Retryable || faultOf(t, err).MaybeSent {
+		t.Errorf("an upload that failed: %v", err)
+	}
+	s = newStage(t, twin.Options{NoImages: true}, nil)
+	if p := send(s, dst); len(p.Parts) != 1 || p.Parts[0].Text != "▁▃█" || !strings.Contains(s.log.String(), "image left out") {
+		t.Errorf("an app that may not upload: %+v, log %s", p.Parts, s.log)
+	}
+}

@@ -90,6 +90,7 @@ type answer struct {
 	Expire int64  `json:"expire"` // seconds
 	Data   struct {
 		MessageID string       `json:"message_id"`
+		ImageKey  string       `json:"image_key"`
 		URL       string       `json:"URL"` // of the long connection
 		Config    clientConfig `json:"ClientConfig"`
 	} `json:"data"`

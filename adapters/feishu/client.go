@@ -25,12 +25,14 @@ var receiverTypes = map[string]string{"oc_": "chat_id", "ou_": "open_id", "on_":
 
 // call makes one call and reads the answer. done says whether an answer with code 0 is one of acceptance. No fault holds one of secrets,
 // the token or a key of the app.
-func (a *Adapter) call(ctx context.Context, method, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
-	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+func (a *Adapter) call(ctx context.Context, method, target, token string, body apihttp.Body, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body.Bytes))
 	if err != nil {
 		return answer{}, &apihttp.Judged{SendError: apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
 	}
-	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	if body.Type != "" {
+		req.Header.Set("Content-Type", body.Type)
+	}
 	req.Header.Set("Accept", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -56,7 +58,7 @@ func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) 
 		body.Timestamp = strconv.FormatInt(a.now().Unix(), 10)
 		body.Sign = sign(body.Timestamp, secret)
 	}
-	_, fault := a.call(ctx, http.MethodPost, raw, "", apihttp.EncodeJSON(body), accepted, append(apihttp.SecretsIn(raw), dst.Secret.Reveal())...)
+	_, fault := a.call(ctx, http.MethodPost, raw, "", apihttp.JSONBody(body), accepted, append(apihttp.SecretsIn(raw), dst.Secret.Reveal())...)
 	if fault == nil {
 		return nil
 	}
@@ -76,24 +78,27 @@ func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.
 		return "", apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel,
 			fmt.Errorf("address %q: want a chat_id (oc_…), an open_id (ou_…) or a union_id (on_…)", address))
 	}
-	body := messageBody(address, renderPart(p.Message, p.Part, p.Parts), messageUUID(p.Key, p.Part))
-	return a.postMessage(ctx, pathMessages+"?receive_id_type="+kind, body)
+	return a.postMessage(ctx, pathMessages+"?receive_id_type="+kind, address, p)
 }
 
 // replyTo answers a member's message.
 func (a *Adapter) replyTo(ctx context.Context, messageID string, p bot.Post) (bot.Receipt, *bot.SendError) {
-	body := messageBody("", renderPart(p.Message, p.Part, p.Parts), messageUUID(p.Key, p.Part))
-	return a.postMessage(ctx, pathMessages+"/"+url.PathEscape(messageID)+"/reply", body)
+	return a.postMessage(ctx, pathMessages+"/"+url.PathEscape(messageID)+"/reply", "", p)
 }
 
 // postMessage posts a message and returns its message_id.
-func (a *Adapter) postMessage(ctx context.Context, path string, body message) (bot.Receipt, *bot.SendError) {
-	ans, fault := a.callApp(ctx, http.MethodPost, path, apihttp.EncodeJSON(body), func(ans answer) bool { return ans.Data.MessageID != "" })
+func (a *Adapter) postMessage(ctx context.Context, path, receiver string, p bot.Post) (bot.Receipt, *bot.SendError) {
+	c, fault := a.appCard(ctx, p)
+	if fault != nil {
+		return "", fault
+	}
+	body := messageBody(receiver, c, messageUUID(p.Key, p.Part))
+	ans, fault := a.callApp(ctx, http.MethodPost, path, apihttp.JSONBody(body), func(ans answer) bool { return ans.Data.MessageID != "" })
 	return bot.Receipt(ans.Data.MessageID), fault
 }
 
 // callApp makes one call of the app's API with its access token.
-func (a *Adapter) callApp(ctx context.Context, method, path string, body []byte, done func(answer) bool) (answer, *bot.SendError) {
+func (a *Adapter) callApp(ctx context.Context, method, path string, body apihttp.Body, done func(answer) bool) (answer, *bot.SendError) {
 	if !a.cfg.Enabled() {
 		return answer{}, apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
 			fmt.Errorf("kind %s needs adapters.feishu.app_id and app_secret", KindApp))
@@ -114,7 +119,7 @@ func (a *Adapter) callApp(ctx context.Context, method, path string, body []byte,
 
 // fetchToken asks for the app's access token. Whatever fails here, nothing was posted.
 func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.SendError) {
-	body := apihttp.EncodeJSON(map[string]string{"app_id": a.cfg.AppID, "app_secret": a.cfg.AppSecret.Reveal()})
+	body := apihttp.JSONBody(map[string]string{"app_id": a.cfg.AppID, "app_secret": a.cfg.AppSecret.Reveal()})
 	ans, fault := a.call(ctx, http.MethodPost, a.api+pathToken, "", body, func(ans answer) bool { return strings.TrimSpace(ans.Token) != "" })
 	if fault != nil {
 		fault.MaybeSent = false

@@ -62,6 +62,8 @@ func accepts(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == pathToken:
 		fmt.Fprintf(w, `{"code":0,"msg":"ok","tenant_access_token":%q,"expire":7200}`, testAccessToken)
+	case r.URL.Path == pathImages:
+		fmt.Fprint(w, `{"code":0,"msg":"success","data":{"image_key":"img_1"}}`)
 	case strings.HasPrefix(r.URL.Path, pathMessages):
 		fmt.Fprint(w, `{"code":0,"msg":"success","data":{"message_id":"om_1","chat_id":"oc_test"}}`)
 	default:
@@ -88,7 +90,7 @@ func TestContract(t *testing.T) {
 		New:     func(t *testing.T, baseURL string) bot.Adapter { return newAdapter(t, baseURL) },
 		Channel: testChannel,
 		Accept:  accepts,
-		IsPost:  func(r *http.Request) bool { return r.URL.Path != pathToken },
+		IsPost:  func(r *http.Request) bool { return r.URL.Path != pathToken && r.URL.Path != pathImages },
 		Faults: []adaptertest.Fault{
 			{Name: "too_fast", Kind: KindWebhook, Answer: answers(200, `{"code":11232,"msg":"frequency limited","data":{}}`),
 				Want: fails(bot.RateLimited, bot.ScopeChannel, "11232", time.Minute, false)},
@@ -132,8 +134,9 @@ func TestContract(t *testing.T) {
 		Secrets: []string{testHookToken, testHookSecret, testAppSecret, testAccessToken, testEventToken, testEncryptKey},
 		Inspect: inspect,
 		Golden:  "testdata",
-		Scrub: func(_ bot.Kind, body []byte) []byte { // a preview knows no receiver and no moment
+		Scrub: func(_ bot.Kind, body []byte) []byte { // a preview knows no receiver, no moment and no upload
 			body = signed.ReplaceAll(body, nil)
+			body = bytes.Replace(body, []byte(`\"img_key\":\"img_1\",`), nil, 1)
 			return bytes.Replace(body, []byte(`"receive_id":"oc_test",`), nil, 1)
 		},
 		Hook: testHook(),
@@ -243,7 +246,7 @@ type (
 		Tag, Content string
 		Columns      []shownElement
 		Elements     []shownElement
-		Text         shownText
+		Text, Alt    shownText
 		Behaviors    []struct {
 			Type       string
 			DefaultURL string `json:"default_url"`
@@ -309,6 +312,10 @@ func (v *viewer) elements(list []shownElement) {
 		v.shape.WriteString(e.Tag + " ")
 		if e.Tag == "markdown" {
 			v.markdown(e.Content)
+		}
+		if e.Tag == "img" {
+			v.seen.Image = true
+			v.plain(e.Alt, "alt")
 		}
 		if e.Tag == "button" {
 			v.plain(e.Text, "label")

@@ -37,11 +37,13 @@ type (
 	cardBody struct {
 		Elements []element `json:"elements"`
 	}
-	// element is markdown, hr or column_set.
+	// element is markdown, hr, img or column_set.
 	element struct {
 		Tag      string   `json:"tag"`
 		Content  string   `json:"content,omitempty"`
 		TextSize string   `json:"text_size,omitempty"`
+		ImgKey   string   `json:"img_key,omitempty"`
+		Alt      *words   `json:"alt,omitempty"`
 		FlexMode string   `json:"flex_mode,omitempty"`
 		Columns  []column `json:"columns,omitempty"`
 	}
@@ -74,6 +76,9 @@ func (c card) count() int {
 	}
 	for _, e := range c.Body.Elements {
 		n += 3 * len(e.Columns) // column, button and the button's text
+		if e.Alt != nil {
+			n++
+		}
 	}
 	return n
 }

@@ -23,7 +23,7 @@ func (a *Adapter) Recall(ctx context.Context, dst bot.Channel, r bot.Receipt) er
 	if dst.Kind != KindApp || r == "" {
 		return apihttp.Local(bot.Permanent, bot.ScopeMessage, codeBadChannel, errors.New("posts of a custom bot cannot be taken back"))
 	}
-	_, fault := a.callApp(ctx, http.MethodDelete, pathMessages+"/"+url.PathEscape(string(r)), nil, accepted)
+	_, fault := a.callApp(ctx, http.MethodDelete, pathMessages+"/"+url.PathEscape(string(r)), apihttp.Body{}, accepted)
 	if fault == nil || gone[fault.Code] {
 		return nil
 	}

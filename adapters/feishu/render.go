@@ -241,14 +241,23 @@ func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
 	if kind == KindApp {
 		most = fillMessageBytes
 	}
-	return bot.Split(msg.WithoutImage(), func(m bot.Message) bool {
+	if kind != KindApp {
+		msg = msg.WithoutImage() // a custom bot cannot upload one
+	}
+	return bot.Split(msg, func(m bot.Message) bool {
 		c := render(m, lastPart, most)
+		if m.Image != nil {
+			c = c.withImage(measuredKey, m.Image)
+		}
 		return c.count() <= maxElements && size(kind, c) <= most
 	})
 }
 
 // measured stands for a receiver's address.
 const measured = "oc_0123456789abcdef0123456789abcdef"
+
+// measuredKey stands for an image's key.
+const measuredKey = "img_v3_0000_01234567-89ab-cdef-0123-456789abcdeg"
 
 // size is what counts against the platform's limit, in bytes.
 func size(kind bot.Kind, c card) int {

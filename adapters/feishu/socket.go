@@ -117,7 +117,7 @@ func (l *listener) pause(ctx context.Context, wait time.Duration, err error) tim
 func (l *listener) open(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, socketDial)
 	defer cancel()
-	body := apihttp.EncodeJSON(map[string]string{"AppID": l.a.cfg.AppID, "AppSecret": l.a.cfg.AppSecret.Reveal()})
+	body := apihttp.JSONBody(map[string]string{"AppID": l.a.cfg.AppID, "AppSecret": l.a.cfg.AppSecret.Reveal()})
 	ans, fault := l.a.call(ctx, http.MethodPost, l.a.api+pathEndpoint, "", body, func(ans answer) bool { return ans.Data.URL != "" })
 	if fault != nil {
 		return nil, fault.SendError

@@ -83,6 +83,7 @@ var attributes = map[string]string{
 	"plain_text": "tag element_id content i18n_content text_size text_align text_color lines",
 	"div":        "tag element_id margin width text icon",
 	"hr":         "tag element_id margin",
+	"img":        "tag element_id margin img_key alt title corner_radius scale_type size transparent preview",
 	"column_set": "tag element_id margin horizontal_spacing horizontal_align flex_mode background_style columns action",
 	"column": "tag element_id margin width weight direction padding horizontal_spacing horizontal_align vertical_spacing vertical_align " +
 		"background_style elements action",
@@ -189,6 +190,12 @@ func (r *cardReader) element(e map[string]any) {
 		r.post.Parts = append(r.post.Parts, Part{Tag: "plain", Text: r.words(e["text"])})
 	case "hr":
 		r.post.Parts = append(r.post.Parts, Part{Tag: tag})
+	case "img":
+		key, _ := e["img_key"].(string)
+		if key == "" {
+			r.wrong("img needs img_key")
+		}
+		r.post.Parts = append(r.post.Parts, Part{Tag: tag, Text: r.words(e["alt"]), Key: key})
 	case "column_set":
 		r.list(e["columns"])
 	case "column":

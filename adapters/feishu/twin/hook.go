@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,8 +48,9 @@ func (t *Twin) hookSend(r *http.Request, body []byte) (any, *refusal) {
 		content = ask.Card
 	}
 	p, why := readContent(ask.MsgType, content)
+	foreign := slices.ContainsFunc(p.Parts, func(part Part) bool { return part.Tag == "img" && t.images[part.Key] == nil })
 	switch {
-	case why != "":
+	case why != "" || foreign:
 		return nil, badRequest()
 	case !b.named(p):
 		return nil, refuse(19024, "Key Words Not Found")

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -101,6 +102,36 @@ func (t *Twin) messageReply(r *http.Request, body []byte) (any, *refusal) {
 	return t.deliver(p)
 }
 
+// imageCreate is POST /open-apis/im/v1/images. Codes: im-v1/image/create, read 2026-11.
+func (t *Twin) imageCreate(r *http.Request, body []byte) (any, *refusal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if no := t.allowed("images", r); no != nil {
+		return nil, no
+	}
+	if t.opt.NoImages {
+		return nil, refuse(99991672, "Access denied. One of the following scopes is required: [im:resource:upload, im:resource]")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err := r.ParseMultipartForm(maxRequest); err != nil || r.FormValue("image_type") != "message" {
+		return nil, refuse(234001, "Invalid request param.")
+	}
+	file, _, err := r.FormFile("image")
+	if err != nil {
+		return nil, refuse(234001, "Invalid request param.")
+	}
+	image, _ := io.ReadAll(file) // in memory
+	switch {
+	case len(image) == 0:
+		return nil, refuse(234010, "File's size can't be 0.")
+	case !strings.HasPrefix(http.DetectContentType(image), "image/"):
+		return nil, refuse(234011, "Can't recognize the image format.")
+	}
+	key := "img_v3_" + randomHex(16)
+	bounded(t.images)[key] = image
+	return map[string]any{"code": 0, "msg": "success", "data": map[string]any{"image_key": key}}, nil
+}
+
 // messageDelete is DELETE /open-apis/im/v1/messages/{id}.
 func (t *Twin) messageDelete(r *http.Request, _ []byte) (any, *refusal) {
 	t.mu.Lock()
@@ -167,6 +198,11 @@ func (t *Twin) readCall(api string, r *http.Request, body []byte) (ask call, p P
 		return ask, p, refuse(230025, "The length of the message content reaches its limit. The maximum text is 150KB, and the maximum card and rich text is 30KB.")
 	}
 	p, why := readContent(ask.MsgType, json.RawMessage(ask.Content))
+	for _, part := range p.Parts {
+		if part.Tag == "img" && t.images[part.Key] == nil && why == "" {
+			why = "ErrMsg: card contains invalid image keys: " + part.Key
+		}
+	}
 	if why != "" && ask.MsgType == "interactive" && p.Body != nil {
 		return ask, p, refuse(230099, "Failed to create card content, ext=%s", why)
 	}

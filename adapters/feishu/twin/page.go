@@ -3,6 +3,7 @@ package twin
 import (
 	"bytes"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"html/template"
 	"net/http"
@@ -25,6 +26,7 @@ var pageScript []byte
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"markdown": markdown, "indented": indented, "clock": func(t time.Time) string { return t.Format("15:04:05") },
+	"source":  func(s string) template.URL { return template.URL(s) }, // of an image, made by picture
 	"initial": func(s string) string { return string([]rune(s + "群")[:1]) },
 }).Parse(pageSource))
 
@@ -101,6 +103,12 @@ func (t *Twin) pageData(chosen string) pageData {
 		quotes[l.ID] = l.Nick + ": " + l.Notice
 	}
 	for k := range lines {
+		for n, part := range lines[k].Parts {
+			if part.Tag == "img" {
+				lines[k].Parts = slices.Clone(lines[k].Parts)
+				lines[k].Parts[n].URL = t.picture(part.Key)
+			}
+		}
 		lines[k].Quoted = quotes[lines[k].ReplyTo]
 	}
 	lines = append(lines, t.heard...)
@@ -164,6 +172,12 @@ func (t *Twin) countIn(channel string) (n int) {
 		}
 	}
 	return n
+}
+
+// picture is an uploaded image for the page.
+func (t *Twin) picture(key string) string {
+	image := t.images[key]
+	return "data:" + http.DetectContentType(image) + ";base64," + base64.StdEncoding.EncodeToString(image)
 }
 
 // nameOf is what people call a chat; a bot's token is cut to its beginning.

@@ -31,6 +31,7 @@ type Options struct {
 	Users       []string // open_ids that the app is available to; none: everybody
 	Unpermitted bool     // the app lacks im:message:send_as_bot
 	NoBot       bool     // the app has no bot ability
+	NoImages    bool     // the app lacks im:resource
 
 	PerMinute    int           // posts per custom bot and minute; 0 = 100, negative = no limit
 	PerSecond    int           // posts per custom bot and second; 0 = 5, negative = no limit
@@ -84,10 +85,11 @@ func (p Post) Text() string {
 
 // Part is one thing that a post shows.
 type Part struct {
-	Tag   string // markdown, plain, hr or button
-	Text  string
+	Tag   string // markdown, plain, hr, img or button
+	Text  string // of an image: what it shows
 	Small bool
 	URL   string // buttons only
+	Key   string // images only
 }
 
 // Refusal is one call that was turned down, or answered as Fail ordered.
@@ -133,6 +135,7 @@ type Twin struct {
 	uuids    map[string]sentOnce
 	said     map[string]string // message_id → chat, of members and of ours
 	names    map[string]string // channel → title
+	images   map[string][]byte // by key
 	recalled map[string]bool
 	token    string
 	tokenEnd time.Time
@@ -162,7 +165,7 @@ func New(opt Options) *Twin {
 	}
 	t := &Twin{
 		opt: opt, mux: http.NewServeMux(), bots: map[string]*botState{}, calls: map[string]*rate{}, chats: map[string]*window{},
-		uuids: map[string]sentOnce{}, said: map[string]string{}, names: map[string]string{}, recalled: map[string]bool{}, baseURL: opt.BaseURL,
+		uuids: map[string]sentOnce{}, said: map[string]string{}, names: map[string]string{}, images: map[string][]byte{}, recalled: map[string]bool{}, baseURL: opt.BaseURL,
 	}
 	t.sockets.tickets = map[string]bool{}
 	for _, b := range opt.Bots {
@@ -172,6 +175,7 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /open-apis/bot/v2/hook/{token}", t.posting(http.StatusOK, t.hookSend))
 	t.mux.HandleFunc("POST /open-apis/im/v1/messages", t.posting(http.StatusBadRequest, t.messageSend))
 	t.mux.HandleFunc("POST /open-apis/im/v1/messages/{id}/reply", t.posting(http.StatusBadRequest, t.messageReply))
+	t.mux.HandleFunc("POST /open-apis/im/v1/images", t.posting(http.StatusBadRequest, t.imageCreate))
 	t.mux.HandleFunc("DELETE /open-apis/im/v1/messages/{id}", t.posting(http.StatusBadRequest, t.messageDelete))
 	t.mux.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", t.accessToken)
 	t.mux.HandleFunc("POST /callback/ws/endpoint", t.endpoint)
@@ -208,7 +212,7 @@ func (t *Twin) Refused() []Refusal {
 	return slices.Clone(t.refused)
 }
 
-// Fail makes the next n posting calls meet f, after those ordered before. Token calls are not concerned.
+// Fail makes the next n posting calls and uploads meet f, after those ordered before. Token calls are not concerned.
 func (t *Twin) Fail(n int, f Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -591,5 +592,80 @@ func TestPage(t *testing.T) {
 	}
 	if strings.Count(page, "<div") != strings.Count(page, "</div>") {
 		t.Errorf("%d <div, %d </div>", strings.Count(page, "<div"), strings.Count(page, "</div>"))
+	}
+}
+
+func TestUploads(t *testing.T) {
+	tw, base, _ := start(t, appOptions())
+	good := token(t, base)
+	const imagesPath = "/open-apis/im/v1/images"
+	form := func(kind, field, content string) (map[string]string, string) {
+		header := map[string]string{"Content-Type": "multipart/form-data; boundary=b"}
+		maps.Copy(header, good)
+		return header, "--b\r\nContent-Disposition: form-data; name=\"image_type\"\r\n\r\n" + kind +
+			"\r\n--b\r\nContent-Disposition: form-data; name=\"" + field + "\"; filename=\"a.png\"\r\n\r\n" + content + "\r\n--b--\r\n"
+	}
+	const png = "\x89PNG\r\n\x1a\n"
+	for _, c := range []struct {
+		name, kind, field, content string
+		code                       int
+	}{
+		{"good", "message", "image", png, 0}, {"avatar", "avatar", "image", png, 234001}, {"no file", "message", "file", png, 234001},
+		{"empty", "message", "image", "", 234010}, {"text", "message", "image", "hello", 234011},
+	} {
+		header, body := form(c.kind, c.field, c.content)
+		if _, code, answer := post(t, base+imagesPath, header, body); code != c.code {
+			t.Errorf("%s: %s, want %d", c.name, answer, c.code)
+		}
+	}
+	header, body := form("message", "image", png)
+	_, _, answer := post(t, base+imagesPath, header, body)
+	_, key, _ := strings.Cut(answer, `"image_key":"`)
+	key, _, _ = strings.Cut(key, `"`)
+	card := func(key string) string {
+		return message("oc_1", "interactive", `{"schema":"2.0","body":{"elements":[{"tag":"img","img_key":"`+key+`","alt":{"tag":"plain_text","content":"a"}}]}}`, "")
+	}
+	for name, want := range map[string]int{key: 0, "img_v3_other": 230099, "": 230099} {
+		if _, code, answer := post(t, base+messages+"?receive_id_type=chat_id", good, card(name)); code != want {
+			t.Errorf("a card with %q: %s, want %d", name, answer, want)
+		}
+	}
+	if status, code, _ := post(t, base+imagesPath, nil, body); code != 99991661 {
+		t.Errorf("without token: %d %d", status, code)
+	}
+	resp, err := http.Get(base + "/?chat=oc_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if page, _ := io.ReadAll(resp.Body); !strings.Contains(string(page), `src="data:image/png;base64,`) || len(tw.Posts()) != 1 {
+		t.Errorf("%d posts; the page shows no image:\n%s", len(tw.Posts()), page)
+	}
+}
+
+func TestMessagesAreTakenBackOnce(t *testing.T) {
+	_, base, _ := start(t, appOptions())
+	good := token(t, base)
+	_, _, answer := post(t, base+messages+"?receive_id_type=chat_id", good, message("oc_1", "text", `{"text":"x"}`, ""))
+	_, id, _ := strings.Cut(answer, `"message_id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	for _, c := range []struct {
+		id     string
+		header map[string]string
+		want   string
+	}{{id, nil, "99991661"}, {"om_other", good, "230001"}, {id, good, `"code":0`}, {id, good, "230011"}} {
+		req, _ := http.NewRequest(http.MethodDelete, base+messages+"/"+c.id, nil)
+		for k, v := range c.header {
+			req.Header.Set(k, v)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if !strings.Contains(string(text), c.want) {
+			t.Errorf("delete %s: %s, want %s", c.id, text, c.want)
+		}
 	}
 }
