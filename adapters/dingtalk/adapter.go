@@ -122,13 +122,17 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 	return receipt, nil
 }
 
-// Preview is the exact body of a post, as JSON. The conversation of an app's post is left empty.
+// Preview is the exact body of a post, as JSON. The conversation of an app's post and the mediaId of its
+// image are left empty.
 func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	c := renderPart(p.Message, p.Part, p.Parts)
 	switch kind {
 	case KindWebhook:
 		return apihttp.EncodeJSON(c.webhook(msgUUID(p.Key, p.Part))), nil
 	case KindApp:
+		if p.Message.Image.Usable() {
+			c = c.withImage("", p.Message.Image)
+		}
 		key, param := c.app()
 		return apihttp.EncodeJSON(groupCall{RobotCode: a.cfg.RobotCode, MsgKey: key, MsgParam: param}), nil
 	}

@@ -293,3 +293,50 @@ func faultOf(t *testing.T, err error) bot.SendError {
 	t.Errorf("error %v, want a *bot.SendError", err)
 	return bot.SendError{}
 }
+
+var chart = bot.Message{
+	Title: "趋势", Image: &bot.Image{PNG: []byte("\x89PNG\r\n\x1a\n..."), Alt: "8 周，共 65 条"}, Blocks: []bot.Block{{Kind: bot.BlockText, Text: "▁▃█"}},
+}
+
+func TestImages(t *testing.T) {
+	s := newStage(t, twin.Options{}, nil)
+	dst := bot.Channel{Adapter: Name, Kind: KindApp, Address: "group:c"}
+	send := func(dst bot.Channel) twin.Post {
+		t.Helper()
+		parts := s.a.Split(dst.Kind, chart)
+		if len(parts) != 1 {
+			t.Fatalf("%d parts", len(parts))
+		}
+		if _, err := s.a.Send(t.Context(), dst, bot.Post{Key: "k", Part: 1, Parts: 1, Message: parts[0]}); err != nil {
+			t.Fatal(err)
+		}
+		posts := s.twin.Posts()
+		return posts[len(posts)-1]
+	}
+	if p := send(dst); !strings.HasPrefix(p.Text, "### 趋势\n\n![8 周，共 65 条](@lAD") || !strings.Contains(p.Text, "▁▃█") {
+		t.Errorf("the app robot's chart: %q", p.Text)
+	}
+	if p := send(bot.Channel{Adapter: Name, Kind: KindWebhook, URL: bot.Secret(s.api.URL + "/robot/send?access_token=t")}); strings.Contains(p.Text, "![") {
+		t.Errorf("a group robot's chart: %q", p.Text)
+	}
+	s.twin.Fail(1, twin.Failure{Status: 503})
+	if _, err := s.a.Send(t.Context(), dst, bot.Post{Part: 1, Parts: 1, Message: chart}); faultOf(t, err).Fault != bot.Retryable || faultOf(t, err).MaybeSent {
+		t.Errorf("an upload that failed: %v", err)
+	}
+	s.twin.Fail(1, twin.Failure{Code: "40035"})
+	if p := send(dst); strings.Contains(p.Text, "![") || !strings.Contains(p.Text, "▁▃█") || !strings.Contains(s.log.String(), "image left out") {
+		t.Errorf("an upload that was refused: %q, log %s", p.Text, s.log)
+	}
+}
+
+func TestAnswersShowTheirImage(t *testing.T) {
+	s := newStage(t, twin.Options{}, nil)
+	s.in.answer = chart
+	if r := s.say(t, twin.Said{Text: "/trend wasm", Staff: "1"}); r.Post == nil || !strings.HasPrefix(r.Post.Text, "### 趋势\n\n![8 周，共 65 条](@lAD") {
+		t.Errorf("answer %+v", r.Post)
+	}
+	s.twin.Fail(1, twin.Failure{Status: 503})
+	if r := s.say(t, twin.Said{Text: "/trend wasm", Staff: "1"}); r.Post == nil || strings.Contains(r.Post.Text, "![") || !strings.Contains(r.Post.Text, "▁▃█") {
+		t.Errorf("an answer whose upload failed: %+v", r.Post)
+	}
+}

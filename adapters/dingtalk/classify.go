@@ -141,7 +141,8 @@ type answer struct {
 	FlowControlled  []string `json:"flowControlledStaffIdList"`
 
 	Recalled    []string        `json:"successResult"` // keys
-	NotRecalled json.RawMessage `json:"failedResult"`  // why, by key
+	MediaID     string          `json:"media_id"`
+	NotRecalled json.RawMessage `json:"failedResult"` // why, by key
 }
 
 // reply is one HTTP answer to be read.

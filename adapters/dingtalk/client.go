@@ -30,12 +30,12 @@ const (
 
 // post makes one call and reads the answer. done says whether a 2xx answer is one of acceptance. No fault holds one of secrets, the
 // token or a key of the app.
-func (a *Adapter) post(ctx context.Context, target, token string, body []byte, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+func (a *Adapter) post(ctx context.Context, target, token string, body apihttp.Body, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body.Bytes))
 	if err != nil {
 		return answer{}, &apihttp.Judged{SendError: apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, apihttp.Redact(err))}
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", body.Type)
 	req.Header.Set("Accept", "application/json")
 	if token != "" {
 		req.Header.Set(tokenHeader, token)
@@ -51,12 +51,12 @@ func (a *Adapter) post(ctx context.Context, target, token string, body []byte, d
 func saysZero(ans answer) bool { return ans.ErrCode == "0" }
 
 func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) *bot.SendError {
-	body := apihttp.EncodeJSON(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p.Key, p.Part)))
+	body := apihttp.JSONBody(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p.Key, p.Part)))
 	return a.postWebhook(ctx, dst.URL, dst.Secret, body)
 }
 
 // postWebhook posts to a robot's URL or to a sessionWebhook.
-func (a *Adapter) postWebhook(ctx context.Context, raw, secret bot.Secret, body []byte) *bot.SendError {
+func (a *Adapter) postWebhook(ctx context.Context, raw, secret bot.Secret, body apihttp.Body) *bot.SendError {
 	if err := apihttp.CheckURL(raw.Reveal(), a.cfg.replyHosts()); err != nil {
 		return apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, fmt.Errorf("webhook: %w", err))
 	}
@@ -89,35 +89,44 @@ func urlSecrets(raw string, secret bot.Secret) []string {
 // call is one of the app robot's two.
 type call struct {
 	path string
-	body []byte
+	body apihttp.Body
 }
 
 // appCall is the call that brings c to address.
 func (a *Adapter) appCall(address string, c card) (call, error) {
 	key, param := c.app()
 	if id, ok := strings.CutPrefix(address, groupPrefix); ok && id != "" {
-		return call{pathGroup, apihttp.EncodeJSON(groupCall{a.cfg.RobotCode, id, key, param})}, nil
+		return call{pathGroup, apihttp.JSONBody(groupCall{a.cfg.RobotCode, id, key, param})}, nil
 	}
 	if id, ok := strings.CutPrefix(address, userPrefix); ok && id != "" {
-		return call{pathUsers, apihttp.EncodeJSON(userCall{a.cfg.RobotCode, []string{id}, key, param})}, nil
+		return call{pathUsers, apihttp.JSONBody(userCall{a.cfg.RobotCode, []string{id}, key, param})}, nil
 	}
 	return call{}, fmt.Errorf("address %q: want %s<openConversationId> or %s<staffId>", address, groupPrefix, userPrefix)
 }
 
 func (a *Adapter) sendApp(ctx context.Context, address string, p bot.Post) (bot.Receipt, *bot.SendError) {
-	c, err := a.appCall(address, renderPart(p.Message, p.Part, p.Parts))
+	shown, fault := a.appCard(ctx, p)
+	if fault != nil {
+		return "", fault
+	}
+	c, err := a.appCall(address, shown)
 	if err != nil {
 		return "", apihttp.Local(bot.Permanent, bot.ScopeChannel, codeBadChannel, err)
 	}
-	ans, fault := a.callApp(ctx, c.path, c.body, func(ans answer) bool { return ans.ProcessQueryKey != "" })
+	ans, fault := a.callApp(ctx, a.below(c.path), c.body, func(ans answer) bool { return ans.ProcessQueryKey != "" })
 	if fault != nil {
 		return "", fault
 	}
 	return bot.Receipt(ans.ProcessQueryKey), undelivered(ans)
 }
 
-// callApp makes one call of the app's API with its access token.
-func (a *Adapter) callApp(ctx context.Context, path string, body []byte, done func(answer) bool) (answer, *bot.SendError) {
+// below is where a call of the v1.0 family goes, whatever the token.
+func (a *Adapter) below(path string) func(token string) string {
+	return func(string) string { return a.api + path }
+}
+
+// callApp makes one call of the app's API with its access token, which may be part of the target.
+func (a *Adapter) callApp(ctx context.Context, target func(token string) string, body apihttp.Body, done func(answer) bool) (answer, *bot.SendError) {
 	if !a.cfg.Enabled() {
 		return answer{}, apihttp.Local(bot.Permanent, bot.ScopeWorkspace, codeNoCredentials,
 			fmt.Errorf("kind %s needs adapters.dingtalk.client_id, client_secret and robot_code", KindApp))
@@ -126,7 +135,7 @@ func (a *Adapter) callApp(ctx context.Context, path string, body []byte, done fu
 	if fault != nil {
 		return answer{}, fault
 	}
-	ans, judged := a.post(ctx, a.api+path, token, body, done)
+	ans, judged := a.post(ctx, target(token), token, body, done)
 	a.calls.countUnless(ctx, judged)
 	if judged != nil {
 		if judged.Token {
@@ -152,7 +161,7 @@ func undelivered(ans answer) *bot.SendError {
 
 // fetchToken asks for the app's access token. Whatever fails here, nothing was posted.
 func (a *Adapter) fetchToken(ctx context.Context) (string, time.Duration, *bot.SendError) {
-	body := apihttp.EncodeJSON(map[string]string{"appKey": a.cfg.ClientID, "appSecret": a.cfg.ClientSecret.Reveal()})
+	body := apihttp.JSONBody(map[string]string{"appKey": a.cfg.ClientID, "appSecret": a.cfg.ClientSecret.Reveal()})
 	ans, fault := a.post(ctx, a.api+pathToken, "", body, func(ans answer) bool { return ans.AccessToken != "" })
 	if fault != nil {
 		fault.MaybeSent = false

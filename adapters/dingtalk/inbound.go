@@ -188,14 +188,19 @@ func (a *Adapter) runCommand(ctx context.Context, in bot.Inbox, m inbound, text 
 		say(emptyAnswer)
 		return
 	}
-	parts := a.Split(KindWebhook, msg)
+	parts := a.Split(KindApp, msg)
 	if len(parts) > 1 {
 		say(emptyAnswer)
 	}
 	for k, part := range parts {
 		post := bot.Post{Key: "reply/" + m.MsgID, Part: k + 1, Parts: len(parts), Message: part}
-		body := apihttp.EncodeJSON(renderPart(part, post.Part, post.Parts).webhook(""))
-		if len(parts) == 1 && say(body) {
+		c, fault := a.appCard(ctx, post)
+		if fault != nil {
+			a.log.Warn("image left out", "adapter", Name, "code", fault.Code, "err", fault)
+			post.Message = part.WithoutImage() // not to be tried again
+		}
+		body := apihttp.JSONBody(c.webhook(""))
+		if len(parts) == 1 && say(body.Bytes) {
 			return
 		}
 		if err := a.reply(ctx, m, cmd.Channel, post, body); err != nil {
@@ -211,7 +216,7 @@ func isEmpty(msg bot.Message) bool {
 }
 
 // reply posts one part to the sessionWebhook while it lives, and through the app's API when it does not.
-func (a *Adapter) reply(ctx context.Context, m inbound, dst bot.Channel, post bot.Post, body []byte) *bot.SendError {
+func (a *Adapter) reply(ctx context.Context, m inbound, dst bot.Channel, post bot.Post, body apihttp.Body) *bot.SendError {
 	now := a.now()
 	if m.SessionWebhook != "" && m.SessionExpires.Milliseconds(now.Add(time.Hour)).After(now.Add(sessionMargin)) {
 		fault := a.postWebhook(ctx, bot.Secret(m.SessionWebhook), "", body)

@@ -261,7 +261,7 @@ func TestLongAnswerContinuesInTheSession(t *testing.T) {
 	s := newStage(t, twin.Options{}, nil)
 	s.in.answer = issueOf(270, "")
 	s.say(t, twin.Said{Text: "/latest", Staff: "1", Group: "cid1=="})
-	n := len(s.a.Split(KindWebhook, s.in.answer))
+	n := len(s.a.Split(KindApp, s.in.answer))
 	eventually(t, "all parts", func() bool { return len(s.twin.Posts()) == n })
 	for k, p := range s.twin.Posts() {
 		if !strings.Contains(p.Title, fmt.Sprintf("(%d/%d)", k+1, n)) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weeklybot/adapters/dingtalk/twin"
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -126,8 +127,8 @@ func TestMessagesAreCountedBothWays(t *testing.T) {
 	s := newStage(t, twin.Options{}, nil)
 	store := &tally{}
 	s.a.messages = s.a.newMeter("m", 3000, store)
-	s.say(t, twin.Said{Text: "/hot", Staff: "1"})                                                                                                                     // in, and answered in the HTTP answer
-	if err := s.a.postWebhook(t.Context(), bot.Secret(s.api.URL+"/robot/send?access_token=t"), "", []byte(`{"msgtype":"text","text":{"content":"x"}}`)); err != nil { // out
+	s.say(t, twin.Said{Text: "/hot", Staff: "1"})                                                                                                                                                                // in, and answered in the HTTP answer
+	if err := s.a.postWebhook(t.Context(), bot.Secret(s.api.URL+"/robot/send?access_token=t"), "", apihttp.JSONBody(map[string]any{"msgtype": "text", "text": map[string]string{"content": "x"}})); err != nil { // out
 		t.Fatal(err)
 	}
 	if used, err := s.a.messages.flush(t.Context()); err != nil || used != 2 {

@@ -41,7 +41,7 @@ func (a *Adapter) Recall(ctx context.Context, dst bot.Channel, r bot.Receipt) er
 	if id, ok := strings.CutPrefix(dst.Address, groupPrefix); ok {
 		call.OpenConversationID, path = id, pathRecallGroup
 	}
-	ans, fault := a.callApp(ctx, path, apihttp.EncodeJSON(call), func(ans answer) bool { return ans.Recalled != nil || ans.NotRecalled != nil })
+	ans, fault := a.callApp(ctx, a.below(path), apihttp.JSONBody(call), func(ans answer) bool { return ans.Recalled != nil || ans.NotRecalled != nil })
 	switch {
 	case fault != nil:
 		return fault

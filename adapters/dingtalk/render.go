@@ -46,6 +46,7 @@ func renderPart(msg bot.Message, k, n int) card {
 
 // render stops behind the block that makes the text longer than enough bytes: Split wants to know no more.
 func render(msg bot.Message, label string, enough int) card {
+	msg = msg.WithoutImage()
 	var r renderer
 	if title := labelled(shortened(plainLine(msg.Title), maxHeadingRunes), label); title != "" {
 		r.paragraph("### " + title)
@@ -298,10 +299,22 @@ type (
 	}
 )
 
-// Split cuts msg into parts that each fit one post. See bot.Adapter. An image is left out: DingTalk takes one only by a public address.
+// Split cuts msg into parts that each fit one post. See bot.Adapter. A group robot shows no image: it cannot upload one.
 func (a *Adapter) Split(kind bot.Kind, msg bot.Message) []bot.Message {
-	return bot.Split(msg.WithoutImage(), func(m bot.Message) bool { return size(kind, render(m, lastPart, fillBytes)) <= fillBytes })
+	if kind != KindApp {
+		msg = msg.WithoutImage()
+	}
+	return bot.Split(msg, func(m bot.Message) bool {
+		c := render(m, lastPart, fillBytes)
+		if m.Image != nil {
+			c = c.withImage(measuredID, m.Image)
+		}
+		return size(kind, c) <= fillBytes
+	})
 }
+
+// measuredID stands for an image's mediaId, whose length is not documented.
+const measuredID = "@lADPmeasured0123456789012345678901234567890123456789012345678901234567890123456789"
 
 // size is what counts against the platform's limit, in bytes.
 func size(kind bot.Kind, c card) int {

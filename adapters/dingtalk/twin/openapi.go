@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -101,6 +102,41 @@ func (t *Twin) batchSend(r *http.Request, body []byte) (any, *refusal) {
 		}
 	}
 	return map[string]any{"processQueryKey": p.ID, "invalidStaffIdList": invalid, "flowControlledStaffIdList": flow}, nil
+}
+
+// maxMedia is how many uploads are remembered; all are forgotten beyond it.
+const maxMedia = 1000
+
+// mediaUpload is POST /media/upload. Source: upload-media-files, read 2026-11.
+func (t *Twin) mediaUpload(r *http.Request, body []byte) (any, *refusal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q := r.URL.Query()
+	if token := q.Get("access_token"); token == "" || token != t.token || !t.opt.Now().Before(t.tokenEnd) {
+		return nil, refuse("40014", "不合法的access_token")
+	}
+	if t.opt.MonthlyCalls >= 0 && t.month >= t.opt.MonthlyCalls {
+		return nil, refuse("90020", "当前企业调用接口次数已达上限")
+	}
+	t.month++
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err := r.ParseMultipartForm(maxRequest); err != nil || q.Get("type") != "image" && r.FormValue("type") != "image" {
+		return nil, refuse("40035", "不合法的参数 type")
+	}
+	file, _, err := r.FormFile("media")
+	if err != nil {
+		return nil, refuse("40035", "缺少参数 media")
+	}
+	image, _ := io.ReadAll(file) // in memory
+	if !strings.HasPrefix(http.DetectContentType(image), "image/") {
+		return nil, refuse("40035", "不合法的参数 media")
+	}
+	if len(t.media) >= maxMedia {
+		clear(t.media)
+	}
+	id := "@lAD" + randomHex(20)
+	t.media[id] = image
+	return map[string]any{"errcode": 0, "errmsg": "ok", "media_id": id, "type": "image", "created_at": t.opt.Now().UnixMilli()}, nil
 }
 
 // maxRecall is the most messages of one recall. Source: 批量撤回人与机器人会话中机器人消息, read 2026-11.

@@ -3,10 +3,12 @@ package twin
 import (
 	"bytes"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -109,6 +111,9 @@ func (t *Twin) pageData(chosen string) pageData {
 		data.Chosen.Chosen = true
 		data.Lines = slices.DeleteFunc(lines, func(l pageLine) bool { return l.Channel != data.Chosen.Key })
 	}
+	for k, l := range data.Lines {
+		data.Lines[k].Text = mediaID.ReplaceAllStringFunc(l.Text, t.picture)
+	}
 	data.Lines = data.Lines[max(0, len(data.Lines)-pageLines):]
 	slices.Reverse(data.Lines) // the page is anchored at its end
 	data.Refused = slices.Clone(t.refused[max(0, len(t.refused)-pageLines):])
@@ -170,6 +175,15 @@ func (t *Twin) nameOfGroup(channel string) string {
 		return pageGroupTitle
 	}
 	return t.nameOf(channel)
+}
+
+// mediaID stands in Markdown where an address would.
+var mediaID = regexp.MustCompile(`\(@lA[A-Za-z0-9]+\)`)
+
+// picture is an uploaded image for the page; what is not there does not show.
+func (t *Twin) picture(id string) string {
+	image := t.media[strings.Trim(id, "()")]
+	return "(data:" + http.DetectContentType(image) + ";base64," + base64.StdEncoding.EncodeToString(image) + ")"
 }
 
 // nameOf is what people call a chat; a robot's token is cut to its beginning.

@@ -119,6 +119,7 @@ type Twin struct {
 	tokens   int
 	sessions map[string]session
 	names    map[string]string // conversation → title
+	media    map[string][]byte // uploads by mediaId
 	baseURL  string
 	serial   int
 
@@ -141,7 +142,7 @@ func New(opt Options) *Twin {
 	}
 	t := &Twin{
 		opt: opt, mux: http.NewServeMux(), robots: map[string]*robotState{}, calls: map[string]*window{},
-		sessions: map[string]session{}, names: map[string]string{}, baseURL: opt.BaseURL,
+		sessions: map[string]session{}, names: map[string]string{}, media: map[string][]byte{}, baseURL: opt.BaseURL,
 	}
 	t.stream.tickets = map[string]time.Time{}
 	for _, r := range opt.Robots {
@@ -152,6 +153,7 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /robot/sendBySession", t.posting(oapi, t.sessionSend))
 	t.mux.HandleFunc("POST /v1.0/robot/groupMessages/send", t.posting(openAPI, t.groupSend))
 	t.mux.HandleFunc("POST /v1.0/robot/oToMessages/batchSend", t.posting(openAPI, t.batchSend))
+	t.mux.HandleFunc("POST /media/upload", t.posting(oapi, t.mediaUpload))
 	t.mux.HandleFunc("POST /v1.0/robot/groupMessages/recall", t.posting(openAPI, t.groupRecall))
 	t.mux.HandleFunc("POST /v1.0/robot/otoMessages/batchRecall", t.posting(openAPI, t.batchRecall))
 	t.mux.HandleFunc("POST /v1.0/oauth2/accessToken", t.accessToken)
@@ -189,7 +191,7 @@ func (t *Twin) Refused() []Refusal {
 	return slices.Clone(t.refused)
 }
 
-// Fail makes the next n posting calls meet f, after those ordered before. Token calls are not concerned.
+// Fail makes the next n posting calls and uploads meet f, after those ordered before. Token calls are not concerned.
 func (t *Twin) Fail(n int, f Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

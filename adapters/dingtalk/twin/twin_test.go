@@ -498,3 +498,39 @@ func TestRecall(t *testing.T) {
 		}
 	}
 }
+
+func TestUploads(t *testing.T) {
+	tw, base, _ := start(t, appOptions())
+	header := token(t, base)
+	access := "access_token=" + header["x-acs-dingtalk-access-token"]
+	form := func(field, content string) string {
+		return "--b\r\nContent-Disposition: form-data; name=\"" + field + "\"; filename=\"a.png\"\r\n\r\n" + content + "\r\n--b--\r\n"
+	}
+	multipart := map[string]string{"Content-Type": "multipart/form-data; boundary=b"}
+	const png = "\x89PNG\r\n\x1a\n"
+	for _, c := range []struct{ name, query, body, code string }{
+		{"good", access + "&type=image", form("media", png), "0"},
+		{"no token", "type=image", form("media", png), "40014"},
+		{"wrong token", "access_token=x&type=image", form("media", png), "40014"},
+		{"no type", access, form("media", png), "40035"},
+		{"no file", access + "&type=image", form("file", png), "40035"},
+		{"no image", access + "&type=image", form("media", "hello"), "40035"},
+		{"no form", access + "&type=image", "hello", "40035"},
+	} {
+		if _, code, answer := post(t, base+"/media/upload?"+c.query, multipart, c.body); code != c.code {
+			t.Errorf("%s: %s, want %s", c.name, answer, c.code)
+		}
+	}
+	_, _, answer := post(t, base+"/media/upload?"+access+"&type=image", multipart, form("media", png))
+	_, id, _ := strings.Cut(answer, `"media_id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	post(t, base+groupPath, header, group("sampleMarkdown", `{"title":"t","text":"![走势](`+id+`)"}`))
+	resp, err := http.Get(base + "/?chat=group:cid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if page, _ := io.ReadAll(resp.Body); !strings.Contains(string(page), `<img src="data:image/png;base64,`) || len(tw.Posts()) != 1 {
+		t.Errorf("%d posts; the page shows no image:\n%s", len(tw.Posts()), page)
+	}
+}
