@@ -12,7 +12,7 @@ var numeralRE = regexp.MustCompile(`^[一二三四五六七八九十]{1,3}、`)
 
 // items reads the body of a section. top is true for what stands before the first heading: loose text there is an introduction.
 func (p *issueReader) items(body []*block, top bool) []content.Item {
-	if body = p.news(body); !top {
+	if body = joinQuotes(p.news(body)); !top {
 		body = splitLinks(body)
 	}
 	r := reader{p: p, top: top}
@@ -74,11 +74,81 @@ func splitParas(body []*block) []*block {
 		}
 		if lines := linesOf(b); beginItems(lines) {
 			out = append(out, lines...)
+		} else if list := listOf(lines); list != nil {
+			out = append(out, list)
 		} else {
 			out = append(out, b)
 		}
 	}
 	return out
+}
+
+// listOf makes a list of lines that begin with a mark each, and of a term with its definitions; nil when they are neither. Half of the
+// lines must have a link: two lines with a mark may also be a place and a time.
+func listOf(lines []*block) *block {
+	marked, linked := 0, 0
+	for _, line := range lines {
+		said := line.plain()
+		if trimEmoji(said) != said || bullet(said) != "" {
+			marked++
+		}
+		if len(webLinks(line.runs)) > 0 {
+			linked++
+		}
+	}
+	list := &block{kind: kindList, line: lines[0].line}
+	switch {
+	case linked*2 < len(lines):
+		return nil
+	case marked == len(lines):
+		list.kids = entriesOf(lines)
+	case len(webLinks(lines[0].runs)) == 0 && !slices.ContainsFunc(lines[1:], func(b *block) bool { return !strings.HasPrefix(b.plain(), ": ") }):
+		for _, line := range lines[1:] {
+			line.runs = slices.Clone(line.runs)
+			line.runs[0].text = strings.TrimLeft(line.runs[0].text, ": ")
+			line.said = ""
+		}
+		definitions := &block{kind: kindList, line: lines[1].line, kids: entriesOf(lines[1:])}
+		list.kids = []*block{{kind: kindEntry, line: lines[0].line, kids: []*block{lines[0], definitions}}}
+	default:
+		return nil
+	}
+	return list
+}
+
+func entriesOf(lines []*block) []*block {
+	entries := make([]*block, len(lines))
+	for k, line := range lines {
+		entries[k] = &block{kind: kindEntry, line: line.line, kids: []*block{line}}
+	}
+	return entries
+}
+
+// joinQuotes puts quotes into the entries above them where lists of one entry and quotes take turns: "1. title", "> text".
+func joinQuotes(body []*block) []*block {
+	turns := 0
+	for k := 1; k < len(body); k++ {
+		if isQuoted(body, k) {
+			turns++
+		}
+	}
+	if turns < 2 {
+		return body
+	}
+	var out []*block
+	for k, b := range body {
+		if isQuoted(body, k) {
+			entry := body[k-1].kids[0]
+			entry.kids = append(entry.kids, b)
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func isQuoted(body []*block, k int) bool {
+	return k > 0 && body[k].kind == kindQuote && body[k-1].kind == kindList && len(body[k-1].kids) == 1
 }
 
 // linesOf makes a paragraph of each line of b.
@@ -160,7 +230,7 @@ type reader struct {
 
 // survey decides the form of the section.
 func (r *reader) survey(body []*block) {
-	linkLists, paras, linked, boldLines, numbered := 0, 0, 0, 0, 0
+	linkLists, paras, linked, boldLines, numbered, plainURLs := 0, 0, 0, 0, 0, 0
 	empty := false
 	for k, b := range body {
 		switch b.kind {
@@ -198,11 +268,17 @@ func (r *reader) survey(body []*block) {
 			case t.beginsItem():
 				r.strong++
 				r.paraFirst = r.paraFirst || r.lists == 0
+				if t.form == withURL {
+					plainURLs++
+				}
 			}
 			if len(webLinks(b.runs)) > 0 && !isAsk(said) {
 				linked++
 			}
 		}
+	}
+	if r.strong > 0 && r.strong == plainURLs && numbered == 0 && linked > r.strong && r.lists == 0 && !r.top {
+		r.strong = 0 // the others are sentences with links in them: each paragraph is an item
 	}
 	r.numbered = r.strong > 0 && numbered > 1
 	r.boldTitles = r.strong > 0 && boldLines > 0
@@ -312,8 +388,10 @@ func (r *reader) para(b *block) {
 			}
 			return
 		}
-		if r.open != nil {
-			r.open.para(b.runs, b.plain())
+		if r.open != nil && isShouted(b) {
+			r.shouted(said)
+		} else if r.open != nil {
+			r.open.para(b.runs, said)
 		}
 		return
 	}
@@ -327,6 +405,21 @@ func (r *reader) para(b *block) {
 		}
 	} else if r.open != nil && !isAsk(said) {
 		r.open.para(b.runs, b.plain())
+	}
+}
+
+// isShouted reports whether a paragraph is a few words in capitals, which under an item name who wrote it or who paid for it.
+func isShouted(b *block) bool {
+	said := b.plain()
+	return len(said) <= 80 && strings.Contains(said, " ") && strings.ToUpper(said) == said && strings.ToLower(said) != said && hanCount(said) == 0 &&
+		!endsSentence(said) && !strings.ContainsAny(said, "0123456789:") && len(webLinks(b.runs)) == 0
+}
+
+func (r *reader) shouted(said string) {
+	if sponsorRE.MatchString(said) {
+		r.open = nil
+	} else if r.open.item.By == "" {
+		r.open.item.By = said
 	}
 }
 
@@ -375,8 +468,14 @@ func (r *reader) table(b *block) {
 			continue
 		}
 		e := newEntry(row.kids[column].runs, row.line)
+		name := 0 // the column that belongs to a title which is only a version
+		if said := row.kids[0].plain(); column > 0 && isVersion(e.item.Title) && hasWord(said) {
+			e.item.Title = said + " " + e.item.Title
+		} else {
+			name = column
+		}
 		for k, cell := range row.kids {
-			if said := cell.plain(); k != column && said != "" {
+			if said := cell.plain(); k != column && k != name && said != "" {
 				e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
 				if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
 					if !hasLetter(plain(head[k].runs)) {
@@ -391,6 +490,11 @@ func (r *reader) table(b *block) {
 			r.out = append(r.out, it)
 		}
 	}
+}
+
+func isVersion(s string) bool {
+	s = strings.TrimLeft(s, "vV")
+	return s != "" && isDigit(s[0]) && !strings.Contains(s, " ")
 }
 
 // metaBody takes the names out of a section that has no news.

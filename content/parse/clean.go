@@ -92,6 +92,7 @@ func (s *source) line(offset int) int {
 func prepare(body string, first int) *source {
 	body = withoutComments(body)
 	body = withoutShortcodes(body)
+	body = linkFootnotes(body)
 	count := strings.Count(body, "\n") + 1
 	s := &source{body: body, text: make([]byte, 0, len(body)+len(body)/64+1), lines: make([]int, 0, count), ends: make([]int, 0, count)}
 	fence, references, at := "", 0, first
@@ -246,6 +247,38 @@ func withoutComments(s string) string {
 	}
 	b.WriteString(s)
 	return b.String()
+}
+
+var footnoteRE = regexp.MustCompile(`\[\^([^\]\s^]{1,40})\](:?)`)
+
+// linkFootnotes takes footnotes out of s and gives their marks in the text the link that stands in the note, without any text.
+func linkFootnotes(s string) string {
+	if !strings.Contains(s, "[^") || !strings.Contains(s, "]:") {
+		return s
+	}
+	links := map[string]string{}
+	var text strings.Builder
+	inNote := false
+	for line := range strings.Lines(s) {
+		if m := footnoteRE.FindStringSubmatch(line); m != nil && m[2] != "" && strings.HasPrefix(line, m[0]) {
+			inNote = true
+			if start, end := findURL(line); end > 0 {
+				links[m[1]] = line[start:end]
+			}
+			text.WriteByte('\n')
+			continue
+		}
+		if inNote = inNote && (strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t")); inNote {
+			line = "\n"
+		}
+		text.WriteString(line)
+	}
+	return footnoteRE.ReplaceAllStringFunc(text.String(), func(mark string) string {
+		if url := links[mark[len("[^"):strings.IndexByte(mark, ']')]]; url != "" {
+			return "[![]()](<" + url + ">)"
+		}
+		return ""
+	})
 }
 
 // shortcodes are the template tags that site generators leave in their Markdown.

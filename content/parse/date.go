@@ -296,6 +296,7 @@ var (
 	wordRE      = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:issue|edition|number|episode|vol(?:ume)?|no|nr|ep)(?:\.|\s|#|:|№|-|_)*(\d{1,5})(?:[^\d]|$)`)
 	hanVolRE    = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
 	tailRE      = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
+	nameRE      = regexp.MustCompile(`(?i)(?:weekly|newsletter|digest|letter|roundup|bulletin|review|notes|news|周刊|周报|日报|月报|早报|快报|周记|简报|通讯)[-_\s]*(\d{1,4})(?:\s*[:：|｜,，、]|\s+[-–—]\s|$)`)
 	weekRE      = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
 )
 
@@ -303,7 +304,7 @@ var (
 var numberForms = []struct {
 	*regexp.Regexp
 	holds string
-}{{hanNumberRE, "第"}, {hashRE, "#"}, {hanVolRE, "期第"}, {wordRE, ""}}
+}{{hanNumberRE, "第"}, {hashRE, "#"}, {hanVolRE, "期第"}, {wordRE, ""}, {nameRE, ""}}
 
 // findNumber finds the number of an issue in its title. A number at the very end counts when it is no year and no date stands there.
 func findNumber(s string) (int, bool) {
@@ -316,7 +317,7 @@ func findNumber(s string) (int, bool) {
 			continue
 		}
 		if m := form.FindStringSubmatch(s); m != nil {
-			if n, ok := anyNumber(m[1]); ok {
+			if n, ok := anyNumber(m[1]); ok && !(form.Regexp == nameRE && n >= 1900 && n <= 2100) {
 				return n, true
 			}
 		}

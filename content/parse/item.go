@@ -166,6 +166,15 @@ func (e *entry) para(runs []run, said string) {
 		}
 	}
 	e.item.Links = append(e.item.Links, links...)
+	if e.item.URL != "" && slices.Contains(links, e.item.URL) {
+		if len(links) == 1 && isAddress(runs) {
+			return
+		}
+		if last := runs[len(runs)-1]; last.look&bare != 0 && last.url == e.item.URL {
+			runs = runs[:len(runs)-1]
+			said = plain(runs)
+		}
+	}
 	if e.item.Title == "" {
 		t := titleOf(runs)
 		if e.item.Title, said = t.title, plain(t.rest); isWeb(t.url) {

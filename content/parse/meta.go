@@ -271,7 +271,7 @@ func split(source string) (dir, name string) {
 	return source[:k], source[k+1:]
 }
 
-var timeFolderRE = regexp.MustCompile(`^(?:(?:19|20)\d\d(?:[-_.]?\d\d)?|\d\d?|[qQ][1-4]|_posts|posts)$`)
+var timeFolderRE = regexp.MustCompile(`^(?:(?:19|20)\d\d(?:[-_.]?\d\d)?|\d\d?|[qQ][1-4]|_posts|posts?|source)$`)
 
 // seriesOf names the series after the folder. Folders that are only a year or a month are skipped, and so is one issue's own folder.
 func seriesOf(source string) string {

@@ -114,6 +114,9 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 	return dated
 }
 
+// datelineByRE is the author at the end of a dateline.
+var datelineByRE = regexp.MustCompile(`(?i)(?:^|\s)by\s+([^|·,]{2,40})$`)
+
 // findDateline looks for a short line that holds a date.
 func (p *issueReader) findDateline(b *block) bool {
 	if p.dateline != "" || len(b.plain()) > 400 {
@@ -124,6 +127,9 @@ func (p *issueReader) findDateline(b *block) bool {
 		said := plain(line)
 		if f, ok := findDate(said); ok && width(said) <= 12 && !(linked && (f.start > 0 || width(said) > 8)) {
 			p.dateline = said
+			if m := datelineByRE.FindStringSubmatch(said); m != nil {
+				p.add(author, splitNames(m[1]))
+			}
 			return true
 		}
 	}

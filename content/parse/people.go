@@ -2,6 +2,7 @@ package parse
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -80,8 +81,8 @@ func (p *issueReader) people(runs []run) (all bool, announced role) {
 			continue
 		}
 		names := linkNames(line)
-		if len(names) == 0 {
-			names = splitNames(said[at:])
+		if all := splitNames(said[at:]); len(names) == 0 || len(all) > len(names) && holdAll(all, names) {
+			names = all
 		}
 		if len(names) == 0 && strings.TrimSpace(said[at:]) != "" {
 			all = false
@@ -102,6 +103,19 @@ func (p *issueReader) add(r role, names []string) {
 	case author:
 		p.authors = unique(append(p.authors, names...))
 	}
+}
+
+// holdAll reports whether names holds all the linked ones, and nothing beside them that begins in lower case, as no name does.
+func holdAll(names, linked []string) bool {
+	for _, name := range linked {
+		if !slices.Contains(names, name) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(names, func(name string) bool {
+		first, _ := utf8.DecodeRuneInString(name)
+		return unicode.IsLower(first) && !slices.Contains(linked, name)
+	})
 }
 
 // linkNames are the texts of the links of a line, when they look like names.

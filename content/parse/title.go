@@ -401,7 +401,7 @@ func trimClosing(runs []run) []run {
 		return runs
 	}
 	out := slices.Clone(runs)
-	out[0].text = strings.TrimLeft(out[0].text, ")）>]】")
+	out[0].text = strings.TrimLeft(strings.TrimLeft(out[0].text, " "), ")）>]】")
 	return out
 }
 
@@ -447,6 +447,9 @@ func (t *titled) sentence(runs []run) {
 		if t.url == "" && (inside || bracket || isCall(text) || r.look&bare != 0) {
 			t.url = r.url
 		}
+	}
+	if k := slices.IndexFunc(runs, func(r run) bool { return r.look&image != 0 && isWeb(r.url) }); k >= 0 && t.url == "" {
+		t.url = runs[k].url
 	}
 	if end > maxClause && columns(said[:end]) > maxClause {
 		end = clauseEnd(said[:end], linkEnd)
