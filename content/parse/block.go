@@ -73,6 +73,9 @@ type run struct {
 	look look
 }
 
+// hardBreak is a line end that the author asked for. A plain "\n" may be only where an editor wrapped the text.
+const hardBreak = "\n\v"
+
 type look uint8
 
 const (
@@ -241,7 +244,9 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 		switch n := n.(type) {
 		case *ast.Text:
 			c.piece(out, as, n.Segment)
-			if n.SoftLineBreak() || n.HardLineBreak() {
+			if n.HardLineBreak() {
+				c.say(out, run{look: as.look, url: as.url}, hardBreak)
+			} else if n.SoftLineBreak() {
 				c.lineEnd(out, run{look: as.look, url: as.url}, n.Segment.Stop)
 			}
 		case *ast.String:
@@ -388,7 +393,7 @@ func (c *converter) tag(n *ast.RawHTML, out *[]run) {
 		}
 		return
 	case "br":
-		c.say(out, run{}, "\n")
+		c.say(out, run{}, hardBreak)
 		return
 	case "b", "strong":
 		flag = bold

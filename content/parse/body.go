@@ -12,7 +12,7 @@ var numeralRE = regexp.MustCompile(`^[一二三四五六七八九十]{1,3}、`)
 
 // items reads the body of a section. top is true for what stands before the first heading: loose text there is an introduction.
 func (p *issueReader) items(body []*block, top bool) []content.Item {
-	if body = joinQuotes(p.news(body)); !top {
+	if body = openQuotes(joinQuotes(p.news(body))); !top {
 		body = splitLinks(body)
 	}
 	r := reader{p: p, top: top}
@@ -122,6 +122,32 @@ func entriesOf(lines []*block) []*block {
 		entries[k] = &block{kind: kindEntry, line: line.line, kids: []*block{line}}
 	}
 	return entries
+}
+
+// openQuotes takes quotes away that hold an item each.
+func openQuotes(body []*block) []*block {
+	items := 0
+	for _, b := range body {
+		if holdsItem(b) {
+			items++
+		}
+	}
+	if items < 2 {
+		return body
+	}
+	var out []*block
+	for _, b := range body {
+		if holdsItem(b) {
+			out = append(out, b.kids...)
+		} else {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func holdsItem(b *block) bool {
+	return b.kind == kindQuote && len(b.kids) > 0 && b.kids[0].kind == kindPara && b.kids[0].shape().beginsItem()
 }
 
 // joinQuotes puts quotes into the entries above them where lists of one entry and quotes take turns: "1. title", "> text".
@@ -377,8 +403,13 @@ func (r *reader) para(b *block) {
 	if r.strong > 0 {
 		t := b.shape()
 		isNew := t.beginsItem() || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && b.titled().title != ""
-		if isAddress(b.runs) && r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
-			isNew = false
+		if r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
+			if isAddress(b.runs) {
+				isNew = false
+			} else if r.boldTitles && len(r.open.texts) > 0 && len(b.runs) == 1 && b.runs[0].look&bold == 0 {
+				r.open.item.URL = b.runs[0].url // titles are bold here: a link alone is that of the text above
+				isNew = false
+			}
 		}
 		if isNew && !isAsk(said) {
 			r.end()
@@ -435,56 +466,97 @@ func (r *reader) end() {
 
 // isLinkTable reports whether most rows of a table have a link in one column.
 func isLinkTable(table *block) bool {
-	return len(table.kids) > 1 && titleColumn(table) >= 0
+	if len(table.kids) < 2 {
+		return false
+	}
+	title, _ := titleColumn(table)
+	return title >= 0
 }
 
-// titleColumn is the column whose links say most, -1 when there is none.
-func titleColumn(table *block) int {
-	best, most := -1, 0
-	said, rows := map[int]int{}, map[int]int{}
+// titleColumn finds the column of titles and that of their links, which may be the same; -1 when there is none. Titles are the links that
+// say most. Where links are only addresses or calls, the first column with words has the titles.
+func titleColumn(table *block) (title, link int) {
+	title, link, most := -1, -1, 0
+	said, rows, bareRows := map[int]int{}, map[int]int{}, map[int]int{}
 	for _, row := range table.kids[1:] {
 		for k, cell := range row.kids {
 			for _, r := range cell.runs {
-				if isWeb(r.url) && r.look&bare == 0 {
+				if !isWeb(r.url) {
+					continue
+				}
+				if r.look&bare != 0 || isCall(r.text) {
+					bareRows[k]++
+				} else {
 					said[k] += letters(r.text)
 					rows[k]++
-					break
 				}
+				break
 			}
 		}
 	}
+	half := len(table.kids) / 2
 	for k := range said {
-		if rows[k]*2 >= len(table.kids)-1 && (said[k] > most || said[k] == most && k < best) && said[k] > 3*rows[k] {
-			best, most = k, said[k]
+		if rows[k] >= half && (said[k] > most || said[k] == most && k < title) && said[k] > 3*rows[k] {
+			title, link, most = k, k, said[k]
 		}
 	}
-	return best
+	if title >= 0 {
+		return title, link
+	}
+	for k := range len(table.kids[0].kids) {
+		if link < 0 && bareRows[k] >= half && half > 0 {
+			link = k
+		}
+		if title < 0 && bareRows[k] == 0 && mostlyWords(table, k) {
+			title = k
+		}
+	}
+	if title < 0 || link < 0 {
+		return -1, -1
+	}
+	return title, link
+}
+
+func mostlyWords(table *block, column int) bool {
+	n := 0
+	for _, row := range table.kids[1:] {
+		if column < len(row.kids) && hasWord(row.kids[column].plain()) {
+			n++
+		}
+	}
+	return n*2 > len(table.kids)-1
 }
 
 func (r *reader) table(b *block) {
-	column := titleColumn(b)
+	title, link := titleColumn(b)
 	for _, row := range b.kids[1:] {
-		if column >= len(row.kids) || len(webLinks(row.kids[column].runs)) == 0 {
+		if title >= len(row.kids) || link >= len(row.kids) || len(webLinks(row.kids[link].runs)) == 0 {
 			continue
 		}
-		e := newEntry(row.kids[column].runs, row.line)
-		name := 0 // the column that belongs to a title which is only a version
-		if said := row.kids[0].plain(); column > 0 && isVersion(e.item.Title) && hasWord(said) {
-			e.item.Title = said + " " + e.item.Title
-		} else {
-			name = column
+		e := newEntry(row.kids[title].runs, row.line)
+		if e.item.URL == "" {
+			e.item.URL = webLinks(row.kids[link].runs)[0]
+		}
+		name := title // the column that belongs to a title which is only a version
+		if said := row.kids[0].plain(); title > 0 && isVersion(e.item.Title) && hasWord(said) {
+			e.item.Title, name = said+" "+e.item.Title, 0
 		}
 		for k, cell := range row.kids {
-			if said := cell.plain(); k != column && k != name && said != "" {
-				e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
-				if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
-					if !hasLetter(plain(head[k].runs)) {
-						continue // the number of the row
-					}
-					said = plain(head[k].runs) + ": " + said
-				}
-				e.say(said)
+			said := cell.plain()
+			if k == title || k == name || said == "" {
+				continue
 			}
+			e.item.Links = append(e.item.Links, webLinks(cell.runs)...)
+			if k == link && isAddress(cell.runs) {
+				continue
+			}
+			if head := b.kids[0].kids; k < len(head) && plain(head[k].runs) != "" {
+				if !hasLetter(plain(head[k].runs)) {
+					continue // the number of the row
+				}
+				said = plain(head[k].runs) + ": " + said
+			}
+			e.say(said)
 		}
 		if it, ok := named(e.finish()); ok {
 			r.out = append(r.out, it)

@@ -260,7 +260,7 @@ func findPeriod(s string) (from, to string, ok bool) {
 	}
 	first, ok := findDate(s)
 	if !ok {
-		return "", "", false
+		return findWeek(s)
 	}
 	rest := s[first.end:]
 	if m := shortEndRE.FindStringSubmatch(rest); m != nil {
@@ -283,6 +283,23 @@ func findPeriod(s string) (from, to string, ok bool) {
 	return first.day, first.day, true
 }
 
+var isoWeekRE = regexp.MustCompile(`((?:19|20)\d\d)\s?(?:-?W|年\s?第\s?)(\d{1,2})(?:\D|$)`)
+
+// findWeek finds a week by its number, as ISO 8601 counts them: 2024-W22, 2024 年第 22 周.
+func findWeek(s string) (from, to string, ok bool) {
+	m := isoWeekRE.FindStringSubmatch(s)
+	if m == nil {
+		return "", "", false
+	}
+	week := number(m[2])
+	if strings.Contains(m[0], "年") && !strings.Contains(s, "周") || week < 1 || week > 53 {
+		return "", "", false
+	}
+	fourth := time.Date(number(m[1]), time.January, 4, 0, 0, 0, 0, time.UTC) // always in the first week
+	monday := fourth.AddDate(0, 0, 7*(week-1)-(int(fourth.Weekday())+6)%7)
+	return monday.Format(time.DateOnly), monday.AddDate(0, 0, 6).Format(time.DateOnly), true
+}
+
 // near reports whether to comes after from, and within a quarter of a year.
 func near(from, to string) bool {
 	a, err := time.Parse(time.DateOnly, from)
@@ -296,7 +313,7 @@ var (
 	wordRE      = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:issue|edition|number|episode|vol(?:ume)?|no|nr|ep)(?:\.|\s|#|:|№|-|_)*(\d{1,5})(?:[^\d]|$)`)
 	hanVolRE    = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
 	tailRE      = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
-	nameRE      = regexp.MustCompile(`(?i)(?:weekly|newsletter|digest|letter|roundup|bulletin|review|notes|news|周刊|周报|日报|月报|早报|快报|周记|简报|通讯)[-_\s]*(\d{1,4})(?:\s*[:：|｜,，、]|\s+[-–—]\s|$)`)
+	nameRE      = regexp.MustCompile(`(?i)(?:weekly|newsletter|digest|letter|roundup|bulletin|review|notes|news|周刊|周报|日报|月报|早报|快报|周记|简报|通讯)[-_\s]*(\d{1,4})(?:\s*[:：|｜,，、(（]|\s+[-–—]\s|$)`)
 	weekRE      = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
 )
 

@@ -124,7 +124,7 @@ func (h *htmlReader) start(z *html.Tokenizer) {
 		h.add(&block{kind: kindRule, line: h.line})
 	case "br":
 		if len(h.runs) > 0 {
-			h.runs = append(h.runs, run{text: "\n"})
+			h.runs = append(h.runs, run{text: hardBreak})
 		}
 	case "a":
 		h.url = ""

@@ -40,7 +40,9 @@ func (t *titled) entry(first []run, line int) *entry {
 	if e.item.URL == "" && (t.form == strong || t.form == weak) {
 		e.item.URL = callURL(t.rest)
 	}
-	e.say(plain(without(t.rest, e.item.URL)))
+	if links := webLinks(t.rest); len(links) != 1 || links[0] != e.item.URL || !isAddress(t.rest) {
+		e.say(plain(without(t.rest, e.item.URL)))
+	}
 	if e.item.By == "" {
 		e.item.By = signature(t.rest)
 	}
@@ -95,10 +97,11 @@ var sponsorWords = []string{"sponsor", "sponsored", "advertisement", "advert", "
 
 // isSponsored reports whether a tag before the title, or a remark at its end, says that the item was paid for.
 func (t *titled) isSponsored() bool {
-	for _, tag := range t.tags {
-		if sponsorRE.MatchString(tag) {
-			return true
-		}
+	if slices.ContainsFunc(t.tags, sponsorRE.MatchString) {
+		return true
+	}
+	if k := strings.LastIndexAny(t.title, "(（"); k > 0 && endsAsSponsored(t.title) && sponsorRE.MatchString(strings.Trim(t.title[k:], "()（） ")) {
+		return true
 	}
 	if len(t.rest) == 0 {
 		return false

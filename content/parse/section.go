@@ -355,7 +355,7 @@ func (p *issueReader) sections(n *node, above []string) {
 		case !kid.item:
 			p.sections(kid, path)
 		case p.issue.Sections[last].Kind == content.SectionNews:
-			p.issue.Sections[last].Items = append(p.issue.Sections[last].Items, headingItem(kid))
+			p.issue.Sections[last].Items = append(p.issue.Sections[last].Items, p.headingItem(kid))
 		}
 	}
 	if n.head == nil && len(p.issue.Sections[begin].Items) == 0 {
@@ -364,7 +364,7 @@ func (p *issueReader) sections(n *node, above []string) {
 }
 
 // headingItem reads a heading and what stands below it as one item.
-func headingItem(n *node) content.Item {
+func (p *issueReader) headingItem(n *node) content.Item {
 	t := *n.head.titled()
 	if !strings.Contains(n.head.plain(), "://") && t.form == sentence {
 		l := n.head.shape().lead
@@ -374,13 +374,34 @@ func headingItem(n *node) content.Item {
 		t.title = headingText(n.head.runs)
 	}
 	e := t.entry(n.head.runs, n.head.line)
-	e.grow(n.body)
+	body, footer := cutFooter(n.body)
+	e.grow(body)
+	p.metaBody("", footer)
 	for _, kid := range n.kids {
 		e.say(headingText(kid.head.runs))
 		e.grow(kid.body)
 	}
 	it := e.finish()
 	return it
+}
+
+// cutFooter cuts off what a rule separates from the text below a heading, when it speaks to the reader or names the editors.
+func cutFooter(body []*block) (text, footer []*block) {
+	for k, b := range body {
+		isRule := b.kind == kindRule || b.kind == kindPara && b.plain() != "" && strings.Trim(b.plain(), "-–—=_*") == ""
+		if !isRule {
+			continue
+		}
+		for _, after := range body[k+1:] {
+			if after.kind != kindPara {
+				continue
+			}
+			if r, _ := roleOf(after.plain()); r != noRole || isAsk(after.plain()) {
+				return body[:k], body[k+1:]
+			}
+		}
+	}
+	return body, nil
 }
 
 // part is what stands below one pseudo heading; the first part has none.
@@ -392,8 +413,9 @@ type part struct {
 // split cuts the body of a section at the paragraphs that work as headings.
 func (p *issueReader) split(n *node) []part {
 	parts := []part{{}}
-	for k, b := range n.body {
-		if heading := pseudoHeading(n.body, k); heading != "" {
+	body := openLabels(n.body)
+	for k, b := range body {
+		if heading := pseudoHeading(body, k); heading != "" {
 			parts = append(parts, part{heading: heading})
 			continue
 		}
@@ -401,6 +423,64 @@ func (p *issueReader) split(n *node) []part {
 		last.blocks = append(last.blocks, b)
 	}
 	return parts
+}
+
+// openLabels makes a heading and a list of each paragraph "**label:** link, link", where a section is mostly made of them.
+func openLabels(body []*block) []*block {
+	rows := 0
+	for _, b := range body {
+		if b.kind == kindPara && labelled(b.runs) > 0 {
+			rows++
+		}
+	}
+	if rows < 2 || rows*2 < len(body) {
+		return body
+	}
+	var out []*block
+	for _, b := range body {
+		label := 0
+		if b.kind == kindPara {
+			label = labelled(b.runs)
+		}
+		if label == 0 {
+			out = append(out, b)
+			continue
+		}
+		var links []*block
+		for _, r := range b.runs[label:] {
+			if r.url != "" {
+				links = append(links, &block{kind: kindPara, line: b.line, runs: []run{r}})
+			}
+		}
+		out = append(out, &block{kind: kindPara, line: b.line, runs: b.runs[:label]}, &block{kind: kindList, line: b.line, kids: entriesOf(links)})
+	}
+	return out
+}
+
+// labelled is the number of runs of a bold label with a colon, when nothing but links follows it; else 0.
+func labelled(runs []run) int {
+	n := 0
+	for n < len(runs) && runs[n].url == "" && runs[n].look&bold != 0 {
+		n++
+	}
+	label := trimBlank(joinText(runs[:n]))
+	colon := strings.HasSuffix(label, ":") || strings.HasSuffix(label, "：")
+	if n == 0 || n == len(runs) || width(label) > 4 || !colon && !strings.HasPrefix(runs[n].text, ":") && !strings.HasPrefix(runs[n].text, "：") {
+		return 0
+	}
+	links := 0
+	for _, r := range runs[n:] {
+		switch {
+		case isWeb(r.url) && r.look&(bare|image) == 0:
+			links++
+		case r.url != "" || hasLetter(r.text):
+			return 0
+		}
+	}
+	if links == 0 {
+		return 0
+	}
+	return n
 }
 
 // maxPseudo is how wide a paragraph may be, in words, to work as a heading.

@@ -416,7 +416,7 @@ func cutTitle(s string) (title, rest string) {
 func trimTitle(s string) string {
 	s = squeeze(s)
 	for {
-		t := strings.TrimRight(s, " \t\u00a0：:。.，,；;、-–—|｜~")
+		t := strings.TrimRight(s, " \t\u00a0：:。.，,；;、-–—|｜~→»")
 		if strings.HasSuffix(s, "...") && !strings.HasSuffix(t, "...") {
 			t += "..."
 		}

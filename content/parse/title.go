@@ -311,7 +311,7 @@ func isHardWrapped(title, follows string) bool {
 	next := strings.TrimLeft(follows, " \n")
 	c, _ := utf8.DecodeRuneInString(next)
 	word, _, _ := strings.Cut(next, " ")
-	return strings.HasPrefix(follows, "\n") && len(title) < 60 && unicode.IsLower(c) && !defines[word] && !strings.HasPrefix(word, "http")
+	return strings.HasPrefix(follows, "\n") && !strings.HasPrefix(follows, hardBreak) && len(title) < 60 && unicode.IsLower(c) && !defines[word] && !strings.HasPrefix(word, "http")
 }
 
 // trimSeparator takes the mark off that separates a title from its text.
@@ -421,6 +421,13 @@ func textRuns(s string) []run {
 // sentence makes a title of the first sentence. Its URL is the first link in it; or the link in brackets directly behind it; or a link
 // at the end that only says "read it here".
 func (t *titled) sentence(runs []run) {
+	if link, before := closingLink(runs); before != nil {
+		if t.sentence(before); t.url == "" {
+			t.url = link.url
+		}
+		t.rest = append(t.rest, run{text: " "}, link)
+		return
+	}
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
 	at, linkEnd := 0, 0
@@ -456,6 +463,43 @@ func (t *titled) sentence(runs []run) {
 	}
 	t.title = trimTitle(withoutEmojiEnds(said[:end]))
 	t.rest = textRuns(strings.TrimLeft(said[end:], "，,；;：: "))
+}
+
+// closingLink is a link behind a sentence that only says where it leads: a call, a host, or anything in brackets. before is the sentence,
+// nil when there is no such link.
+func closingLink(runs []run) (link run, before []run) {
+	k := len(runs) - 1
+	for k > 0 && runs[k].url == "" && strings.Trim(runs[k].text, " \n)）。.") == "" {
+		k--
+	}
+	if k < 1 || !isWeb(runs[k].url) || runs[k].look&(bare|image) != 0 || runs[k-1].url != "" {
+		return run{}, nil
+	}
+	link = runs[k]
+	head := strings.TrimRight(runs[k-1].text, " \n\v")
+	separator, size := utf8.DecodeLastRuneInString(head)
+	switch {
+	case strings.ContainsRune("(（", separator) && k+1 < len(runs) && hasWord(link.text):
+	case strings.ContainsRune("-–—→.。!！?？", separator) && (isCall(link.text) || isHost(link.text)):
+	case strings.ContainsRune(":：,，|", separator) && isCall(link.text):
+	default:
+		return run{}, nil
+	}
+	if !strings.ContainsRune(".。!！?？", separator) {
+		head = strings.TrimRight(head[:len(head)-size], " ")
+	}
+	before = slices.Clone(runs[:k])
+	before[k-1].text = head
+	if said := plain(before); width(said) < 3 || sentenceEnd(said) < len(said) {
+		return run{}, nil
+	}
+	return link, before
+}
+
+// isHost reports whether a link's text is the name of a host.
+func isHost(s string) bool {
+	k := strings.LastIndexByte(s, '.')
+	return k > 0 && len(s)-k > 2 && len(s) < 60 && !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf || r <= ' ' }) && hasWord(s[k:])
 }
 
 const (
