@@ -251,6 +251,7 @@ type reader struct {
 	listsAreIn bool // lists belong to the paragraph above them
 	prose      bool // paragraphs without titles are the items
 	open       *entry
+	openLead   lead // of the paragraph that began open
 	out        []content.Item
 }
 
@@ -353,7 +354,7 @@ func (r *reader) block(b *block) {
 }
 
 func (r *reader) list(b *block) {
-	if isContents(b) {
+	if isContents(b) || strings.HasSuffix(b.kids[len(b.kids)-1].firstText(), "{:toc}") {
 		return
 	}
 	r.out = slices.Grow(r.out, len(b.kids))
@@ -411,11 +412,12 @@ func (r *reader) para(b *block) {
 				isNew = false
 			}
 		}
+		isNew = isNew || r.open != nil && r.startsAlike(t)
 		if isNew && !isAsk(said) {
 			r.end()
 			t.complete()
 			if r.open = nil; !t.isSponsored() {
-				r.open = t.entry(b.runs, b.line)
+				r.open, r.openLead = t.entry(b.runs, b.line), t.lead
 			}
 			return
 		}
@@ -437,6 +439,15 @@ func (r *reader) para(b *block) {
 	} else if r.open != nil && !isAsk(said) {
 		r.open.para(b.runs, b.plain())
 	}
+}
+
+// startsAlike reports whether a paragraph that runs on begins with a link of the same look as the open item, to another page.
+func (r *reader) startsAlike(t *titled) bool {
+	if t.form != weak || len(t.lead.rest) == 0 || len(r.openLead.rest) == 0 {
+		return false
+	}
+	first, before := t.lead.rest[0], r.openLead.rest[0]
+	return isWeb(first.url) && isWeb(before.url) && first.look == before.look && first.look&(bare|image) == 0 && first.url != before.url && width(first.text) > 1
 }
 
 // isShouted reports whether a paragraph is a few words in capitals, which under an item name who wrote it or who paid for it.

@@ -106,7 +106,7 @@ func prepare(body string, first int) *source {
 			}
 			continue
 		}
-		line = capIndent(line)
+		line = capIndent(wikiHeading(line))
 		line = capNesting(line)
 		if fence = opensFence(line); fence != "" {
 			s.add(line, number)
@@ -125,6 +125,20 @@ func prepare(body string, first int) *source {
 		s.add(mendBrackets(line), number)
 	}
 	return s
+}
+
+// wikiHeading writes "== text ==" as Markdown does.
+func wikiHeading(line string) string {
+	if !strings.HasPrefix(line, "==") {
+		return line
+	}
+	text := strings.TrimLeft(line, "=")
+	level := len(line) - len(text)
+	text, closed := strings.CutSuffix(strings.TrimSpace(text), strings.Repeat("=", level))
+	if text = strings.TrimSpace(text); !closed || level > 6 || text == "" {
+		return line
+	}
+	return strings.Repeat("#", level) + " " + text + "\n"
 }
 
 func (s *source) add(line string, number int) {

@@ -48,6 +48,9 @@ func trimLead(runs []run) lead {
 			break
 		}
 		before := text
+		if m := bullet(text); m != "" { // some bullets are pictographs too
+			text, l.numbered = text[len(m):], true
+		}
 		text = trimEmoji(text)
 		if m := bullet(text); m != "" {
 			text, l.numbered = text[len(m):], true

@@ -26,6 +26,9 @@ var metaHeadings = phraseOf(`(?i)^(?:%s)$`,
 	`faq`, `meta`, `footer`, `footnotes`, `references`,
 )
 
+// contentsHeadings stand above a list of what follows.
+var contentsHeadings = phraseOf(`(?i)^(?:%s)$`, `(?:table of )?contents`, `toc`, `in this (?:issue|edition|email)`, `(?:本期)?目录`, `本期内容`, `内容目录`)
+
 func isMetaHeading(heading string) bool {
 	if len(heading) > 240 {
 		return false

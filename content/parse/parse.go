@@ -30,6 +30,7 @@ func Parse(source string, data []byte, opt Options) *content.Issue {
 	p.titleParagraph(root)
 	p.preface(root)
 	decide(root)
+	decideAlike(root)
 	p.sections(root, nil)
 	p.fill()
 	p.issue.Lang = lang(p.issue)
@@ -142,7 +143,7 @@ func (p *issueReader) titleParagraph(root *node) {
 		return
 	}
 	first := root.body[0]
-	if lines := splitLines(first.runs); len(lines) == 2 && carriesNumber(plain(lines[1])) && !carriesNumber(plain(lines[0])) {
+	if lines := splitLines(first.runs); len(lines) == 2 && (carriesNumber(plain(lines[1])) && !carriesNumber(plain(lines[0])) || isOnlyDate(plain(lines[1]))) {
 		p.takeMasthead(root, lines)
 		return
 	}
@@ -150,11 +151,16 @@ func (p *issueReader) titleParagraph(root *node) {
 	if strings.Contains(joinText(first.runs), "\n") || len(webLinks(first.runs)) > 0 || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
 		return
 	}
-	if f, ok := findDate(said); ok && !hasLetter(said[:f.start]+said[f.end:]) {
-		return // only a date
+	if isOnlyDate(said) {
+		return
 	}
 	p.title, p.titleLine = said, first.line
 	root.body = root.body[1:]
+}
+
+func isOnlyDate(s string) bool {
+	f, ok := findDate(s)
+	return ok && !hasLetter(s[:f.start]+s[f.end:])
 }
 
 // takeMasthead takes a first paragraph of two short lines as title and dateline.

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -132,6 +133,30 @@ func letterKey(s string) string {
 		}
 		return -1
 	}, s)
+}
+
+// decideAlike lets headings that stand alone below theirs follow the others of their level: a group of one has no form of its own.
+func decideAlike(root *node) {
+	items, others := map[int]int{}, map[int][]*node{}
+	var walk func(n *node)
+	walk = func(n *node) {
+		for _, kid := range n.kids {
+			if kid.item {
+				items[kid.level]++
+			} else if len(n.kids) == 1 && kid.isLeaf() && !kid.meta && n.head != nil && hasProse(kid.body) && !holdsLinkList(kid.body) && !holdsTitles(kid.body) {
+				others[kid.level] = append(others[kid.level], kid)
+			}
+			walk(kid)
+		}
+	}
+	walk(root)
+	for level, kids := range others {
+		if items[level] >= 2 && items[level] > len(kids) {
+			for _, kid := range kids {
+				kid.item = true
+			}
+		}
+	}
 }
 
 // decide settles for each group of sibling headings whether they are titles of items or names of sections.
@@ -278,6 +303,13 @@ func firstRuns(e *block) []run {
 	return nil
 }
 
+func (e *block) firstText() string {
+	if b := firstPara(e); b != nil {
+		return b.plain()
+	}
+	return ""
+}
+
 func firstPara(e *block) *block {
 	for _, b := range e.kids {
 		if b.kind == kindPara || b.kind == kindHeading {
@@ -375,6 +407,9 @@ func (p *issueReader) headingItem(n *node) content.Item {
 	}
 	e := t.entry(n.head.runs, n.head.line)
 	body, footer := cutFooter(n.body)
+	if len(body) > 0 && body[0].kind == kindPara && len(body[0].runs) == 1 && isWeb(body[0].runs[0].url) && e.item.URL == "" {
+		e.item.URL = body[0].runs[0].url // a link alone, directly below
+	}
 	e.grow(body)
 	p.metaBody("", footer)
 	for _, kid := range n.kids {
@@ -413,9 +448,16 @@ type part struct {
 // split cuts the body of a section at the paragraphs that work as headings.
 func (p *issueReader) split(n *node) []part {
 	parts := []part{{}}
-	body := openLabels(n.body)
+	body, skip := openLabels(openHeads(n.body)), -1
 	for k, b := range body {
+		if skip == k {
+			continue
+		}
 		if heading := pseudoHeading(body, k); heading != "" {
+			if contentsHeadings.matches(heading) && body[k+1].kind == kindList {
+				skip = k + 1
+				continue
+			}
 			parts = append(parts, part{heading: heading})
 			continue
 		}
@@ -483,6 +525,37 @@ func labelled(runs []run) int {
 	return n
 }
 
+// openHeads makes a heading and a list of a paragraph whose first line is a few words, and whose other lines begin an item each.
+func openHeads(body []*block) []*block {
+	var out []*block
+	for k, b := range body {
+		if b.kind == kindPara && strings.Contains(joinText(b.runs), "\n") {
+			if lines := linesOf(b); headsItems(lines) {
+				if out == nil {
+					out = append(out, body[:k]...)
+				}
+				out = append(out, lines[0], &block{kind: kindList, line: lines[1].line, kids: entriesOf(lines[1:])})
+				continue
+			}
+		}
+		if out != nil {
+			out = append(out, b)
+		}
+	}
+	if out == nil {
+		return body
+	}
+	return out
+}
+
+func headsItems(lines []*block) bool {
+	head := lines[0]
+	if len(lines) < 3 || width(head.plain()) > maxPseudo || head.plain() == "" || len(webLinks(head.runs)) > 0 || endsSentence(head.plain()) {
+		return false
+	}
+	return !slices.ContainsFunc(lines[1:], func(b *block) bool { t := b.shape(); return !t.lead.numbered || !t.beginsItem() })
+}
+
 // maxPseudo is how wide a paragraph may be, in words, to work as a heading.
 const maxPseudo = 8
 
@@ -516,6 +589,10 @@ func pseudoHeading(body []*block, k int) string {
 			return ""
 		}
 	case next.kind == kindPara && bracketed && !isPlaceholder(next):
+	case next.kind == kindPara && !marked && namesAndURLs(next):
+		if !startsLikeName(text) || width(text) > maxPseudo/2 || endsSentence(text) {
+			return ""
+		}
 	case next.kind == kindPara && marked:
 		t := next.shape()
 		if l := next.shape().lead; !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
@@ -525,6 +602,12 @@ func pseudoHeading(body []*block, k int) string {
 		return ""
 	}
 	return strings.TrimSpace(strings.TrimRight(text, "：: "))
+}
+
+// namesAndURLs reports whether a paragraph is a name without a link on one line and nothing but its URL on the next.
+func namesAndURLs(b *block) bool {
+	lines := splitLines(b.runs)
+	return len(lines) >= 2 && len(webLinks(lines[0])) == 0 && hasWord(joinText(lines[0])) && len(webLinks(lines[1])) == 1 && isAddress(lines[1])
 }
 
 func startsLikeName(text string) bool {

@@ -321,7 +321,7 @@ func trimSeparator(runs []run) []run {
 		if out[0].url != "" && out[0].look&image == 0 {
 			break
 		}
-		text := strings.TrimLeft(out[0].text, " \t\n\u00a0：:。.，,；;、-–—|｜~～"+closed)
+		text := strings.TrimLeft(out[0].text, " \t\n\v\u00a0：:。.，,；;、-–—|｜~～·"+closed)
 		if text != "" {
 			out[0].text = text
 			break
@@ -482,6 +482,8 @@ func closingLink(runs []run) (link run, before []run) {
 	case strings.ContainsRune("(（", separator) && k+1 < len(runs) && hasWord(link.text):
 	case strings.ContainsRune("-–—→.。!！?？", separator) && (isCall(link.text) || isHost(link.text)):
 	case strings.ContainsRune(":：,，|", separator) && isCall(link.text):
+	case len(head) < len(runs[k-1].text) && isCall(link.text) && hanCount(link.text) > 0:
+		size = 0
 	default:
 		return run{}, nil
 	}
