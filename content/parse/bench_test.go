@@ -82,6 +82,17 @@ var hostile = []struct {
 	{"headings", func(n int) string { return strings.Repeat("## a\n", n/5) }},
 	{"one-line", func(n int) string { return "- [a](https://b.cc/d) " + strings.Repeat("words and 文字，", n/19) }},
 	{"short-words", func(n int) string { return strings.Repeat("a.b ", n/4) }},
+	{"footnotes", func(n int) string { return strings.Repeat("a[^1] b[^x]\n[^x]: http://c.dd\n", n/29) }},
+	{"labels", func(n int) string { return strings.Repeat("**a:** [b](https://c.dd/e)\n\n", n/29) }},
+	{"definition-lists", func(n int) string { return strings.Repeat("term\n: [a](https://b.cc/d)\n\n", n/31) }},
+	{"marked-lines", func(n int) string { return strings.Repeat("● a [b](https://c.dd/e)\n", n/26) }},
+	{"quotes-between", func(n int) string { return strings.Repeat("1. a\n> b\n", n/9) }},
+	{"closing-links", func(n int) string { return strings.Repeat("a – [b.cc](https://b.cc) ", n/28) }},
+	{"numbered-heads", func(n int) string {
+		return strings.Repeat("head\n1、[a](https://b.cc/d)\n2、[a](https://b.cc/d)\n\n", n/58)
+	}},
+	{"single-headings", func(n int) string { return strings.Repeat("## a\n### b\ntext (https://b.cc/d)\n", n/35) }},
+	{"tables", func(n int) string { return strings.Repeat("|a|b|\n|-|-|\n|x|http://c.dd|\n\n", n/34) }},
 	{"mended", func(n int) string { return strings.Repeat(`[[a\] (http`, n/11) }},
 }
 

@@ -421,13 +421,18 @@ func textRuns(s string) []run {
 // sentence makes a title of the first sentence. Its URL is the first link in it; or the link in brackets directly behind it; or a link
 // at the end that only says "read it here".
 func (t *titled) sentence(runs []run) {
-	if link, before := closingLink(runs); before != nil {
-		if t.sentence(before); t.url == "" {
-			t.url = link.url
-		}
-		t.rest = append(t.rest, run{text: " "}, link)
+	link, before := closingLink(runs)
+	if before == nil {
+		t.firstSentence(runs)
 		return
 	}
+	if t.firstSentence(before); t.url == "" {
+		t.url = link.url
+	}
+	t.rest = append(t.rest, run{text: " "}, link)
+}
+
+func (t *titled) firstSentence(runs []run) {
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
 	at, linkEnd := 0, 0
