@@ -28,7 +28,7 @@ type Broadcast struct {
 	Audience Audience       `json:"audience"`
 	Count    int            `json:"count"`         // channels of the audience when it was drafted
 	At       time.Time      `json:"at,omitzero"`   // zero, without a schedule: as soon as it is approved
-	Schedule Schedule       `json:"schedule"`      // Cron "": once
+	Schedule Schedule       `json:"schedule"`      // Cron "": once; Zone is that of At then
 	Token    string         `json:"token"`         // confirms an approval; nobody but its author is shown it
 	By       string         `json:"by"`            // who drafted it: "slack:T1/U1"
 	Created  time.Time      `json:"created"`       // Redis' clock

@@ -208,7 +208,7 @@ func (d *Desk) when(a Actor, text, zone string) (at time.Time, s bot.Schedule, e
 			if !at.After(d.deps.Now()) {
 				return at, s, a.fault("bad_time", fmt.Sprintf("%s 已经过去了。", text), fmt.Sprintf("%s is in the past.", text))
 			}
-			return at.UTC(), s, nil
+			return at.UTC(), bot.Schedule{Zone: name}, nil
 		}
 	}
 	if s, err = schedule.Parse(text, name, a.Lang); err != nil {
@@ -243,11 +243,11 @@ type Preview struct {
 func (d *Desk) Previews(ctx context.Context, a Actor, id string) ([]Preview, error) {
 	b, err := d.deps.Store.Broadcast(ctx, id)
 	if err != nil {
-		return nil, a.missing("broadcast "+id, err)
+		return nil, a.missing("broadcast", id, err)
 	}
 	msg, err := d.deps.Store.Body(ctx, id)
 	if err != nil {
-		return nil, a.missing("broadcast "+id, err)
+		return nil, a.missing("broadcast", id, err)
 	}
 	reach, _, err := d.reach(ctx, b.Audience)
 	if err != nil {
@@ -305,7 +305,7 @@ func (d *Desk) Approve(ctx context.Context, a Actor, id, token string) (bot.Broa
 		return nil, nil
 	})
 	if err != nil {
-		return b, a.missing("broadcast "+id, err)
+		return b, a.missing("broadcast", id, err)
 	}
 	d.note(ctx, a, "broadcasts approve", id)
 	return b, nil
@@ -360,7 +360,7 @@ func (d *Desk) stop(ctx context.Context, a Actor, id string, change func(*bot.Br
 		return order, err
 	})
 	if err != nil {
-		return b, a.missing("broadcast "+id, err)
+		return b, a.missing("broadcast", id, err)
 	}
 	return b, d.deps.Store.Stir(ctx)
 }
@@ -389,7 +389,7 @@ type Report struct {
 func (d *Desk) Report(ctx context.Context, a Actor, id string) (r Report, err error) {
 	b, err := d.deps.Store.Broadcast(ctx, id)
 	if err != nil {
-		return r, a.missing("broadcast "+id, err)
+		return r, a.missing("broadcast", id, err)
 	}
 	if r.Broadcast, r.Progress, r.Recall, err = d.look(ctx, b); err != nil {
 		return r, err

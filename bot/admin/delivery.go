@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"weeklybot/bot"
 )
@@ -24,13 +27,54 @@ func (d *Desk) Deliveries(ctx context.Context, a Actor, after string, state bot.
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return list, a.missing("delivery "+after, err)
+	return list, a.missing("delivery", after, err)
+}
+
+// Newest lists the newest dead and held deliveries, newest first.
+func (d *Desk) Newest(ctx context.Context, limit int) (list []bot.DeadLetter, total int, err error) {
+	keep := func(n int) {
+		slices.SortFunc(list, func(a, b bot.DeadLetter) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+		list = list[:min(n, len(list))]
+	}
+	err = d.deps.Store.EachLetter(ctx, "", func(l bot.DeadLetter) error {
+		total++
+		if list = append(list, l); len(list) >= 10*limit {
+			keep(limit)
+		}
+		return nil
+	})
+	keep(limit)
+	return list, total, err
+}
+
+// Handle is a short name of a delivery, for people who type: 8 characters.
+func Handle(id string) string { return "d" + bot.DeliveryKey(id)[:7] }
+
+// ByHandle finds the delivery that a handle, or the whole ID, names.
+func (d *Desk) ByHandle(ctx context.Context, a Actor, name string) (found bot.DeadLetter, err error) {
+	if strings.Contains(name, "/") {
+		return d.Delivery(ctx, a, name)
+	}
+	err = d.deps.Store.EachLetter(ctx, "", func(l bot.DeadLetter) error {
+		if Handle(l.ID) == name {
+			found = l
+			return errEnough
+		}
+		return nil
+	})
+	if err == nil {
+		err = bot.ErrNotFound
+	}
+	if errors.Is(err, errEnough) {
+		return found, nil
+	}
+	return found, a.missing("delivery", name, err)
 }
 
 // Delivery is one dead or held delivery.
 func (d *Desk) Delivery(ctx context.Context, a Actor, id string) (bot.DeadLetter, error) {
 	l, err := d.deps.Store.FindLetter(ctx, id)
-	return l, a.missing("delivery "+id, err)
+	return l, a.missing("delivery", id, err)
 }
 
 // Retry delivers a dead or held delivery after all. What came with a later digest meanwhile is not sent again.
@@ -45,7 +89,7 @@ func (d *Desk) Drop(ctx context.Context, a Actor, id string) error {
 
 func (d *Desk) settle(ctx context.Context, a Actor, what, id string, order func(context.Context, string) error) error {
 	if err := order(ctx, id); err != nil {
-		return a.missing("delivery "+id, err)
+		return a.missing("delivery", id, err)
 	}
 	d.note(ctx, a, what, id)
 	return nil

@@ -41,6 +41,8 @@ type Store interface {
 	Change(ctx context.Context, id bot.SubscriptionID, change func(*bot.Subscription) error) (bot.Subscription, error)
 	Remove(ctx context.Context, id bot.SubscriptionID) error
 	Fire(ctx context.Context, id bot.SubscriptionID) error
+	Recover(ctx context.Context, id bot.ChannelID) error
+	HeldWorkspaces(ctx context.Context) (map[bot.Workspace]bot.Ailment, error)
 	Schedules(ctx context.Context) ([]bot.PlannedSlot, error)
 
 	Note(ctx context.Context, n bot.Note) error
@@ -107,10 +109,10 @@ const (
 	CodeToken    = "wrong_token"
 )
 
-// missing turns bot.ErrNotFound into a sentence.
-func (a Actor) missing(what string, err error) error {
+// missing turns bot.ErrNotFound into a sentence: kind is what it should have been, in English.
+func (a Actor) missing(kind, id string, err error) error {
 	if errors.Is(err, bot.ErrNotFound) {
-		return a.fault(CodeNotFound, fmt.Sprintf("没有 %s。", clip(what)), fmt.Sprintf("There is no %s.", clip(what)))
+		return a.fault(CodeNotFound, fmt.Sprintf("找不到 %s。", clip(id)), fmt.Sprintf("There is no %s %s.", kind, clip(id)))
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func (d *Desk) Subscribe(ctx context.Context, a Actor, channel string, w Wish) (
 func (d *Desk) channel(ctx context.Context, a Actor, name string) (bot.Channel, error) {
 	if id, err := bot.ParseChannelID(name); err == nil {
 		ch, _, err := d.deps.Store.Channel(ctx, id)
-		return ch, a.missing("channel "+name, err)
+		return ch, a.missing("channel", name, err)
 	}
 	ch, err := d.deps.FindChannel(name)
 	if err != nil {
@@ -180,19 +180,30 @@ func (d *Desk) Pause(ctx context.Context, a Actor, id string) (Subscribed, error
 	return d.change(ctx, a, "subscriptions pause", id, func(s *bot.Subscription) error { s.State = bot.StatePaused; return nil })
 }
 
-// Resume lets it go on.
+// Resume lets it go on. One on probation counts as well again; one that is held goes on by itself.
 func (d *Desk) Resume(ctx context.Context, a Actor, id string) (Subscribed, error) {
-	return d.change(ctx, a, "subscriptions resume", id, func(s *bot.Subscription) error { s.State = bot.StateActive; return nil })
+	now, err := d.Subscription(ctx, a, id)
+	switch {
+	case err != nil || now.Sub.State == bot.StateActive || now.Sub.State == bot.StateHeld:
+		return now, err
+	case now.Sub.State == bot.StatePaused:
+		return d.change(ctx, a, "subscriptions resume", id, func(s *bot.Subscription) error { s.State = bot.StateActive; return nil })
+	}
+	if err := d.deps.Store.Recover(ctx, now.Sub.ID.Channel); err != nil {
+		return now, err
+	}
+	d.note(ctx, a, "subscriptions resume", id)
+	return d.Subscription(ctx, a, id)
 }
 
 func (d *Desk) change(ctx context.Context, a Actor, what, id string, change func(*bot.Subscription) error) (Subscribed, error) {
 	sub, err := bot.ParseSubscriptionID(id)
 	if err != nil {
-		return Subscribed{}, a.missing("subscription "+id, bot.ErrNotFound)
+		return Subscribed{}, a.missing("subscription", id, bot.ErrNotFound)
 	}
 	s, err := d.deps.Store.Change(ctx, sub, change)
 	if err != nil {
-		return Subscribed{}, a.missing("subscription "+id, err)
+		return Subscribed{}, a.missing("subscription", id, err)
 	}
 	d.note(ctx, a, what, id)
 	return d.Subscription(ctx, a, s.ID.String())
@@ -202,15 +213,15 @@ func (d *Desk) change(ctx context.Context, a Actor, what, id string, change func
 func (d *Desk) Subscription(ctx context.Context, a Actor, id string) (Subscribed, error) {
 	sub, err := bot.ParseSubscriptionID(id)
 	if err != nil {
-		return Subscribed{}, a.missing("subscription "+id, bot.ErrNotFound)
+		return Subscribed{}, a.missing("subscription", id, bot.ErrNotFound)
 	}
 	ch, subs, err := d.deps.Store.Channel(ctx, sub.Channel)
 	if err != nil {
-		return Subscribed{}, a.missing("subscription "+id, err)
+		return Subscribed{}, a.missing("subscription", id, err)
 	}
 	k := slices.IndexFunc(subs, func(s bot.Subscription) bool { return s.ID == sub })
 	if k < 0 {
-		return Subscribed{}, a.missing("subscription "+id, bot.ErrNotFound)
+		return Subscribed{}, a.missing("subscription", id, bot.ErrNotFound)
 	}
 	return d.subscribed(ch, subs[k]), nil
 }
@@ -222,7 +233,7 @@ func (d *Desk) Unsubscribe(ctx context.Context, a Actor, id string) error {
 	}
 	sub, _ := bot.ParseSubscriptionID(id)
 	if err := d.deps.Store.Remove(ctx, sub); err != nil {
-		return a.missing("subscription "+id, err)
+		return a.missing("subscription", id, err)
 	}
 	d.note(ctx, a, "subscriptions remove", id)
 	return nil
@@ -242,7 +253,7 @@ func (d *Desk) Fire(ctx context.Context, a Actor, id string) error {
 		return a.fault("nothing_new", "没有新内容，什么也没有发送。", "There is nothing new; nothing is sent.")
 	}
 	if err != nil {
-		return a.missing("subscription "+id, err)
+		return a.missing("subscription", id, err)
 	}
 	d.note(ctx, a, "subscriptions fire", id)
 	return nil

@@ -38,6 +38,11 @@ func newGrammar() *grammar {
 		{"lang", []string{"语言", "language"}, "/lang zh|en", "这里的订阅和回答用哪种语言", "the language of digests and answers here", (*Router).setLang},
 		{"more", []string{"更多", "下一页"}, "/more", "上一个回答的下一页", "the next page of the last answer", (*Router).more},
 		{"why", []string{"为什么", "为何"}, "/why N|#N", "上一个回答的第 N 条为什么在那里；#N：订阅 N 的情况", "why item N of the last answer is there; #N: how subscription N is doing", (*Router).why},
+		{"broadcast", []string{"群发", "广播"}, broadcastUsage, "群发消息（管理员）", "send a message to many channels (administrators)", (*Router).broadcast},
+		{"schedule", []string{"排期", "定时群发"}, "/schedule [WHEN WHOM TEXT]", "接下来会发什么；定时群发（管理员）", "what is planned; a broadcast for a time (administrators)", (*Router).schedules},
+		{"deliveries", []string{"投递", "未送达"}, "/deliveries [retry|drop|show ID]", "没有送达的，以及原因（管理员）", "what did not arrive, and why (administrators)", (*Router).deliveries},
+		{"recall", []string{"撤回"}, "/recall ID", "撤回一次群发（管理员）", "take a broadcast back (administrators)", (*Router).recall},
+		{"status", []string{"状态"}, "/status", "机器人的状况（管理员）", "how the bot is doing (administrators)", (*Router).status},
 		{"help", []string{"帮助", "命令", "?"}, "/help [COMMAND]", "本页", "this page", (*Router).help},
 	}}
 	for _, c := range g.list {
@@ -47,6 +52,11 @@ func newGrammar() *grammar {
 	}
 	return g
 }
+
+// adminCommands are those that only administrators may use.
+var adminCommands = []string{"broadcast", "schedule", "deliveries", "recall", "status"}
+
+const broadcastUsage = "/broadcast WHOM TEXT | confirm ID TOKEN | cancel ID | report ID | list"
 
 const subscribeUsage = "/subscribe TOPICS|all [from SERIES,…] SCHEDULE [ZONE] [headlines|brief|full] [zh|en] [max N]"
 

@@ -190,13 +190,13 @@ func library() *content.Library {
 type fixture struct {
 	*Router
 	store *store
-	t     *testing.T
+	t     testing.TB
 	n     int
 }
 
 var today = time.Date(2026, 11, 18, 10, 0, 0, 0, time.UTC)
 
-func newFixture(t *testing.T, change func(*Deps)) *fixture {
+func newFixture(t testing.TB, change func(*Deps)) *fixture {
 	now := func() time.Time { return today }
 	st := &store{subs: map[bot.ChannelID][]bot.Subscription{}, last: map[bot.ChannelID]int{}, now: now, entries: []bot.Entry{
 		{Seq: 1, Key: "kernel-notes/#12", Series: "kernel-notes"}, {Seq: 2, Key: "cloud-weekly/#12", Series: "cloud-weekly"}}}

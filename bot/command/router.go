@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weeklybot/bot"
+	"weeklybot/bot/admin"
 	"weeklybot/content"
 )
 
@@ -65,12 +66,13 @@ type Deps struct {
 	Topics      *content.Topics
 	Subs        Subscriptions
 	Events      Events
-	Votes       Votes    // nil: nobody counts
-	Lang        string   // of answers when nothing else tells; "en", else Chinese
-	Zone        string   // of schedules without one: an IANA name
-	SubscribeBy string   // who may change subscriptions: "anyone", "managers" or "admins"
-	Admins      []string // "slack:T1/U1", or an adapter's name alone for everybody on it ("terminal")
-	Limit       int      // most hits of an Answer; 0 = 50
+	Votes       Votes       // nil: nobody counts
+	Lang        string      // of answers when nothing else tells; "en", else Chinese
+	Zone        string      // of schedules without one: an IANA name
+	SubscribeBy string      // who may change subscriptions: "anyone", "managers" or "admins"
+	Admins      []string    // "slack:T1/U1", or an adapter's name alone for everybody on it ("terminal")
+	Desk        *admin.Desk // nil: nothing to administer
+	Limit       int         // most hits of an Answer; 0 = 50
 	Log         *slog.Logger
 	Now         func() time.Time
 	// Observe, which may be nil, is told of each command: its own name ("hot", or "unknown") and how long it took.
@@ -202,6 +204,9 @@ func (r *Router) do(ctx context.Context, cmd bot.Command, req request, lang stri
 	c := &call{cmd: cmd, request: req, lib: r.deps.Library(), lang: req.answerIn(lang)}
 	c.say = chooser(c.lang)
 	answer, err := req.cmd.run(r, ctx, c)
+	if c.changed != "" && r.deps.Desk != nil {
+		r.deps.Desk.Note(ctx, c.actor(), req.cmd.name, c.changed)
+	}
 	answer.Command = req.cmd.name
 	answer.Message.Lang = c.lang
 	return answer, err
@@ -214,6 +219,8 @@ type call struct {
 	lib  *content.Library
 	lang string
 	say  func(zh, en string) string
+
+	changed string // subscriptions that the command changed, for the audit log
 }
 
 // fault is a *bot.UserError in the language of the answer.

@@ -38,6 +38,7 @@ func (r *Router) subscribe(ctx context.Context, c *call) (Answer, error) {
 		return Answer{}, fmt.Errorf("add subscription: %w", err)
 	}
 	r.langs.drop(c.cmd.Channel.ID())
+	c.changed = sub.ID.String()
 	return r.subscribed(c, sub, c.say("已订阅 #%d", "Subscribed: #%d")), nil
 }
 
@@ -56,6 +57,7 @@ func (r *Router) subscribedBefore(ctx context.Context, c *call, s bot.Subscripti
 	if err != nil {
 		return Answer{}, fmt.Errorf("change subscription: %w", err)
 	}
+	c.changed = s.ID.String()
 	return r.subscribed(c, changed, c.say("已修改订阅 #%d", "Changed: #%d")), nil
 }
 

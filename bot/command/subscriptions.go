@@ -115,6 +115,7 @@ func (r *Router) each(ctx context.Context, c *call, title string, change func(bo
 			return Answer{}, fmt.Errorf("subscription %s: %w", s.ID, err)
 		}
 		names = append(names, fmt.Sprintf("#%d", s.ID.Ordinal))
+		c.changed = strings.TrimSpace(c.changed + " " + s.ID.String())
 		said := r.describe(c, s)
 		if after.State != "" {
 			said = r.describe(c, after) + "\n" + r.nextRun(c, after)
