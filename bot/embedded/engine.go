@@ -39,6 +39,8 @@ type Options struct {
 	Log *slog.Logger
 	// MinRewrite is the size in bytes under which the log is not rewritten; above it, it is when it has doubled. Default 32 MiB.
 	MinRewrite int64
+	// Now is the clock that TIME, expiry and `XADD *` go by. Default time.Now.
+	Now func() time.Time
 
 	every    time.Duration                             // between two looks at sync, expiry and size; default 1 s
 	openFile func(name string, flag int) (file, error) // default os.OpenFile; tests put in files that fail
@@ -100,6 +102,9 @@ func (opt *Options) setDefaults() {
 	}
 	if opt.MinRewrite == 0 {
 		opt.MinRewrite = 32 << 20
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
 	}
 	if opt.every == 0 {
 		opt.every = time.Second

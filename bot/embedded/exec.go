@@ -3,7 +3,6 @@ package embedded
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // exec runs commands as one step, logs what they changed as one record, and puts the replies into s.out.
@@ -45,7 +44,7 @@ func (e *Engine) begin(s *session) bool {
 
 // tick is called with mu held before every step.
 func (e *Engine) tick() {
-	e.mem.setClock(time.Now().UnixMilli())
+	e.mem.setClock(e.opt.Now().UnixMilli())
 	if e.fault == nil { // what cannot be logged must not happen
 		if writes := e.mem.expire(); len(writes) > 0 {
 			e.append(writes)

@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,6 +46,10 @@ type childConfig struct {
 	Delay    time.Duration // of the sink
 
 	Broadcast string // must be over as well
+
+	Hold    bool   // what is uncertain
+	DieAt   string // a step at which the process kills itself …
+	DieWhen int64  // … when it comes there for this time
 }
 
 // withStore opens the store for a moment.
@@ -74,11 +80,20 @@ func (c childConfig) main() {
 	rdb, done := c.open()
 	defer done()
 	store := c.store(rdb)
-	var a bot.Adapter = newPoster(c.Sink, c.Parts, c.InFlight)
+	queue := &mortal{Store: store, at: c.DieAt}
+	queue.left.Store(c.DieWhen)
+	p := newPoster(c.Sink, c.Parts, c.InFlight)
+	p.step = queue.step
+	var a bot.Adapter = p
 	if c.Finder {
-		a = seeker{a.(*poster)}
+		a = seeker{p}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	uncertain := Resend
+	if c.Hold {
+		uncertain = Hold
+	}
+	obeySignals()
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	go func() {
 		for !allDone(ctx, store, rdb) || !c.broadcastDone(ctx, store) {
 			time.Sleep(20 * time.Millisecond)
@@ -86,8 +101,8 @@ func (c childConfig) main() {
 		cancel()
 	}()
 	err := New(Config{
-		Queue: store, Composer: &titles{}, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, InFlight: c.InFlight, Beat: 100 * time.Millisecond,
-		LookAgain: 200 * time.Millisecond, Backoff: 20 * time.Millisecond,
+		Queue: queue, Composer: &titles{}, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, InFlight: c.InFlight, Beat: 100 * time.Millisecond,
+		LookAgain: 200 * time.Millisecond, Backoff: 20 * time.Millisecond, SendTimeout: 2 * time.Second, MaxAttempts: 12, OnUncertain: uncertain,
 	}).Run(ctx)
 	if err != nil {
 		panic(err)
@@ -97,7 +112,7 @@ func (c childConfig) main() {
 func (c childConfig) open() (redis.UniversalClient, func()) {
 	switch {
 	case c.Dir != "":
-		e, err := embedded.Open(c.Dir, embedded.Options{})
+		e, err := embedded.Open(c.Dir, embedded.Options{Now: jumpyClock})
 		if err != nil {
 			panic(err)
 		}

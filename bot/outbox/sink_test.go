@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +34,7 @@ type sink struct {
 	slow     time.Duration // of an answer
 	unheard  atomic.Int64  // accepted, and the answer cut off
 	rng      *rand.Rand
+	ill      atomic.Pointer[string] // how it fails for now
 	lastPart map[string]int
 	cutOf    map[string]string
 }
@@ -76,6 +79,9 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.find(w, q)
 		return
 	}
+	if how := s.ill.Load(); how != nil && s.fail(*how, w, r) {
+		return
+	}
 	dice := 1.0
 	if s.faulty {
 		dice = s.dice()
@@ -97,6 +103,38 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.accept(q)
 		_, _ = io.WriteString(w, "1700000000.123456")
 	}
+}
+
+// illnesses are the ways in which a platform fails for a while.
+var illnesses = []string{"429", "503", "hang", "cut", "cut after", "slow", "garbage"}
+
+// fail answers as a platform does that is ill; false: it is only slow.
+func (s *sink) fail(how string, w http.ResponseWriter, r *http.Request) bool {
+	switch how {
+	case "429":
+		w.Header().Set("Retry-After", "50")
+		http.Error(w, "slow down", http.StatusTooManyRequests)
+	case "503":
+		http.Error(w, "down", http.StatusServiceUnavailable)
+	case "hang":
+		<-r.Context().Done()
+	case "cut":
+		panic(http.ErrAbortHandler)
+	case "cut after":
+		s.unheard.Add(1)
+		s.accept(r.URL.Query())
+		panic(http.ErrAbortHandler)
+	case "garbage":
+		if s.dice() < 0.5 {
+			s.unheard.Add(1)
+			s.accept(r.URL.Query())
+		}
+		_, _ = io.WriteString(w, "<html>\xff\x00</html>")
+	default:
+		time.Sleep(50 * time.Millisecond)
+		return false
+	}
+	return true
 }
 
 func (s *sink) accept(q url.Values) {
@@ -187,6 +225,7 @@ type poster struct {
 	cutID  string
 	parts  int
 	body   []byte
+	step   func(string) // called at each step; nil: nothing
 }
 
 // seeker is a poster that can look for its posts.
@@ -227,6 +266,8 @@ func (p *poster) Send(ctx context.Context, dst bot.Channel, post bot.Post) (bot.
 		return "", &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "request", Err: err}
 	}
 	req.ContentLength = int64(len(body))
+	p.at("before send")
+	defer p.at("after send")
 	resp, err := p.client.Do(req)
 	if err != nil {
 		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "no_answer", MaybeSent: true, Err: err}
@@ -242,7 +283,16 @@ func (p *poster) Send(ctx context.Context, dst bot.Channel, post bot.Post) (bot.
 	case resp.StatusCode != http.StatusOK:
 		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: strconv.Itoa(resp.StatusCode), Err: fmt.Errorf("%s", resp.Status)}
 	}
+	if strings.HasPrefix(string(answer), "<") {
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "garbage", MaybeSent: true, Err: errors.New("not a receipt")}
+	}
 	return bot.Receipt(answer), nil
+}
+
+func (p *poster) at(step string) {
+	if p.step != nil {
+		p.step(step)
+	}
 }
 
 func (p seeker) Find(ctx context.Context, dst bot.Channel, post bot.Post, _ time.Time) (bot.Receipt, bool, error) {
