@@ -4,7 +4,7 @@ package content
 type Query struct {
 	Text  string // what the person typed after the command
 	Limit int    // most hits wanted; 0 = 50
-	Hot   bool   // rank by relevance × recency × Votes instead of relevance alone
+	Hot   bool   // rank by relevance (squared) × recency × Votes instead of relevance alone
 	Lang  string // "zh" or "en": how topics are shown in Near; "" = as the text is written
 	// Votes are the net votes of readers by item ID, useful less not useful; an item that is not in it has none. Only Hot counts them:
 	// they lift an item to at most 1.5 times its score, or sink it to half. The map is not to change while a search runs.

@@ -58,7 +58,7 @@ func (c *collector) reset(x *Index, limit int, hot bool, votes map[string]int) {
 // take is add for a score that knows no age yet.
 func (c *collector) take(p *part, article, doc uint32, score float32, where uint64) {
 	if c.recency != nil {
-		score *= c.recency[p.seg.docs[doc].issue]
+		score *= score * c.recency[p.seg.docs[doc].issue]
 	}
 	if article == 0 && c.hopeless(score*c.lift) {
 		c.total++
@@ -216,7 +216,7 @@ func (c *collector) single(p *part, articleOf []uint32, cur *cursor, idf float32
 		at += v >> fieldBits
 		score := float32(b[i]) * (1.0 / maxWeight) * idf
 		if c.recency != nil {
-			score *= c.recency[p.seg.docs[at].issue]
+			score *= score * c.recency[p.seg.docs[at].issue]
 		}
 		switch {
 		case p.dead != nil && p.dead.has(at):

@@ -3,6 +3,7 @@ package index
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"weeklybot/content"
@@ -84,13 +85,17 @@ func (x *Index) ask(text string) asked {
 	return q
 }
 
+// clip cuts a text that is too long, between words if it has any.
 func clip(text string, runes int) string {
 	if len(text) <= runes {
 		return text
 	}
 	n := 0
-	for at := range text {
+	for at, r := range text {
 		if n == runes {
+			if space := strings.LastIndexFunc(text[:at], unicode.IsSpace); space > 0 && !words.IsChar(r) {
+				return text[:space]
+			}
 			return text[:at]
 		}
 		n++
@@ -273,16 +278,19 @@ func (p *queryParser) wordGroup(k, stop int) {
 	p.groups = append(p.groups, g)
 }
 
-// hanGroup is one Han run: particles part it, the rest are phrases.
+// hanGroup is one Han run: particles and idle words part it, the rest are phrases.
 func (p *queryParser) hanGroup(run []word) {
 	for len(run) > 0 {
-		if isParticle(run[0].text) && len(run) > 1 {
-			run = run[1:]
+		if n := idleLen(run); n > 1 || n == 1 && len(run) > 1 {
+			if n > 1 {
+				p.phrase(run[:n]) // it counts when nothing else is there
+			}
+			run = run[n:]
 			continue
 		}
-		end := slices.IndexFunc(run[1:], func(w word) bool { return isParticle(w.text) }) + 1
-		if end == 0 {
-			end = len(run)
+		end := 1
+		for end < len(run) && idleLen(run[end:]) == 0 {
+			end++
 		}
 		p.phrase(run[:end])
 		run = run[end:]
@@ -290,6 +298,20 @@ func (p *queryParser) hanGroup(run []word) {
 			return
 		}
 	}
+}
+
+// idleLen is how many characters the particle or idle word has that a Han run begins with; 0 when it begins with none.
+func idleLen(run []word) int {
+	if isParticle(run[0].text) {
+		return 1
+	}
+	text := ""
+	for n := range min(len(run), maxIdleHan) {
+		if text += run[n].text; idle[text] {
+			return n + 1
+		}
+	}
+	return 0
 }
 
 func (p *queryParser) phrase(run []word) {
@@ -335,8 +357,14 @@ var idle = map[string]bool{
 	"a": true, "an": true, "the": true, "of": true, "in": true, "on": true, "for": true, "to": true, "and": true, "or": true, "with": true, "is": true,
 	"are": true, "was": true, "be": true, "how": true, "what": true, "about": true, "by": true, "from": true, "as": true, "at": true, "this": true,
 	"that": true, "it": true, "its": true, "do": true, "does": true, "i": true, "my": true, "we": true, "our": true, "you": true, "your": true,
-	"关于": true, "如何": true, "怎么": true, "怎样": true, "什么": true, "哪些": true, "一些": true, "有关": true, "相关": true,
+	"can": true, "should": true, "which": true, "when": true, "where": true, "why": true, "who": true, "there": true, "any": true, "me": true,
+	"please": true, "into": true, "between": true, "latest": true, "news": true, "article": true, "articles": true, "item": true, "items": true,
+	"关于": true, "如何": true, "怎么": true, "怎样": true, "什么": true, "哪些": true, "一些": true, "有关": true, "相关": true, "请问": true,
+	"为什么": true, "有没有": true, "有哪些": true, "是什么": true, "怎么样": true, "最新": true, "最近": true, "文章": true, "资讯": true, "新闻": true,
 }
+
+// maxIdleHan is how many characters the longest idle Han word has.
+const maxIdleHan = 3
 
 // isOneChar says whether s is one Han character: beside other words it is what a particle or a cut left over.
 func isOneChar(s string) bool {

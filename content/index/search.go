@@ -18,6 +18,7 @@ const (
 	nearTopics   = 5
 )
 
+// What is hot is ranked by relevance, squared, × recency: an item that only mentions the topic does not pass those about it by being newer.
 // Recency halves every halfLife, measured from the newest issue, but an old article never counts less than leastRecency: among
 // old ones relevance decides, not whether they are five years old or six. Undated pages, which grow, count as one halfLife old.
 const (
