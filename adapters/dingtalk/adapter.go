@@ -128,7 +128,7 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	c := renderPart(p.Message, p.Part, p.Parts)
 	switch kind {
 	case KindWebhook:
-		return apihttp.EncodeJSON(c.webhook(msgUUID(p.Key, p.Part))), nil
+		return apihttp.EncodeJSON(c.webhook(msgUUID(p))), nil
 	case KindApp:
 		if p.Message.Image.Usable() {
 			c = c.withImage("", p.Message.Image)

@@ -51,7 +51,7 @@ func (a *Adapter) post(ctx context.Context, target, token string, body apihttp.B
 func saysZero(ans answer) bool { return ans.ErrCode == "0" }
 
 func (a *Adapter) sendWebhook(ctx context.Context, dst bot.Channel, p bot.Post) *bot.SendError {
-	body := apihttp.JSONBody(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p.Key, p.Part)))
+	body := apihttp.JSONBody(renderPart(p.Message, p.Part, p.Parts).webhook(msgUUID(p)))
 	return a.postWebhook(ctx, dst.URL, dst.Secret, body)
 }
 

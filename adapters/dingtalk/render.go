@@ -322,14 +322,19 @@ func size(kind bot.Kind, c card) int {
 		_, param := c.app()
 		return len(param)
 	}
-	return len(apihttp.EncodeJSON(c.webhook(msgUUID("measured", 1))))
+	return len(apihttp.EncodeJSON(c.webhook(msgUUID(bot.Post{Key: "measured"}))))
 }
 
-// msgUUID is the same for each attempt at one part. The platform does not show a second post with the same one. "" without a key.
-func msgUUID(key string, part int) string {
-	if key == "" {
+// msgUUID is the same for each attempt at one part. The platform does not show a second post with the same one; whether it remembers those
+// of posts that it refused is not documented, so what is sent again without links has another. "" without a key.
+func msgUUID(p bot.Post) string {
+	if p.Key == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(key + "/" + strconv.Itoa(part)))
+	form := ""
+	if !slices.ContainsFunc(p.Message.Blocks, func(b bot.Block) bool { return b.URL != "" || len(b.Links) > 0 }) {
+		form = "/plain"
+	}
+	sum := sha256.Sum256([]byte(p.Key + "/" + strconv.Itoa(p.Part) + form))
 	return hex.EncodeToString(sum[:16])
 }

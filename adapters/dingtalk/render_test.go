@@ -105,12 +105,19 @@ func TestPlainMessagesAreNeverEmpty(t *testing.T) {
 }
 
 func TestMsgUUID(t *testing.T) {
-	first, again := msgUUID("k", 1), msgUUID("k", 1)
-	if first != again || first == msgUUID("k", 2) || first == msgUUID("l", 1) {
-		t.Error("want one msgUuid for each key and part, the same each time")
+	linked, plain := bot.Message{Blocks: []bot.Block{{Kind: bot.BlockItem, Title: "a", URL: "https://example.org"}}}, bot.Message{Blocks: []bot.Block{{Kind: bot.BlockText, Text: "a"}}}
+	seen := map[string]bool{}
+	for _, p := range []bot.Post{
+		{Key: "k", Part: 1, Message: linked}, {Key: "k", Part: 2, Message: linked}, {Key: "l", Part: 1, Message: linked}, {Key: "k", Part: 1, Message: plain},
+	} {
+		id := msgUUID(p)
+		if id == "" || seen[id] || id != msgUUID(p) {
+			t.Errorf("msgUUID(%+v) = %q", p, id)
+		}
+		seen[id] = true
 	}
-	if msgUUID("", 1) != "" {
-		t.Error("posts without a key would all be taken for one")
+	if id := msgUUID(bot.Post{Part: 1}); id != "" {
+		t.Errorf("without a key: %q", id)
 	}
 }
 

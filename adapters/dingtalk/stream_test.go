@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,6 +157,33 @@ func TestStreamRefusedSaysWhatToDo(t *testing.T) {
 	stop()
 	if log := s.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "client_secret") || strings.Contains(log, "wrong-secret-value") {
 		t.Errorf("log:\n%s", log)
+	}
+}
+
+func TestStreamIsTriedAgainFromTheStart(t *testing.T) {
+	tw := twin.New(twin.Options{ClientID: "dingclient", ClientSecret: testAppSecret, RobotCode: "dingrobot"})
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) <= 3 {
+			http.Error(w, "<html>busy</html>", http.StatusServiceUnavailable)
+			return
+		}
+		tw.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	cfg := testConfig(server.URL)
+	cfg.Mode = ModeStream
+	a, err := New(cfg, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Listen(ctx, &inbox{}) }()
+	eventually(t, "two connections", func() bool { return tw.Connections() == 2 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Listen = %v", err)
 	}
 }
 
