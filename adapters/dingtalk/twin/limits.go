@@ -20,21 +20,3 @@ const (
 	maxSkew     = time.Hour
 	hookTimeout = 2500 * time.Millisecond
 )
-
-// window counts what happened lately.
-type window struct{ times []time.Time }
-
-// admits says whether one more is within limit per length, and counts it if so. A negative limit admits all.
-func (w *window) admits(now time.Time, limit int, length time.Duration) bool {
-	if limit < 0 {
-		return true
-	}
-	for len(w.times) > 0 && !w.times[0].After(now.Add(-length)) {
-		w.times = w.times[1:]
-	}
-	if len(w.times) >= limit {
-		return false
-	}
-	w.times = append(w.times, now)
-	return true
-}

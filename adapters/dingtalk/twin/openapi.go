@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 const sendScope = "qyapi_robot_sendmsg"
@@ -27,11 +29,11 @@ func (t *Twin) accessToken(w http.ResponseWriter, r *http.Request) {
 	defer t.mu.Unlock()
 	now := t.opt.Now()
 	if t.token == "" || !now.Before(t.tokenEnd) {
-		t.token = "twin-" + randomHex(16)
+		t.token = "twin-" + standin.RandomHex(16)
 	}
 	t.tokenEnd = now.Add(t.opt.TokenLife)
 	t.tokens++
-	write(w, http.StatusOK, map[string]any{"accessToken": t.token, "expireIn": int(t.opt.TokenLife.Seconds())})
+	standin.WriteJSON(w, http.StatusOK, map[string]any{"accessToken": t.token, "expireIn": int(t.opt.TokenLife.Seconds())})
 }
 
 // sendCall is the body of both calls that post.
@@ -134,7 +136,7 @@ func (t *Twin) mediaUpload(r *http.Request, body []byte) (any, *refusal) {
 	if len(t.media) >= maxMedia {
 		clear(t.media)
 	}
-	id := "@lAD" + randomHex(20)
+	id := "@lAD" + standin.RandomHex(20)
 	t.media[id] = image
 	return map[string]any{"errcode": 0, "errmsg": "ok", "media_id": id, "type": "image", "created_at": t.opt.Now().UnixMilli()}, nil
 }
@@ -231,7 +233,7 @@ func (t *Twin) readCall(r *http.Request, body []byte) (call sendCall, p Post, no
 // templatePost is the message that a template shows.
 func (t *Twin) templatePost(key string, param map[string]string, raw []byte) Post {
 	t.serial++
-	p := Post{ID: "pqk-" + randomHex(12), Kind: key, Raw: raw, Body: map[string]any{}}
+	p := Post{ID: "pqk-" + standin.RandomHex(12), Kind: key, Raw: raw, Body: map[string]any{}}
 	p.Title, p.Text = param["title"], param["text"]
 	if key == "sampleText" {
 		p.Title, p.Text = param["content"], param["content"]
@@ -254,7 +256,7 @@ func (t *Twin) allowed(r *http.Request) *refusal {
 	now := t.opt.Now()
 	token := r.Header.Get("x-acs-dingtalk-access-token")
 	if t.calls[r.URL.Path] == nil {
-		t.calls[r.URL.Path] = &window{}
+		t.calls[r.URL.Path] = &standin.Window{}
 	}
 	switch {
 	case token == "" || token != t.token || !now.Before(t.tokenEnd):
@@ -264,7 +266,7 @@ func (t *Twin) allowed(r *http.Request) *refusal {
 			message: "应用尚未开通所需的权限", scopes: []string{sendScope}}
 	case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 		return refuse("invalidParameter.contentType", "want application/json")
-	case !t.calls[r.URL.Path].admits(now, t.opt.QPS, t.opt.Window/60):
+	case !t.calls[r.URL.Path].Admits(now, t.opt.QPS, t.opt.Window/60):
 		return &refusal{status: http.StatusForbidden, code: "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", message: "当前应用调用该接口次数过多,超过了每秒的流控值"}
 	case t.opt.MonthlyCalls >= 0 && t.month >= t.opt.MonthlyCalls:
 		return &refusal{status: http.StatusForbidden, code: "Forbidden.AccessDenied.ApiCountLimitForOrg", message: "当前企业调用接口次数已达上限"}

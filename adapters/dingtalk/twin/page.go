@@ -3,8 +3,6 @@ package twin
 import (
 	"bytes"
 	_ "embed"
-	"encoding/base64"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -14,20 +12,14 @@ import (
 	"time"
 
 	"github.com/yuin/goldmark"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 //go:embed page.html
 var pageSource string
 
-// pageScript brings what is new, unless somebody is typing.
-//
-//go:embed page.js
-var pageScript []byte
-
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"markdown": markdown, "indented": indented, "clock": func(t time.Time) string { return t.Format("15:04:05") },
-	"initial": func(s string) string { return string([]rune(s + "群")[:1]) },
-}).Parse(pageSource))
+var pageTemplate = template.Must(template.New("page").Funcs(standin.PageFuncs).Funcs(template.FuncMap{"markdown": markdown}).Parse(pageSource))
 
 // pageLines is how many lines of one chat the page shows.
 const pageLines = 50
@@ -64,9 +56,7 @@ type pageData struct {
 
 // page shows what arrived: the chats, newest first, and one of them. A member can type where the app robot hears.
 func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'")
-	_ = pageTemplate.Execute(w, t.pageData(r.URL.Query().Get("chat")))
+	standin.ServePage(w, pageTemplate, t.pageData(r.URL.Query().Get("chat")))
 }
 
 func (t *Twin) pageData(chosen string) pageData {
@@ -182,8 +172,7 @@ var mediaID = regexp.MustCompile(`\(@lA[A-Za-z0-9]+\)`)
 
 // picture is an uploaded image for the page; what is not there does not show.
 func (t *Twin) picture(id string) string {
-	image := t.media[strings.Trim(id, "()")]
-	return "(data:" + http.DetectContentType(image) + ";base64," + base64.StdEncoding.EncodeToString(image) + ")"
+	return "(" + standin.DataURL(t.media[strings.Trim(id, "()")]) + ")"
 }
 
 // nameOf is what people call a chat; a robot's token is cut to its beginning.
@@ -207,12 +196,4 @@ func markdown(p Post) template.HTML {
 		return template.HTML(template.HTMLEscapeString(p.Text))
 	}
 	return template.HTML(b.String()) // goldmark escapes text, omits raw HTML and dangerous addresses
-}
-
-func indented(raw []byte) string {
-	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") != nil {
-		return string(raw)
-	}
-	return b.String()
 }

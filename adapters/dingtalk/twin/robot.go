@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 // robotState is a group robot and what it did lately.
 type robotState struct {
 	Robot
-	sent    window
+	sent    standin.Window
 	blocked time.Time
 	seen    map[string]bool // msgUuid
 }
@@ -45,7 +47,7 @@ func (t *Twin) robotSend(r *http.Request, body []byte) (any, *refusal) {
 	if no := robot.secure(r, p, now); no != nil {
 		return nil, no
 	}
-	if !robot.sent.admits(now, t.opt.PerMinute, t.opt.Window) {
+	if !robot.sent.Admits(now, t.opt.PerMinute, t.opt.Window) {
 		robot.blocked = now.Add(blockMinutes * t.opt.Window)
 		return nil, tooFast()
 	}

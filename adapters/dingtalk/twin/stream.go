@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 const (
@@ -64,7 +66,7 @@ func (t *Twin) openGateway(w http.ResponseWriter, r *http.Request) {
 		t.refuse(w, r, openAPI, &refusal{status: http.StatusUnauthorized, code: "authFailed", message: "鉴权失败"})
 		return
 	}
-	ticket := randomHex(16)
+	ticket := standin.RandomHex(16)
 	t.stream.mu.Lock()
 	t.stream.tickets[ticket] = t.opt.Now().Add(ticketLife)
 	t.stream.mu.Unlock()
@@ -74,7 +76,7 @@ func (t *Twin) openGateway(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "<Response><endpoint>"+endpoint+"</endpoint><ticket>"+ticket+"</ticket></Response>")
 		return
 	}
-	write(w, http.StatusOK, map[string]any{"endpoint": endpoint, "ticket": ticket})
+	standin.WriteJSON(w, http.StatusOK, map[string]any{"endpoint": endpoint, "ticket": ticket})
 }
 
 var upgrader = websocket.Upgrader{}
@@ -200,7 +202,7 @@ func (t *Twin) SayStream(ctx context.Context, s Said) (StreamAnswer, error) {
 
 // StreamEvent brings an event to a connected bot.
 func (t *Twin) StreamEvent(ctx context.Context, id, eventType string, data map[string]any) (StreamAnswer, error) {
-	return t.Frame(ctx, "EVENT", map[string]string{"topic": "*", "eventType": eventType, "eventId": cmp.Or(id, randomHex(8)),
+	return t.Frame(ctx, "EVENT", map[string]string{"topic": "*", "eventType": eventType, "eventId": cmp.Or(id, standin.RandomHex(8)),
 		"eventCorpId": t.opt.CorpID, "eventBornTime": strconv.FormatInt(t.opt.Now().UnixMilli(), 10)}, data)
 }
 

@@ -10,7 +10,6 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 // session is a sessionWebhook that was handed out.
@@ -102,7 +103,7 @@ func (t *Twin) callback(s Said) (channel string, body map[string]any) {
 	body = map[string]any{
 		"conversationType": "1", "conversationId": "cid-" + s.Staff, "senderStaffId": s.Staff, "senderId": "$:LWCP_v1:$" + s.Nick,
 		"senderNick": s.Nick, "isAdmin": s.Admin, "chatbotCorpId": t.opt.CorpID, "robotCode": t.opt.RobotCode, "msgtype": "text",
-		"text": map[string]any{"content": " " + s.Text}, "createAt": now.UnixMilli(), "msgId": cmp.Or(s.MsgID, "msg"+randomHex(12)),
+		"text": map[string]any{"content": " " + s.Text}, "createAt": now.UnixMilli(), "msgId": cmp.Or(s.MsgID, "msg"+standin.RandomHex(12)),
 		"chatbotUserId": "$:LWCP_v1:$bot", "senderCorpId": t.opt.CorpID, "isInAtList": true,
 	}
 	if s.Staff == "" {
@@ -115,11 +116,11 @@ func (t *Twin) callback(s Said) (channel string, body map[string]any) {
 	} else {
 		t.names[channel] = s.Nick
 	}
-	t.heard = newest(append(t.heard, pageLine{Nick: s.Nick, Post: Post{Channel: channel, Title: s.Text, Text: s.Text, Time: now}}), t.opt.Keep)
+	t.heard = standin.Newest(append(t.heard, pageLine{Nick: s.Nick, Post: Post{Channel: channel, Title: s.Text, Text: s.Text, Time: now}}), t.opt.Keep)
 	if len(t.sessions) >= maxSessions {
 		clear(t.sessions)
 	}
-	id, until := randomHex(16), now.Add(cmp.Or(s.SessionLife, sessionLife))
+	id, until := standin.RandomHex(16), now.Add(cmp.Or(s.SessionLife, sessionLife))
 	t.sessions[id] = session{channel, until}
 	body["sessionWebhook"] = t.baseURL + "/robot/sendBySession?session=" + id
 	body["sessionWebhookExpiredTime"] = max(until.UnixMilli(), now.Add(time.Minute).UnixMilli())
@@ -139,7 +140,7 @@ func (t *Twin) PushEvent(ctx context.Context, hook string, event map[string]any)
 	if err != nil {
 		return 0, err
 	}
-	timestamp, nonce := strconv.FormatInt(t.opt.Now().UnixMilli(), 10), randomHex(4)
+	timestamp, nonce := strconv.FormatInt(t.opt.Now().UnixMilli(), 10), standin.RandomHex(4)
 	u, err := url.Parse(hook)
 	if err != nil {
 		return 0, err
@@ -244,10 +245,4 @@ func unseal(aesKey, encrypted string) (msg []byte, owner string, err error) {
 func eventSignature(token, timestamp, nonce, encrypted string) string {
 	sorted := slices.Sorted(slices.Values([]string{token, timestamp, nonce, encrypted}))
 	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(sorted, ""))))
-}
-
-func randomHex(n int) string {
-	b := make([]byte, n)
-	rand.Read(b)
-	return hex.EncodeToString(b)
 }

@@ -7,7 +7,6 @@
 package twin
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 // Options are what the stand-in knows and allows. Zero values are the platform's.
@@ -112,7 +113,7 @@ type Twin struct {
 	refused  []Refusal
 	failures []Failure
 	robots   map[string]*robotState
-	calls    map[string]*window // per API
+	calls    map[string]*standin.Window // per API
 	month    int
 	token    string
 	tokenEnd time.Time
@@ -141,7 +142,7 @@ func New(opt Options) *Twin {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	t := &Twin{
-		opt: opt, mux: http.NewServeMux(), robots: map[string]*robotState{}, calls: map[string]*window{},
+		opt: opt, mux: http.NewServeMux(), robots: map[string]*robotState{}, calls: map[string]*standin.Window{},
 		sessions: map[string]session{}, names: map[string]string{}, media: map[string][]byte{}, baseURL: opt.BaseURL,
 	}
 	t.stream.tickets = map[string]time.Time{}
@@ -160,11 +161,8 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /v1.0/gateway/connections/open", t.openGateway)
 	t.mux.HandleFunc("GET /connect", t.connect)
 	t.mux.HandleFunc("GET /{$}", t.page)
-	t.mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		_, _ = w.Write(pageScript)
-	})
-	t.mux.Handle("POST /say", http.NewCrossOriginProtection().Handler(http.HandlerFunc(t.say)))
+	t.mux.HandleFunc("GET /page.js", standin.PageScript)
+	t.mux.Handle("POST /say", standin.FromPage(t.say))
 	return t
 }
 
@@ -287,7 +285,7 @@ func (t *Twin) posting(fam family, accept func(r *http.Request, body []byte) (an
 		if f.Drop == DropAfter {
 			panic(http.ErrAbortHandler)
 		}
-		write(w, fam.success, answer)
+		standin.WriteJSON(w, fam.success, answer)
 	}
 }
 
@@ -320,14 +318,14 @@ func (t *Twin) fail(w http.ResponseWriter, r *http.Request, fam family, f Failur
 func (t *Twin) refuse(w http.ResponseWriter, r *http.Request, fam family, no *refusal) {
 	status := cmp.Or(no.status, fam.failure)
 	t.note(r, status, no.code, no.message)
-	write(w, status, fam.body(no))
+	standin.WriteJSON(w, status, fam.body(no))
 }
 
 func (t *Twin) note(r *http.Request, status int, code, why string) {
 	t.opt.Log.Info("twin refused", "path", r.URL.Path, "code", code, "why", why)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refused = newest(append(t.refused, Refusal{Path: r.URL.Path, Code: code, Why: why, Status: status, Time: t.opt.Now()}), t.opt.Keep)
+	t.refused = standin.Newest(append(t.refused, Refusal{Path: r.URL.Path, Code: code, Why: why, Status: status, Time: t.opt.Now()}), t.opt.Keep)
 }
 
 // show keeps a post. The caller holds the lock.
@@ -335,24 +333,6 @@ func (t *Twin) show(p Post) Post {
 	t.serial++
 	p.ID = cmp.Or(p.ID, fmt.Sprintf("twin%06d", t.serial))
 	p.Time = t.opt.Now()
-	t.posts = newest(append(t.posts, p), t.opt.Keep)
+	t.posts = standin.Newest(append(t.posts, p), t.opt.Keep)
 	return p
-}
-
-// newest is the end of list, cut only now and then so that a long run stays linear.
-func newest[T any](list []T, keep int) []T {
-	if len(list) < 2*keep {
-		return list
-	}
-	return slices.Clone(list[len(list)-keep:])
-}
-
-func write(w http.ResponseWriter, status int, v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v)
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
 }

@@ -1,6 +1,10 @@
 package twin
 
-import "time"
+import (
+	"time"
+
+	"weeklybot/adapters/internal/standin"
+)
 
 // The platform's limits. Source: open.feishu.cn, 自定义机器人使用指南 (ucTM5YjL3ETO24yNxkjN), im-v1/message/create, card-json-v2-structure,
 // 使用长连接接收事件, 将事件发送至开发者服务器, all read 2026-11. The pages say KB; the twin reads 1000 bytes, the stricter way.
@@ -28,37 +32,22 @@ const (
 	hookTimeout = 3 * time.Second
 )
 
-// window counts what happened lately.
-type window struct{ times []time.Time }
-
-// full says whether limit was reached within length. A negative limit never is.
-func (w *window) full(now time.Time, limit int, length time.Duration) bool {
-	for len(w.times) > 0 && !w.times[0].After(now.Add(-length)) {
-		w.times = w.times[1:]
-	}
-	return limit >= 0 && len(w.times) >= limit
-}
-
 // rate is a limit per second and one per minute, kept together: what one refuses the other does not count.
-type rate struct{ second, minute window }
+type rate struct{ second, minute standin.Window }
 
 func (r *rate) admits(now time.Time, perSecond, perMinute int, minute time.Duration) bool {
-	if r.second.full(now, perSecond, minute/60) || r.minute.full(now, perMinute, minute) {
+	if r.second.Full(now, perSecond, minute/60) || r.minute.Full(now, perMinute, minute) {
 		return false
 	}
-	if perSecond >= 0 {
-		r.second.times = append(r.second.times, now)
-	}
-	if perMinute >= 0 {
-		r.minute.times = append(r.minute.times, now)
-	}
+	r.second.Add(now)
+	r.minute.Add(now)
 	return true
 }
 
 // wait is how many seconds until the last minute has room again, at least 1.
 func (r *rate) wait(now time.Time, perMinute int, minute time.Duration) int {
-	if !r.minute.full(now, perMinute, minute) {
+	if !r.minute.Full(now, perMinute, minute) {
 		return 1
 	}
-	return max(1, int(r.minute.times[0].Add(minute).Sub(now)/time.Second))
+	return max(1, int(r.minute.Oldest().Add(minute).Sub(now)/time.Second))
 }

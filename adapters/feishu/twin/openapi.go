@@ -2,8 +2,6 @@ package twin
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 const sendScope = "im:message:send_as_bot"
@@ -35,10 +35,10 @@ func (t *Twin) accessToken(w http.ResponseWriter, r *http.Request) {
 	defer t.mu.Unlock()
 	now := t.opt.Now()
 	if t.token == "" || t.tokenEnd.Sub(now) < min(tokenRenew, t.opt.TokenLife/4) {
-		t.token, t.tokenEnd = "t-"+randomHex(16), now.Add(t.opt.TokenLife)
+		t.token, t.tokenEnd = "t-"+standin.RandomHex(16), now.Add(t.opt.TokenLife)
 	}
 	t.tokens++
-	write(w, http.StatusOK, map[string]any{"code": 0, "msg": "ok", "tenant_access_token": t.token, "expire": int(t.tokenEnd.Sub(now).Seconds())})
+	standin.WriteJSON(w, http.StatusOK, map[string]any{"code": 0, "msg": "ok", "tenant_access_token": t.token, "expire": int(t.tokenEnd.Sub(now).Seconds())})
 }
 
 // receivers says of each receive_id_type how such an ID begins.
@@ -127,7 +127,7 @@ func (t *Twin) imageCreate(r *http.Request, body []byte) (any, *refusal) {
 	case !strings.HasPrefix(http.DetectContentType(image), "image/"):
 		return nil, refuse(234011, "Can't recognize the image format.")
 	}
-	key := "img_v3_" + randomHex(16)
+	key := "img_v3_" + standin.RandomHex(16)
 	bounded(t.images)[key] = image
 	return map[string]any{"code": 0, "msg": "success", "data": map[string]any{"image_key": key}}, nil
 }
@@ -159,14 +159,14 @@ func (t *Twin) deliver(p Post) (any, *refusal) {
 		return sent(once.id, p.Channel), nil
 	}
 	if t.chats[p.Channel] == nil {
-		bounded(t.chats)[p.Channel] = &window{}
+		bounded(t.chats)[p.Channel] = &standin.Window{}
 	}
 	w := t.chats[p.Channel]
-	if w.full(now, t.opt.ChatRate, t.opt.Window/60) {
+	if w.Full(now, t.opt.ChatRate, t.opt.Window/60) {
 		return nil, refuse(230020, "This operation triggers the frequency limit.")
 	}
-	w.times = append(w.times, now)
-	p.ID = "om_" + randomHex(16)
+	w.Add(now)
+	p.ID = "om_" + standin.RandomHex(16)
 	p = t.show(p)
 	bounded(t.said)[p.ID] = p.Channel
 	if p.UUID != "" {
@@ -236,10 +236,4 @@ func (t *Twin) allowed(api string, r *http.Request) *refusal {
 			reset: strconv.Itoa(t.calls[api].wait(now, t.opt.APIPerMinute, t.opt.Window))}
 	}
 	return nil
-}
-
-func randomHex(n int) string {
-	b := make([]byte, n)
-	rand.Read(b) // never fails
-	return hex.EncodeToString(b)
 }

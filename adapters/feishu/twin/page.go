@@ -3,8 +3,6 @@ package twin
 import (
 	"bytes"
 	_ "embed"
-	"encoding/base64"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -14,20 +12,15 @@ import (
 	"time"
 
 	"github.com/yuin/goldmark"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 //go:embed page.html
 var pageSource string
 
-// pageScript brings what is new, unless somebody is typing.
-//
-//go:embed page.js
-var pageScript []byte
-
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"markdown": markdown, "indented": indented, "clock": func(t time.Time) string { return t.Format("15:04:05") },
-	"source":  func(s string) template.URL { return template.URL(s) }, // of an image, made by picture
-	"initial": func(s string) string { return string([]rune(s + "群")[:1]) },
+var pageTemplate = template.Must(template.New("page").Funcs(standin.PageFuncs).Funcs(template.FuncMap{"markdown": markdown,
+	"source": func(s string) template.URL { return template.URL(s) }, // of an image, made by DataURL
 }).Parse(pageSource))
 
 // pageLines is how many lines of one chat the page shows.
@@ -70,9 +63,7 @@ type pageData struct {
 
 // page shows what arrived: the chats, newest first, and one of them. A member can type where the app's bot hears.
 func (t *Twin) page(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'")
-	_ = pageTemplate.Execute(w, t.pageData(r.URL.Query().Get("chat")))
+	standin.ServePage(w, pageTemplate, t.pageData(r.URL.Query().Get("chat")))
 }
 
 func (t *Twin) pageData(chosen string) pageData {
@@ -106,7 +97,7 @@ func (t *Twin) pageData(chosen string) pageData {
 		for n, part := range lines[k].Parts {
 			if part.Tag == "img" {
 				lines[k].Parts = slices.Clone(lines[k].Parts)
-				lines[k].Parts[n].URL = t.picture(part.Key)
+				lines[k].Parts[n].URL = standin.DataURL(t.images[part.Key])
 			}
 		}
 		lines[k].Quoted = quotes[lines[k].ReplyTo]
@@ -174,12 +165,6 @@ func (t *Twin) countIn(channel string) (n int) {
 	return n
 }
 
-// picture is an uploaded image for the page.
-func (t *Twin) picture(key string) string {
-	image := t.images[key]
-	return "data:" + http.DetectContentType(image) + ";base64," + base64.StdEncoding.EncodeToString(image)
-}
-
 // nameOf is what people call a chat; a bot's token is cut to its beginning.
 func (t *Twin) nameOf(channel string) string {
 	if name := t.names[channel]; name != "" {
@@ -201,12 +186,4 @@ func markdown(text string) template.HTML {
 		return template.HTML(template.HTMLEscapeString(text))
 	}
 	return template.HTML(b.String()) // goldmark escapes text, omits raw HTML and dangerous addresses
-}
-
-func indented(raw []byte) string {
-	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") != nil {
-		return string(raw)
-	}
-	return b.String()
 }

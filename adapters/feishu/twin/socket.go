@@ -14,6 +14,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 // sockets are the long connections 长连接 of the app.
@@ -122,12 +124,12 @@ func (t *Twin) endpoint(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	base := t.baseURL
 	t.mu.Unlock()
-	ticket := randomHex(16)
+	ticket := standin.RandomHex(16)
 	t.sockets.mu.Lock()
 	bounded(t.sockets.tickets)[ticket] = true
 	t.sockets.mu.Unlock()
-	q := url.Values{"device_id": {randomHex(8)}, "service_id": {"33554678"}, "access_key": {"twin"}, "ticket": {ticket}}
-	write(w, http.StatusOK, map[string]any{"code": 0, "msg": "", "data": map[string]any{
+	q := url.Values{"device_id": {standin.RandomHex(8)}, "service_id": {"33554678"}, "access_key": {"twin"}, "ticket": {ticket}}
+	standin.WriteJSON(w, http.StatusOK, map[string]any{"code": 0, "msg": "", "data": map[string]any{
 		"URL":          "ws" + strings.TrimPrefix(base, "http") + "/ws?" + q.Encode(),
 		"ClientConfig": clientConfig,
 	}})
@@ -250,7 +252,7 @@ func (t *Twin) pushSocket(ctx context.Context, event map[string]any, pieces int)
 	}
 	s := t.sockets.conns[0]
 	t.sockets.mu.Unlock()
-	id, wait := randomHex(8), make(chan Ack, 1)
+	id, wait := standin.RandomHex(8), make(chan Ack, 1)
 	s.mu.Lock()
 	s.waiting[id] = wait
 	s.mu.Unlock()
@@ -260,7 +262,7 @@ func (t *Twin) pushSocket(ctx context.Context, event map[string]any, pieces int)
 	}
 	for k := range pieces {
 		s.send(frame{numbers: [5]uint64{1: 1, 2: 2, 3: 33554678, 4: 1}, payload: text[k*len(text)/pieces : (k+1)*len(text)/pieces],
-			headers: map[string]string{"type": "event", "message_id": id, "trace_id": randomHex(8),
+			headers: map[string]string{"type": "event", "message_id": id, "trace_id": standin.RandomHex(8),
 				"sum": strconv.Itoa(pieces), "seq": strconv.Itoa(k)}})
 	}
 	select {

@@ -16,6 +16,8 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 // Said is what a member writes to the app's bot.
@@ -37,11 +39,11 @@ type Said struct {
 // event is the event that the platform makes of s.
 func (t *Twin) event(s Said) map[string]any {
 	t.mu.Lock()
-	s.MessageID = cmp.Or(s.MessageID, "om_"+randomHex(16))
+	s.MessageID = cmp.Or(s.MessageID, "om_"+standin.RandomHex(16))
 	bounded(t.said)[s.MessageID] = s.Chat
 	t.names[s.Chat] = cmp.Or(s.ChatName, t.names[s.Chat])
 	now := strconv.FormatInt(t.opt.Now().UnixMilli(), 10)
-	t.heard = newest(append(t.heard, pageLine{Nick: cmp.Or(s.Nick, s.User), Post: Post{
+	t.heard = standin.Newest(append(t.heard, pageLine{Nick: cmp.Or(s.Nick, s.User), Post: Post{
 		ID: s.MessageID, Channel: s.Chat, Notice: s.Text, Parts: []Part{{Tag: "plain", Text: s.Text}}, Time: t.opt.Now(),
 	}}), t.opt.Keep)
 	t.mu.Unlock()
@@ -77,7 +79,7 @@ func (t *Twin) event(s Said) map[string]any {
 // envelope is an event of version 2.0.
 func (t *Twin) envelope(kind, id string, event map[string]any) map[string]any {
 	return map[string]any{"schema": "2.0", "event": event, "header": map[string]any{
-		"event_id": cmp.Or(id, randomHex(16)), "event_type": kind, "create_time": strconv.FormatInt(t.opt.Now().UnixMilli(), 10),
+		"event_id": cmp.Or(id, standin.RandomHex(16)), "event_type": kind, "create_time": strconv.FormatInt(t.opt.Now().UnixMilli(), 10),
 		"token": t.opt.EventToken, "app_id": t.opt.AppID, "tenant_key": t.opt.TenantKey,
 	}}
 }
@@ -97,7 +99,7 @@ func (t *Twin) PushEvent(ctx context.Context, hook, kind, id string, event map[s
 
 // Verify asks the bot for the challenge, as the platform does when an address is set.
 func (t *Twin) Verify(ctx context.Context, hook string) error {
-	challenge := randomHex(8)
+	challenge := standin.RandomHex(8)
 	status, answer, err := t.push(ctx, hook, map[string]any{"type": "url_verification", "token": t.opt.EventToken, "challenge": challenge})
 	var got struct{ Challenge string }
 	switch {
@@ -132,7 +134,7 @@ func (t *Twin) push(ctx context.Context, hook string, v any) (int, []byte, error
 	if err != nil {
 		return 0, nil, err
 	}
-	timestamp, nonce := strconv.FormatInt(t.opt.Now().Unix(), 10), randomHex(4)
+	timestamp, nonce := strconv.FormatInt(t.opt.Now().Unix(), 10), standin.RandomHex(4)
 	sum := sha256.Sum256(append([]byte(timestamp+nonce+t.opt.EncryptKey), body...))
 	req.Header.Set("X-Lark-Request-Timestamp", timestamp)
 	req.Header.Set("X-Lark-Request-Nonce", nonce)

@@ -9,7 +9,6 @@ package twin
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +17,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"weeklybot/adapters/internal/standin"
 )
 
 // Options are what the stand-in knows and allows. Zero values are the platform's.
@@ -130,8 +131,8 @@ type Twin struct {
 	refused  []Refusal
 	failures []Failure
 	bots     map[string]*botState
-	calls    map[string]*rate   // per API
-	chats    map[string]*window // per chat
+	calls    map[string]*rate           // per API
+	chats    map[string]*standin.Window // per chat
 	uuids    map[string]sentOnce
 	said     map[string]string // message_id → chat, of members and of ours
 	names    map[string]string // channel → title
@@ -164,7 +165,7 @@ func New(opt Options) *Twin {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	t := &Twin{
-		opt: opt, mux: http.NewServeMux(), bots: map[string]*botState{}, calls: map[string]*rate{}, chats: map[string]*window{},
+		opt: opt, mux: http.NewServeMux(), bots: map[string]*botState{}, calls: map[string]*rate{}, chats: map[string]*standin.Window{},
 		uuids: map[string]sentOnce{}, said: map[string]string{}, names: map[string]string{}, images: map[string][]byte{}, recalled: map[string]bool{}, baseURL: opt.BaseURL,
 	}
 	t.sockets.tickets = map[string]bool{}
@@ -181,11 +182,8 @@ func New(opt Options) *Twin {
 	t.mux.HandleFunc("POST /callback/ws/endpoint", t.endpoint)
 	t.mux.HandleFunc("GET /ws", t.connect)
 	t.mux.HandleFunc("GET /{$}", t.page)
-	t.mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		_, _ = w.Write(pageScript)
-	})
-	t.mux.Handle("POST /say", http.NewCrossOriginProtection().Handler(http.HandlerFunc(t.say)))
+	t.mux.HandleFunc("GET /page.js", standin.PageScript)
+	t.mux.Handle("POST /say", standin.FromPage(t.say))
 	return t
 }
 
@@ -280,7 +278,7 @@ func (t *Twin) posting(usual int, accept func(r *http.Request, body []byte) (any
 		if f.Drop == DropAfter {
 			panic(http.ErrAbortHandler)
 		}
-		write(w, http.StatusOK, answer)
+		standin.WriteJSON(w, http.StatusOK, answer)
 	}
 }
 
@@ -312,14 +310,14 @@ func (t *Twin) refuse(w http.ResponseWriter, r *http.Request, usual int, no *ref
 		w.Header().Set("x-ogw-ratelimit-limit", strconv.Itoa(t.opt.APIPerMinute))
 		w.Header().Set("x-ogw-ratelimit-reset", no.reset)
 	}
-	write(w, status, map[string]any{"code": no.code, "msg": no.message, "data": map[string]any{}})
+	standin.WriteJSON(w, status, map[string]any{"code": no.code, "msg": no.message, "data": map[string]any{}})
 }
 
 func (t *Twin) note(r *http.Request, status int, code, why string) {
 	t.opt.Log.Info("twin refused", "code", code, "why", why)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refused = newest(append(t.refused, Refusal{Path: r.URL.Path, Code: code, Why: why, Status: status, Time: t.opt.Now()}), t.opt.Keep)
+	t.refused = standin.Newest(append(t.refused, Refusal{Path: r.URL.Path, Code: code, Why: why, Status: status, Time: t.opt.Now()}), t.opt.Keep)
 }
 
 // show keeps a post. The caller holds the lock.
@@ -327,16 +325,8 @@ func (t *Twin) show(p Post) Post {
 	t.serial++
 	p.ID = cmp.Or(p.ID, fmt.Sprintf("twin%06d", t.serial))
 	p.Time = t.opt.Now()
-	t.posts = newest(append(t.posts, p), t.opt.Keep)
+	t.posts = standin.Newest(append(t.posts, p), t.opt.Keep)
 	return p
-}
-
-// newest is the end of list, cut only now and then so that a long run stays linear.
-func newest[T any](list []T, keep int) []T {
-	if len(list) < 2*keep {
-		return list
-	}
-	return slices.Clone(list[len(list)-keep:])
 }
 
 // bounded forgets all of m when it has grown too large.
@@ -345,14 +335,4 @@ func bounded[K comparable, V any](m map[K]V) map[K]V {
 		clear(m)
 	}
 	return m
-}
-
-func write(w http.ResponseWriter, status int, v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v)
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
 }
