@@ -17,7 +17,7 @@ const maxLabel = 300
 // link remains. Zero-width spaces take apart a fence (three backticks), which would swallow the links after it, and keep a > at the
 // begin from quoting the line, or with >>> all that follows.
 func escape(s string) string {
-	s = slackutilsx.EscapeMessage(strings.ReplaceAll(s, "```", "`\u200b`\u200b`"))
+	s = slackutilsx.EscapeMessage(strings.ReplaceAll(s, "``", "`\u200b`")) // never three in a row, of however many
 	if strings.HasPrefix(s, "&gt;") {
 		s = "\u200b" + s
 	}

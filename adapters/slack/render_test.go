@@ -1,15 +1,22 @@
 package slack
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/slack-go/slack"
 
+	"weeklybot/adapters/internal/apihttp"
 	"weeklybot/bot"
 )
 
@@ -219,6 +226,7 @@ func TestEncodeLeavesAngles(t *testing.T) {
 func FuzzRender(f *testing.F) {
 	f.Add("标题 <!channel>", "https://example.org/a|b?c=d&e=<f>", "text with ``` fence and <https://evil.example|bank>\n>>> quote", uint16(3), false)
 	f.Add("*b* _i_ ~s~ `c`", "javascript:alert(1)", strings.Repeat("长文 & ", 300), uint16(1), true)
+	f.Add("````` five", "https://example.org/`", "a ```````` b", uint16(2), false)
 	f.Add("plain", "0", "> quote", uint16(3), false)
 	f.Add("👩‍💻", "https://例子.example/路径", "<@U1> @here #general", uint16(300), false)
 	f.Add(strings.Repeat("very long ", 100), "https://example.org/"+strings.Repeat("x", 2500), "", uint16(60), true)
@@ -233,13 +241,14 @@ func FuzzRender(f *testing.F) {
 		items := int(n%100) + 1
 		msg := bot.Message{Title: title, Notice: body, Blocks: []bot.Block{
 			{Kind: bot.BlockHeading, Text: title},
-			{Kind: bot.BlockItem, Title: title, URL: url, Text: body},
+			{Kind: bot.BlockHeading, Text: body, Level: int(n % 2)},
+			{Kind: bot.BlockItem, Item: title, Title: title, URL: url, Text: body},
 			{Kind: bot.BlockNote, Text: body, Links: []bot.Link{{Text: title, URL: url}}},
 			{Kind: bot.BlockLinks, Links: []bot.Link{{Text: body, URL: url}}},
 		}}
 		for k := range items {
 			msg.Blocks = append(msg.Blocks, bot.Block{
-				Kind: bot.BlockItem, Level: k % 2, Title: fmt.Sprintf("zq%dqz", k), URL: fmt.Sprintf("https://example.org/zq/%d", k),
+				Kind: bot.BlockItem, Item: fmt.Sprintf("%012x", k), Level: k % 2, Title: fmt.Sprintf("zq%dqz", k), URL: fmt.Sprintf("https://example.org/zq/%d", k),
 			})
 		}
 		allowed := map[string]bool{webURL(url): true}
@@ -275,6 +284,73 @@ func FuzzRender(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The examples of CommonMark's specification as what a newsletter says: not a word is lost, whatever the markup, and it makes no link.
+func TestCommonMarkExamples(t *testing.T) {
+	for _, example := range commonMark(t) {
+		for _, kind := range []bot.Kind{KindApp, KindWebhook} {
+			msg := bot.Message{Title: "spec", Blocks: []bot.Block{
+				{Kind: bot.BlockItem, Title: example.Markdown, URL: "https://example.org/spec", Text: example.Markdown},
+				{Kind: bot.BlockText, Text: example.Markdown},
+				{Kind: bot.BlockNote, Text: example.Markdown},
+			}}
+			var words []string
+			for k, part := range split(kind, msg) {
+				p := render(kind, bot.Post{Part: k + 1, Parts: 1, Message: part})
+				if err := validate(p); err != nil {
+					t.Fatalf("example %d: %v", example.Example, err)
+				}
+				raw, err := encode(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen := inspect(t, kind, raw)
+				if len(seen.Mentions) > 0 || strings.Contains(seen.Shape, "fence") || strings.Contains(seen.Shape, "quote") {
+					t.Errorf("example %d: mentions %q, shape %s", example.Example, seen.Mentions, seen.Shape)
+				}
+				for _, link := range seen.Links {
+					if link != "https://example.org/spec" {
+						t.Errorf("example %d: link %q was made up", example.Example, link)
+					}
+				}
+				words = append(words, wordsIn(strings.Join(texts(p), "\n"))...)
+			}
+			all := " " + strings.Join(words, " ") + " "
+			want := " " + strings.Join(wordsIn(escape(apihttp.CleanLines(example.Markdown))), " ") + " "
+			if n := strings.Count(all, want); n < 3 && len(wordsIn(example.Markdown)) > 0 {
+				t.Errorf("example %d, %s: %q is there %d times in %q, want 3", example.Example, kind, want, n, all)
+			}
+		}
+	}
+}
+
+// wordsIn are the words of a text as Slack shows it, without what the markup around them is made of.
+func wordsIn(text string) []string {
+	text = regexp.MustCompile(`<https://example.org/spec\|([^<>]*)>`).ReplaceAllString(text, "$1")
+	return strings.FieldsFunc(unescape.Replace(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+}
+
+type specExample struct {
+	Markdown string
+	Example  int
+}
+
+// commonMark reads the examples that the Markdown parser's own tests bring along.
+func commonMark(t *testing.T) (all []specExample) {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yuin/goldmark").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "_test", "spec.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err != nil || len(all) < 600 {
+		t.Fatalf("%d examples, %v", len(all), err)
+	}
+	return all
 }
 
 func BenchmarkRender(b *testing.B) {

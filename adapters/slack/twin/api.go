@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -69,7 +70,10 @@ var methods = map[string]func(t *Twin, c apiCall) result{
 	"chat.postMessage":      (*Twin).postMessage,
 	"chat.update":           (*Twin).update,
 	"chat.delete":           (*Twin).remove,
+	"chat.postEphemeral":    (*Twin).postEphemeral,
 	"conversations.info":    (*Twin).info,
+	"conversations.join":    (*Twin).join,
+	"conversations.list":    (*Twin).conversations,
 	"conversations.history": (*Twin).history,
 	"conversations.replies": (*Twin).replies,
 
@@ -104,9 +108,17 @@ func (t *Twin) api(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	c.team, f = t.holder(tokenOf(r, call), name)
 	t.mu.Unlock()
+	wait := 0
+	if per := perMinute[name]; per > 0 && f == nil {
+		t.mu.Lock()
+		wait = t.wait(name+" "+c.team, per, per)
+		t.mu.Unlock()
+	}
 	switch {
 	case !known:
 		t.answer(w, name, "", refusal("unknown_method"))
+	case wait > 0:
+		t.answer(w, name, "", result{flaw: &flaw{code: "ratelimited"}, wait: wait})
 	case f != nil:
 		t.answer(w, name, "", result{flaw: f})
 	case (name == "chat.postMessage" || name == "files.completeUploadExternal") && t.fails(w, func() { t.locked(method, c) }, false):
@@ -249,6 +261,56 @@ func (t *Twin) postMessage(c apiCall) result {
 	return result{fields: map[string]any{"channel": p.Channel, "ts": p.TS, "message": t.shown(p, true)}}
 }
 
+// postEphemeral shows a message to one member. It is kept nowhere: it can be neither changed nor found.
+func (t *Twin) postEphemeral(c apiCall) result {
+	if _, f := t.place(c.args["channel"]); f != nil {
+		return result{flaw: f}
+	}
+	if user := c.args["user"]; !channelID.MatchString(user) || user[0] != 'U' {
+		return refusal("user_not_in_channel")
+	}
+	msg, f := readMessage(c.args["text"], []byte(c.args["blocks"]), []byte(c.args["attachments"]), nil)
+	if f != nil {
+		return result{flaw: f}
+	}
+	msg.ResponseType, msg.Parse = "ephemeral", c.args["parse"]
+	p := t.keep(Post{Kind: "ephemeral", Team: c.team, Channel: c.args["channel"], Message: msg, Raw: c.raw})
+	return result{fields: map[string]any{"message_ts": p.TS}}
+}
+
+// join brings the bot into a public channel.
+func (t *Twin) join(c apiCall) result {
+	id := c.args["channel"]
+	ch, f := t.place(id)
+	switch {
+	case f != nil && f.code != "not_in_channel":
+		return result{flaw: f}
+	case ch.Private || id[0] != 'C':
+		return refusal("method_not_supported_for_channel_type")
+	}
+	ch.NotMember = false
+	t.channels[id] = ch
+	return t.info(c)
+}
+
+// conversations lists the channels that were set or posted to.
+func (t *Twin) conversations(c apiCall) result {
+	ids := slices.Collect(maps.Keys(t.channels))
+	for _, p := range t.posts {
+		ids = append(ids, p.Channel)
+	}
+	slices.Sort(ids)
+	all := []map[string]any{}
+	for _, id := range slices.Compact(ids) {
+		ch, f := t.place(id)
+		if f != nil && f.code == "channel_not_found" || id[0] != 'C' && id[0] != 'G' || ch.Archived && c.bool("exclude_archived") {
+			continue
+		}
+		all = append(all, t.shownChannel(id, ch))
+	}
+	return result{fields: map[string]any{"channels": all, "response_metadata": map[string]any{"next_cursor": ""}}}
+}
+
 // find is the post with that ts. t.mu is held.
 func (t *Twin) find(channel, ts string) *Post {
 	k := slices.IndexFunc(t.posts, func(p *Post) bool { return p.TS == ts && p.Channel == channel && p.Kind == "app" })
@@ -311,10 +373,15 @@ func (t *Twin) info(c apiCall) result {
 	if f != nil && f.code == "channel_not_found" {
 		return result{flaw: f}
 	}
-	return result{fields: map[string]any{"channel": map[string]any{
-		"id": c.args["channel"], "name": cmp.Or(ch.Name, strings.ToLower(c.args["channel"])), "is_channel": true,
+	return result{fields: map[string]any{"channel": t.shownChannel(c.args["channel"], ch)}}
+}
+
+// shownChannel is a channel as the API returns it.
+func (t *Twin) shownChannel(id string, ch Channel) map[string]any {
+	return map[string]any{
+		"id": id, "name": cmp.Or(ch.Name, strings.ToLower(id)), "is_channel": true,
 		"is_archived": ch.Archived, "is_private": ch.Private, "is_member": !ch.NotMember,
-	}}}
+	}
 }
 
 const (

@@ -12,6 +12,14 @@ const (
 	workspacePerMinute = 600
 )
 
+// perMinute is how often a workspace may call a method: what its tier promises at least. Source: docs.slack.dev, rate limits; the tiers are those of
+// slackapi/java-slack-sdk MethodsRateLimits.java, read 2026-11.
+var perMinute = map[string]int{
+	"chat.update": 50, "chat.delete": 50, "chat.postEphemeral": 100, "conversations.info": 50, "conversations.join": 50, "conversations.list": 20,
+	"conversations.history": 50, "conversations.replies": 50, "views.open": 100, "views.update": 100, "views.publish": 100,
+	"files.getUploadURLExternal": 100, "files.completeUploadExternal": 100, "files.delete": 50,
+}
+
 // bucket is a token bucket.
 type bucket struct {
 	tokens float64

@@ -72,6 +72,14 @@ func button(id, text, url string) string {
 	return fmt.Sprintf(`{"type":"button","action_id":%q,"text":{"type":"plain_text","text":%q},"url":%q}`, id, text, url)
 }
 
+func menu(n int, value string) string {
+	return `{"type":"overflow","action_id":"m","options":` + list(n, `{"text":{"type":"plain_text","text":"a"},"value":"`+value+`"}`) + `}`
+}
+
+func beside(accessory string) string {
+	return `[{"type":"section","text":{"type":"mrkdwn","text":"x"},"accessory":` + accessory + `}]`
+}
+
 func actions(elements ...string) string {
 	return `[{"type":"actions","elements":[` + strings.Join(elements, ",") + `]}]`
 }
@@ -80,6 +88,7 @@ func TestRefusesWrongPosts(t *testing.T) {
 	tw, base := start(t, twin.Options{})
 	tw.SetChannel("C0ARCHIVED", twin.Channel{Archived: true})
 	tw.SetChannel("C0OUTSIDE", twin.Channel{NotMember: true})
+	tw.SetChannel("C0JOINED", twin.Channel{NotMember: true})
 	tw.SetChannel("C0SECRET", twin.Channel{NotMember: true, Private: true})
 	post := func(pairs ...string) string {
 		return form(append([]string{"token", token, "channel", "C1"}, pairs...)...)
@@ -130,6 +139,18 @@ func TestRefusesWrongPosts(t *testing.T) {
 		{name: "metadata without payload", body: post("text", "x", "metadata", `{"event_type":"a"}`), want: "invalid_metadata_schema"},
 		{name: "null in metadata", body: post("text", "x", "metadata", `{"event_type":"a","event_payload":{"b":null}}`), want: "invalid_metadata_schema"},
 		{name: "huge metadata", body: post("text", "x", "metadata", `{"event_type":"a","event_payload":{"b":"`+strings.Repeat("a", 9000)+`"}}`), want: "metadata_too_large"},
+		{name: "menu beside a section", body: post("blocks", beside(menu(5, "v")))},
+		{name: "menu of 6", body: post("blocks", beside(menu(6, "v"))), want: "invalid_blocks", says: "/blocks/0/accessory/options"},
+		{name: "menu of none", body: post("blocks", beside(menu(0, "v"))), want: "invalid_blocks"},
+		{name: "option value of 151", body: post("blocks", beside(menu(1, strings.Repeat("v", 151)))), want: "invalid_blocks", says: "must be less than 151"},
+		{name: "option without value", body: post("blocks", beside(menu(1, ""))), want: "invalid_blocks"},
+		{name: "unknown accessory", body: post("blocks", beside(`{"type":"dial"}`)), want: "invalid_blocks", says: "unsupported type: dial"},
+		{name: "ephemeral", path: "/api/chat.postEphemeral", body: post("text", "x", "user", "U1")},
+		{name: "ephemeral to nobody", path: "/api/chat.postEphemeral", body: post("text", "x"), want: "user_not_in_channel"},
+		{name: "ephemeral of nothing", path: "/api/chat.postEphemeral", body: post("user", "U1"), want: "no_text"},
+		{name: "join", path: "/api/conversations.join", body: form("token", token, "channel", "C0JOINED")},
+		{name: "join a private channel", path: "/api/conversations.join", body: form("token", token, "channel", "G1"), want: "method_not_supported_for_channel_type"},
+		{name: "join an archive", path: "/api/conversations.join", body: form("token", token, "channel", "C0ARCHIVED"), want: "is_archived"},
 		{name: "unknown method", path: "/api/chat.shout", body: post("text", "x"), want: "unknown_method"},
 		{name: "update of nothing", path: "/api/chat.update", body: post("text", "x", "ts", "1.1"), want: "message_not_found"},
 		{name: "delete of nothing", path: "/api/chat.delete", body: post("ts", "1.1"), want: "message_not_found"},
@@ -206,6 +227,31 @@ func TestWebhook(t *testing.T) {
 	}
 	if n := len(tw.Posts()); n != 1 {
 		t.Errorf("%d posts, want 1", n)
+	}
+}
+
+// A method's own pace: others go on.
+func TestPaceOfMethods(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	_, base := start(t, twin.Options{Window: time.Minute, Now: func() time.Time { return now }})
+	history := func() (int, string) {
+		status, header, _ := call(t, "POST", base+"/api/conversations.history", "application/x-www-form-urlencoded", token, form("channel", "C1"))
+		return status, header.Get("Retry-After")
+	}
+	for k := range 50 {
+		if status, _ := history(); status != 200 {
+			t.Fatalf("call %d: %d", k+1, status)
+		}
+	}
+	if status, after := history(); status != 429 || after != "2" {
+		t.Errorf("call 51: %d, Retry-After %q", status, after)
+	}
+	if status, _, raw := call(t, "POST", base+"/api/conversations.info", "application/x-www-form-urlencoded", token, form("channel", "C1")); status != 200 {
+		t.Errorf("another method: %d %s", status, raw)
+	}
+	now = now.Add(2 * time.Second)
+	if status, _ := history(); status != 200 {
+		t.Errorf("after its time: %d", status)
 	}
 }
 
@@ -306,6 +352,16 @@ func TestLibrary(t *testing.T) {
 	info, err := api.GetConversationInfo(&slack.GetConversationInfoInput{ChannelID: "C1"})
 	if err != nil || info.ID != "C1" || !info.IsMember {
 		t.Errorf("GetConversationInfo = %+v, %v", info, err)
+	}
+	if ts, err := api.PostEphemeral("C1", "U1", slack.MsgOptionText("psst", false)); err != nil || ts == "" || tw.Posts()[1].Message.ResponseType != "ephemeral" {
+		t.Errorf("PostEphemeral = %q, %v", ts, err)
+	}
+	tw.SetChannel("C2", twin.Channel{Name: "second", NotMember: true})
+	if joined, _, _, err := api.JoinConversation("C2"); err != nil || !joined.IsMember || joined.Name != "second" {
+		t.Errorf("JoinConversation = %+v, %v", joined, err)
+	}
+	if all, _, err := api.GetConversations(&slack.GetConversationsParameters{}); err != nil || len(all) != 2 || all[0].ID != "C1" || all[1].ID != "C2" {
+		t.Errorf("GetConversations = %+v, %v", all, err)
 	}
 	if _, _, err := slack.New("xoxb-other", slack.OptionAPIURL(base+"/api/")).PostMessage("C1", slack.MsgOptionText("x", false)); err == nil || err.Error() != "invalid_auth" {
 		t.Errorf("other token: %v, want invalid_auth", err)
