@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	slacktwin "weeklybot/adapters/slack/twin"
 )
@@ -128,6 +131,73 @@ adapters:
 	p.stop()
 	if refused := slack.Refused(); len(refused) > 0 {
 		t.Errorf("refused: %+v", refused)
+	}
+}
+
+// A person without a workspace opens the stand-in's page, asks, subscribes the channel by the form and by a command, and watches the digest
+// arrive, without loading the page anew. Then they vote, and pause in App Home.
+func TestSlackOnThePage(t *testing.T) {
+	t.Parallel()
+	slack := slacktwin.New(slacktwin.Options{BotToken: "xoxb-twin", AppToken: "xapp-twin"})
+	server := httptest.NewServer(slack)
+	t.Cleanup(server.Close)
+	slack.SetURL(server.URL)
+	dir := t.TempDir()
+	write(t, dir, "news/weekly-1.md", "---\ntitle: Weekly 1\ndate: 2026-11-16\n---\n\n## News\n\n- [eBPF in practice](https://example.org/ebpf) explains maps.\n")
+	write(t, dir, "config.yaml", fmt.Sprintf(`
+listen: 127.0.0.1:0
+lang: en
+content: {sources: [{name: news, kind: folder, path: news}]}
+adapters:
+  slack: {bot_token: xoxb-twin, app_token: xapp-twin, socket_mode: true, api_url: "%s/api/"}
+`, server.URL))
+	p := start(t, dir)
+	p.wait("the bot's connection", time.Minute, func() bool { return slack.Connected() > 0 })
+	ctx := startBrowser(t, 3*time.Minute)
+	do := func(actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shows := func(want string) {
+		t.Helper()
+		p.wait("the page with "+want, 90*time.Second, func() bool {
+			shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body?.innerText ?? ""`)) // fails while the page changes
+			return err == nil && strings.Contains(shown, want)
+		})
+	}
+	do(chromedp.Navigate(server.URL+"/?channel=C1"), chromedp.SendKeys(`[name=text]`, "/hot ebpf\r"))
+	shows("Hot on “ebpf”")
+	do(chromedp.SendKeys(`[name=text]`, "/subscribe\r"), chromedp.WaitVisible(`.modal [name="field.topics"]`))
+	do(chromedp.SendKeys(`.modal [name="field.topics"]`, "ebpf"), chromedp.Click(`.modal form button.primary`))
+	shows("Subscribed: #1")
+	do(chromedp.Click(`.modal .row button`), chromedp.WaitNotPresent(`.modal`))
+	do(chromedp.SendKeys(`[name=text]`, `/subscribe all "* * * * *"`+"\r"))
+	shows("Subscribed: #2")
+	p.wait("the digest", 90*time.Second, func() bool {
+		return slices.ContainsFunc(slack.Posts(), func(post slacktwin.Post) bool { return post.Kind == "app" })
+	})
+	shows("Weekly 1") // by itself
+	do(chromedp.Click(`.menu summary`), chromedp.Click(`.menu[open] button`))
+	shows("It counts as useful")
+	do(chromedp.SendKeys(`[name=text]`, "/unsubscribe all\r"))
+	shows("Unsubscribed")
+	do(chromedp.Navigate(server.URL+"/?channel=D0MEMBER"), chromedp.SendKeys(`[name=text]`, "/subscribe all Mon 9:00\r"))
+	shows("Subscribed: #1")
+	do(chromedp.Click(`.side button.app`))
+	shows("Subscribed here (1)")
+	do(chromedp.Click(`.home form [name=action][value=do-1]`))
+	shows("Paused: #1")
+	p.stop()
+	digests := 0
+	for _, post := range slack.Posts() {
+		if post.Kind == "app" && strings.Contains(post.Message.Text, "Weekly 1") {
+			digests++
+		}
+	}
+	if digests != 1 || len(slack.Refused()) > 0 {
+		t.Errorf("%d digests, want 1; refused %+v", digests, slack.Refused())
 	}
 }
 
