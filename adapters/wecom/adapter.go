@@ -170,7 +170,11 @@ func (a *Adapter) Preview(kind bot.Kind, p bot.Post) ([]byte, error) {
 	}
 	body := a.body(kind, p)
 	if f.image != noImage && p.Message.OnlyImage() {
-		body = newImagePost(f.image, p.Message.Image.PNG, "MEDIA")
+		media := "MEDIA"
+		if f.image == inlineImage {
+			media = ""
+		}
+		body = newImagePost(p.Message.Image.PNG, media)
 	}
 	switch kind {
 	case KindApp:

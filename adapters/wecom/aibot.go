@@ -120,6 +120,9 @@ func (a *Adapter) sendBot(ctx context.Context, dst bot.Channel, body post) *bot.
 func (b *aibot) push(ctx context.Context, body post) *bot.SendError {
 	live, why := b.connection()
 	if live != nil {
+		if fault := live.uploadImage(ctx, &body); fault != nil {
+			return fault
+		}
 		return live.ask(ctx, cmdSend, newReqID(cmdSend), body)
 	}
 	if fault, ok := errors.AsType[*bot.SendError](why); ok && isRefusal(fault) {

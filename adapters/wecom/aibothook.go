@@ -87,7 +87,7 @@ func (h *hook) hearBot(w http.ResponseWriter, r *http.Request, b *aibot, env *en
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerWithin)
 	defer cancel()
-	answers := h.runCommand(ctx, h.in, cmd)
+	answers := h.runCommand(ctx, noImages{h.in}, cmd)
 	soon, late := context.WithTimeout(ctx, replyWithin)
 	defer late()
 	var answer bot.Message
@@ -113,6 +113,14 @@ func (h *hook) hearBot(w http.ResponseWriter, r *http.Request, b *aibot, env *en
 	if fault := h.respond(ctx, m.ResponseURL, answer); fault != nil {
 		h.deps.Log.Error("answer not sent", "adapter", Name, "workspace", cmd.Channel.Workspace, "code", fault.Code, "err", fault.Err)
 	}
+}
+
+// noImages is an Inbox for a door that takes no images: the text of an answer says the same.
+type noImages struct{ bot.Inbox }
+
+func (n noImages) Command(ctx context.Context, cmd bot.Command) (bot.Message, error) {
+	answer, err := n.Inbox.Command(ctx, cmd)
+	return answer.WithoutImage(), err
 }
 
 // repliedBot answers with what fits, and returns what is left.

@@ -2,6 +2,7 @@ package wecom
 
 import (
 	"bytes"
+	"context"
 	"testing"
 	"time"
 
@@ -102,5 +103,35 @@ func TestImageFollowsAPassiveAnswer(t *testing.T) {
 		if p.Kind == "app" && (!bytes.Equal(p.Image, msg.Image.PNG) || p.Channel != "user:lisi") {
 			t.Errorf("the app message is %+v, want the image for lisi", p)
 		}
+	}
+}
+
+// TestImageInABotsChat: a chart follows the answer of an AI bot, also of one whose connection another replica keeps.
+func TestImageInABotsChat(t *testing.T) {
+	g, _, other, _, _ := pair(t)
+	msg := adaptertest.Samples()["with_image"]
+	g.in.mu.Lock()
+	g.in.answer = func(context.Context, bot.Command) (bot.Message, error) { return msg, nil }
+	g.in.mu.Unlock()
+	g.say(twin.Said{Chat: "wrTeam", From: "lisi", Text: "@周报 Bot /trend wasm"})
+	posts := g.answers(3)
+	if posts[1].MsgType != "stream" || posts[2].MsgType != "image" || !bytes.Equal(posts[2].Image, msg.Image.PNG) || posts[2].Channel != "chat:wrTeam" {
+		t.Errorf("posts %+v", posts[1:])
+	}
+	parts := other.Split(KindAIBot, msg)
+	for k, part := range parts {
+		if _, err := other.Send(t.Context(), groupChannel("wrTeam"), bot.Post{Key: "d", Part: k + 1, Parts: len(parts), Message: part}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if posts := g.Posts(); len(posts) != 5 || !bytes.Equal(posts[4].Image, msg.Image.PNG) {
+		t.Errorf("%d posts over the other replica, want text and image", len(posts)-3)
+	}
+	if len(g.Refused()) != 0 {
+		t.Errorf("refused %+v", g.Refused())
+	}
+	g.Fail(1, twin.Failure{Code: 93006})
+	if _, err := other.Send(t.Context(), groupChannel("wrTeam"), bot.Post{Part: 2, Parts: 2, Message: parts[1]}); err == nil || err.(*bot.SendError).Code != "93006" {
+		t.Errorf("refused image: %v", err)
 	}
 }

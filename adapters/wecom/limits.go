@@ -73,6 +73,6 @@ func forms(webhook dialect, headlines headlineForm) map[bot.Kind]form {
 		KindWebhook: {webhook.msgtype(), webhook, fillWebhookBytes, inlineImage, headlines, bot.Capabilities{MaxBytes: maxWebhookBytes, MinGap: webhookGap, TotalGap: addressGap, Markdown: true}},
 		KindApp:     {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, headlines, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: appGap, TotalGap: addressGap, Markdown: true, Idempotent: true}},
 		KindAppChat: {markdownV1.msgtype(), markdownV1, fillAppBytes, mediaImage, onlyNews, bot.Capabilities{MaxBytes: maxAppBytes, MinGap: chatGap, TotalGap: addressGap, Markdown: true}},
-		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, noImage, onlyCard, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
+		KindAIBot:   {markdownV1.msgtype(), markdownV2, fillBotBytes, socketImage, onlyCard, bot.Capabilities{MaxBytes: maxBotBytes, MinGap: botGap, Markdown: true}},
 	}
 }

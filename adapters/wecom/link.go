@@ -29,6 +29,9 @@ const (
 	cmdWelcome   = "aibot_respond_welcome_msg"
 	cmdUpdate    = "aibot_respond_update_msg"
 	cmdSend      = "aibot_send_msg"
+	cmdUpload    = "aibot_upload_media_init"
+	cmdChunk     = "aibot_upload_media_chunk"
+	cmdUploaded  = "aibot_upload_media_finish"
 
 	botURL = "wss://openws.work.weixin.qq.com"
 	// pingEvery and maxUnanswered: 101463 wants a ping each 30 s; WeCom's own client gives up after two without an answer.
@@ -69,10 +72,10 @@ type link struct {
 
 	write   sync.Mutex
 	mu      sync.Mutex
-	waiting map[string]chan *int64 // by req_id; room for one
-	silent  atomic.Int32           // pings since the last frame
-	taken   atomic.Bool            // WeCom said that another connection took over
-	over    chan struct{}          // closed when nothing more is read
+	waiting map[string]chan inFrame // by req_id; room for one
+	silent  atomic.Int32            // pings since the last frame
+	taken   atomic.Bool             // WeCom said that another connection took over
+	over    chan struct{}           // closed when nothing more is read
 }
 
 // dial connects, without subscribing.
@@ -88,7 +91,7 @@ func (a *Adapter) dial(ctx context.Context) (*link, error) {
 		return nil, apihttp.Redact(err)
 	}
 	conn.SetReadLimit(apihttp.MaxInbound)
-	return &link{conn: conn, log: a.deps.Log, now: a.deps.Now, waiting: map[string]chan *int64{}, over: make(chan struct{})}, nil
+	return &link{conn: conn, log: a.deps.Log, now: a.deps.Now, waiting: map[string]chan inFrame{}, over: make(chan struct{})}, nil
 }
 
 // serve reads until the connection ends, and keeps it alive meanwhile. Callbacks go to handle, which must not block.
@@ -144,7 +147,7 @@ func (c *link) acknowledged(f inFrame) {
 	defer c.mu.Unlock()
 	if wait, ok := c.waiting[f.Headers.ReqID]; ok {
 		delete(c.waiting, f.Headers.ReqID)
-		wait <- f.ErrCode
+		wait <- f
 	}
 }
 
@@ -162,7 +165,13 @@ func (c *link) put(cmd, reqID string, body any) error {
 
 // ask sends one frame and waits for its acknowledgement; nil = errcode 0. Two frames of one req_id must follow each other.
 func (c *link) ask(ctx context.Context, cmd, reqID string, body any) *bot.SendError {
-	ack := make(chan *int64, 1)
+	_, fault := c.askFor(ctx, cmd, reqID, body)
+	return fault
+}
+
+// askFor is ask for the body that the acknowledgement brings.
+func (c *link) askFor(ctx context.Context, cmd, reqID string, body any) (json.RawMessage, *bot.SendError) {
+	ack := make(chan inFrame, 1)
 	c.mu.Lock()
 	c.waiting[reqID] = ack
 	c.mu.Unlock()
@@ -173,29 +182,29 @@ func (c *link) ask(ctx context.Context, cmd, reqID string, body any) *bot.SendEr
 	}()
 	select {
 	case <-c.over:
-		return lost(nil)
+		return nil, lost(nil)
 	default:
 	}
 	if err := c.put(cmd, reqID, body); err != nil {
 		c.close() // half a frame may be out: nothing can follow it
-		return lost(err)
+		return nil, lost(err)
 	}
 	late := time.NewTimer(ackWithin)
 	defer late.Stop()
 	select {
-	case code := <-ack:
-		return c.judge(code)
+	case f := <-ack:
+		return f.Body, c.judge(f.ErrCode)
 	case <-ctx.Done():
-		return unanswered(context.Cause(ctx))
+		return nil, unanswered(context.Cause(ctx))
 	case <-late.C:
-		return unanswered(fmt.Errorf("WeCom did not acknowledge %s within %v", cmd, ackWithin))
+		return nil, unanswered(fmt.Errorf("WeCom did not acknowledge %s within %v", cmd, ackWithin))
 	case <-c.over:
 	}
 	select { // it may have been the last to arrive
-	case code := <-ack:
-		return c.judge(code)
+	case f := <-ack:
+		return f.Body, c.judge(f.ErrCode)
 	default:
-		return unanswered(errors.New("the connection ended before WeCom acknowledged " + cmd))
+		return nil, unanswered(errors.New("the connection ended before WeCom acknowledged " + cmd))
 	}
 }
 

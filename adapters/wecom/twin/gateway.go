@@ -164,7 +164,11 @@ func (t *Twin) ack(c *gatewayConn, f frameIn, raw []byte, re *reply) bool {
 	if re.code != 0 {
 		t.note(Refusal{Path: cmp.Or(f.Cmd, "frame"), Code: re.code, Why: re.why, Raw: raw})
 	}
-	return c.send(map[string]any{"headers": map[string]string{"req_id": f.Headers.ReqID}, "errcode": re.code, "errmsg": cmp.Or(re.why, "ok")}) == nil
+	ack := map[string]any{"headers": map[string]string{"req_id": f.Headers.ReqID}, "errcode": re.code, "errmsg": cmp.Or(re.why, "ok")}
+	if re.more != nil {
+		ack["body"] = re.more
+	}
+	return c.send(ack) == nil
 }
 
 func (t *Twin) judge(c *gatewayConn, f frameIn, raw []byte) *reply {
@@ -182,6 +186,12 @@ func (t *Twin) judge(c *gatewayConn, f frameIn, raw []byte) *reply {
 	}
 	b := &body{raw: raw, fields: f.Body}
 	switch f.Cmd {
+	case "aibot_upload_media_init":
+		return t.uploadInit(c.bot, b)
+	case "aibot_upload_media_chunk":
+		return t.uploadChunk(c.bot, b)
+	case "aibot_upload_media_finish":
+		return t.uploadFinish(c.bot, b)
 	case "aibot_send_msg":
 		return t.botPush(c.bot, b)
 	case "aibot_respond_msg":
@@ -229,6 +239,9 @@ func (t *Twin) botPush(b *Bot, body *body) *reply {
 		}
 	}
 	p, re := body.content(botTypes, false, heardCards)
+	if re == nil && p.MsgType == "image" {
+		p.Image, re = t.appImage(b.ID, body.fields["image"].(map[string]any))
+	}
 	switch {
 	case re != nil:
 		return re
@@ -262,6 +275,9 @@ func (t *Twin) botPost(b *Bot, p Post) *reply {
 	if p.ID != "" {
 		if k := slices.IndexFunc(t.posts, func(q Post) bool { return q.ID == p.ID }); k >= 0 { // a stream's next frame
 			p.At = t.posts[k].At
+			if p.Card == nil {
+				p.Card = t.posts[k].Card
+			}
 			t.posts[k] = p
 			return &reply{}
 		}
@@ -276,8 +292,11 @@ func (t *Twin) botAnswer(b *Bot, reqID string, body *body) *reply {
 	if a == nil || a.bot.ID != b.ID || a.event || now.Sub(a.at) >= replyLife {
 		return no(846605, "invalid req_id")
 	}
-	if body.text("msgtype") != "stream" {
+	if !strings.HasPrefix(body.text("msgtype"), "stream") {
 		p, re := body.content(botTypes, false, heardCards)
+		if re == nil && p.MsgType == "image" {
+			p.Image, re = t.appImage(b.ID, body.fields["image"].(map[string]any))
+		}
 		if re != nil {
 			return re
 		}
@@ -308,6 +327,15 @@ func (t *Twin) botAnswer(b *Bot, reqID string, body *body) *reply {
 
 // streamPost reads a stream frame; ID is the stream's.
 func streamPost(b *body) (p Post, finish bool, re *reply) {
+	if b.text("msgtype") == "stream_with_template_card" {
+		if part, ok := b.fields["template_card"].(map[string]any); ok { // once in the life of a stream
+			if p.Card, re = readCard(part, heardCards); re != nil {
+				return p, false, re
+			}
+		}
+	} else if b.text("msgtype") != "stream" {
+		return p, false, no(40008, "invalid message type %q", b.text("msgtype"))
+	}
 	part, _ := b.fields["stream"].(map[string]any)
 	id, _ := part["id"].(string)
 	text, _ := part["content"].(string)
@@ -320,7 +348,8 @@ func streamPost(b *body) (p Post, finish bool, re *reply) {
 	case finish && strings.TrimSpace(text) == "":
 		return p, false, no(44004, "text content is empty")
 	}
-	return Post{ID: id, MsgType: "stream", Content: text, Open: !finish, Body: b.fields, Raw: b.raw}, finish, nil
+	p = Post{ID: id, MsgType: "stream", Content: text, Card: p.Card, Open: !finish, Body: b.fields, Raw: b.raw}
+	return p, finish, nil
 }
 
 func (t *Twin) botWelcome(b *Bot, reqID string, body *body) *reply {

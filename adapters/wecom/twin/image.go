@@ -54,7 +54,7 @@ func robotImage(part map[string]any) ([]byte, *reply) {
 	return data, nil
 }
 
-// appImage finds the upload that an app's post names. Uploads are shared by the apps of a corp. The caller holds mu.
+// appImage finds the upload that a post names. Uploads are shared by the apps of a corp. The caller holds mu.
 func (t *Twin) appImage(corp string, part map[string]any) ([]byte, *reply) {
 	id, _ := part["media_id"].(string)
 	m, ok := t.media[corp+"/"+id]
@@ -104,6 +104,11 @@ func (t *Twin) keepMedium(r *http.Request, data []byte) *reply {
 	if re != nil {
 		return re
 	}
+	return t.store(app.CorpID, data)
+}
+
+// store keeps an upload of a corp's app or of an AI bot. The caller holds mu.
+func (t *Twin) store(owner string, data []byte) *reply {
 	if len(t.media) >= keptMedia {
 		clear(t.media)
 	}
@@ -111,7 +116,7 @@ func (t *Twin) keepMedium(r *http.Request, data []byte) *reply {
 	t.uploads++
 	now := t.opt.Now()
 	id := fmt.Sprintf("media-%d", t.last)
-	t.media[app.CorpID+"/"+id] = medium{data, now.Add(mediaLife)}
+	t.media[owner+"/"+id] = medium{data, now.Add(mediaLife)}
 	return &reply{more: map[string]any{"type": "image", "media_id": id, "created_at": strconv.FormatInt(now.Unix(), 10)}}
 }
 
@@ -120,4 +125,73 @@ func (t *Twin) Uploads() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.uploads
+}
+
+// Limits of uploads over a bot's connection. Source: WeCom's own client, aibot-node-sdk 1.0.7, read 2026-11.
+const (
+	maxPieces     = 100
+	maxPieceBytes = 512 << 10
+)
+
+// pieces is an upload that is not finished.
+type pieces struct {
+	size int64
+	sum  string
+	data [][]byte
+}
+
+func (t *Twin) uploadInit(b *Bot, body *body) *reply {
+	size, sized := body.number("total_size")
+	n, counted := body.number("total_chunks")
+	switch {
+	case body.text("type") != "image":
+		return no(40004, "invalid media type %q: this twin takes image", body.text("type"))
+	case body.text("filename") == "" || !sized || !counted || n < 1 || n > maxPieces:
+		return no(40035, "invalid parameter: filename, total_size and total_chunks")
+	case size < minUpload || size > maxUpload:
+		return no(40006, "invalid media size: %d bytes", size)
+	}
+	if len(t.pieces) >= keptMedia {
+		clear(t.pieces)
+	}
+	t.last++
+	id := fmt.Sprintf("upload-%d", t.last)
+	t.pieces[b.ID+"/"+id] = &pieces{size, body.text("md5"), make([][]byte, n)}
+	return &reply{more: map[string]any{"upload_id": id}}
+}
+
+func (t *Twin) uploadChunk(b *Bot, body *body) *reply {
+	up := t.pieces[b.ID+"/"+body.text("upload_id")]
+	at, ok := body.number("chunk_index")
+	data, err := base64.StdEncoding.DecodeString(body.text("base64_data"))
+	switch {
+	case up == nil:
+		return no(40035, "invalid parameter: upload_id")
+	case !ok || at < 0 || at >= int64(len(up.data)):
+		return no(40035, "invalid parameter: chunk_index")
+	case err != nil || len(data) == 0 || len(data) > maxPieceBytes:
+		return no(40035, "invalid parameter: base64_data")
+	}
+	up.data[at] = data
+	return &reply{}
+}
+
+func (t *Twin) uploadFinish(b *Bot, body *body) *reply {
+	key := b.ID + "/" + body.text("upload_id")
+	up := t.pieces[key]
+	if up == nil {
+		return no(40035, "invalid parameter: upload_id")
+	}
+	data := bytes.Join(up.data, nil)
+	sum := md5.Sum(data) //nolint:gosec // see the import
+	switch {
+	case int64(len(data)) != up.size:
+		return no(40035, "invalid parameter: %d bytes came, total_size is %d", len(data), up.size)
+	case up.sum != "" && !strings.EqualFold(hex.EncodeToString(sum[:]), up.sum):
+		return no(301019, "media file md5 not match")
+	case !isImage(data):
+		return no(40004, "invalid media type: neither JPG nor PNG")
+	}
+	delete(t.pieces, key)
+	return t.store(b.ID, data)
 }

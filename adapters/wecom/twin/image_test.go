@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -134,3 +135,88 @@ func TestUploads(t *testing.T) {
 		t.Errorf("after three days: errcode %d, want 40007", got)
 	}
 }
+
+// TestUploadsOverTheGateway: frames of an upload, written by hand.
+func TestUploadsOverTheGateway(t *testing.T) {
+	tw, server, clock := gate(t)
+	c := dial(t, server)
+	c.ask(subscribeA)
+	if _, err := tw.SayBot(t.Context(), Said{Chat: "wrTeam", From: "lisi", Text: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	c.read()
+	n := 0
+	ask := func(cmd, body string) (int, map[string]any) {
+		n++
+		if err := c.WriteMessage(1, fmt.Appendf(nil, `{"cmd":%q,"headers":{"req_id":"u%d"},"body":%s}`, "aibot_upload_media_"+cmd, n, body)); err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			ErrCode int
+			Body    map[string]any
+		}
+		if err := c.ReadJSON(&answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer.ErrCode, answer.Body
+	}
+	png := "\x89PNG\r\n\x1a\n and more"
+	half := len(png) / 2
+	start := func(size int, sum string) string {
+		t.Helper()
+		code, body := ask("init", fmt.Sprintf(`{"type":"image","filename":"x.png","total_size":%d,"total_chunks":2,"md5":%q}`, size, sum))
+		if code != 0 {
+			t.Fatalf("init: %d", code)
+		}
+		return body["upload_id"].(string)
+	}
+	piece := func(id string, at int, data string) int {
+		code, _ := ask("chunk", fmt.Sprintf(`{"upload_id":%q,"chunk_index":%d,"base64_data":%q}`, id, at, base64.StdEncoding.EncodeToString([]byte(data))))
+		return code
+	}
+	id := start(len(png), fmt.Sprintf("%x", md5.Sum([]byte(png))))
+	other := start(len(png), strings.Repeat("0", 32))
+	text := start(10, "")
+	for _, w := range []struct {
+		name string
+		got  int
+		want int
+	}{
+		{"a video", first(ask("init", `{"type":"video","filename":"x","total_size":10,"total_chunks":1}`)), 40004},
+		{"no name", first(ask("init", `{"type":"image","total_size":10,"total_chunks":1}`)), 40035},
+		{"no pieces", first(ask("init", `{"type":"image","filename":"x","total_size":10,"total_chunks":0}`)), 40035},
+		{"101 pieces", first(ask("init", `{"type":"image","filename":"x","total_size":10,"total_chunks":101}`)), 40035},
+		{"too small", first(ask("init", `{"type":"image","filename":"x","total_size":5,"total_chunks":1}`)), 40006},
+		{"too big", first(ask("init", `{"type":"image","filename":"x","total_size":10485761,"total_chunks":100}`)), 40006},
+		{"unknown upload", piece("x", 0, "x"), 40035},
+		{"third of two", piece(id, 2, "x"), 40035},
+		{"empty piece", piece(id, 0, ""), 40035},
+		{"second piece", piece(id, 1, png[half:]), 0},
+		{"half an upload", first(ask("finish", `{"upload_id":"`+id+`"}`)), 40035},
+		{"first piece", piece(id, 0, png[:half]), 0},
+		{"other's pieces", piece(other, 0, png[:half]) + piece(other, 1, png[half:]), 0},
+		{"another sum", first(ask("finish", `{"upload_id":"`+other+`"}`)), 301019},
+		{"a text's pieces", piece(text, 0, "hello") + piece(text, 1, "world"), 0},
+		{"no image", first(ask("finish", `{"upload_id":"`+text+`"}`)), 40004},
+		{"unknown end", first(ask("finish", `{"upload_id":"x"}`)), 40035},
+	} {
+		if w.got != w.want {
+			t.Errorf("%s: errcode %d, want %d", w.name, w.got, w.want)
+		}
+	}
+	code, body := ask("finish", `{"upload_id":"`+id+`"}`)
+	media, _ := body["media_id"].(string)
+	push := `{"cmd":"aibot_send_msg","headers":{"req_id":"p%d"},"body":{"chatid":"wrTeam","msgtype":"image","image":{"media_id":%q}}}`
+	if code != 0 || c.ask(fmt.Sprintf(push, 1, media)) != 0 || string(tw.Posts()[0].Image) != png {
+		t.Errorf("finish: %d %v, posts %+v", code, body, tw.Posts())
+	}
+	if got := c.ask(fmt.Sprintf(push, 2, "nope")); got != 40007 {
+		t.Errorf("unknown media: errcode %d", got)
+	}
+	clock.Add(3 * 24 * 3600)
+	if got := c.ask(fmt.Sprintf(push, 3, media)); got != 40007 {
+		t.Errorf("after three days: errcode %d", got)
+	}
+}
+
+func first(code int, _ map[string]any) int { return code }

@@ -192,8 +192,11 @@ func (c chatView) line(p Post) lineView {
 // Read shows a post as WeCom's client does: what AI bots say is in the dialect of markdown_v2.
 func (p Post) Read() Seen {
 	switch {
-	case p.Card != nil:
+	case p.Card != nil && p.Content == "":
 		return p.Card.read()
+	case p.Card != nil: // a stream with a card below it
+		text, card := Read("markdown_v2", p.Content), p.Card.read()
+		return Seen{text.Text + "\n" + card.Text, append(text.Links, card.Links...), append(text.Mentions, card.Mentions...), text.HTML + card.HTML}
 	case len(p.Articles) > 0:
 		return readNews(p.Articles)
 	}

@@ -108,7 +108,8 @@ type Twin struct {
 	dropped    int
 	tokenCalls int
 	gate       gateway
-	media      map[string]medium // by corp and media ID
+	media      map[string]medium  // by corp or AI bot, and media ID
+	pieces     map[string]*pieces // uploads over a bot's connection, by bot and upload ID
 	uploads    int
 	last       int // number of the last post, token and message
 }
@@ -138,7 +139,7 @@ func New(opt Options) *Twin {
 		opt.HTTP = &http.Client{Timeout: callbackWait, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	t := &Twin{gate: gateway{map[string]*gatewayConn{}, map[string]*asked{}, map[string]bool{}, map[string][]time.Time{}}, opt: opt, mux: http.NewServeMux(), tokens: map[string]*grant{}, rates: map[string][]time.Time{}, recent: map[string]recentPost{},
-		media: map[string]medium{}}
+		media: map[string]medium{}, pieces: map[string]*pieces{}}
 	t.mux.HandleFunc("GET /cgi-bin/gettoken", t.getToken)
 	t.mux.HandleFunc("POST /cgi-bin/webhook/send", t.posting(t.webhook))
 	t.mux.HandleFunc("POST /cgi-bin/message/send", t.posting(t.message))
