@@ -78,7 +78,7 @@ type lane struct {
 	name    string
 	adapter bot.Adapter
 	window  int // most deliveries granted at a time
-	flying  int // granted, no outcome yet
+	flying  int // granted, no outcome written yet
 	spaces  map[string]*space
 	ring    queue[*space] // workspaces with ready deliveries, in turn
 	whole   *space        // limits of all of them together; it holds no deliveries

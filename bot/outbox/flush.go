@@ -24,12 +24,13 @@ type batch struct {
 	lanes   map[string]bool // lanes whose flights have changed
 	paged   []*delivery     // written by it: they may go
 	granted []*delivery     // written by it as flights: workers may post them
+	landed  map[*lane]int   // flights that it ends
 	after   []func()
 	since   time.Time // of the first change
 }
 
 func newBatch(number int64) *batch {
-	return &batch{Commit: bot.Commit{Number: number, Counts: map[string]int{}}, lanes: map[string]bool{}}
+	return &batch{Commit: bot.Commit{Number: number, Counts: map[string]int{}}, lanes: map[string]bool{}, landed: map[*lane]int{}}
 }
 
 // then has the loop do something once the commit is acknowledged, or the shard is lost: do looks which.
@@ -133,9 +134,17 @@ func (e *Engine) commit(shards []*shard, batches []*batch) {
 	}
 }
 
+// makeRoom lets others have the places of the flights that the batch ends.
+func (b *batch) makeRoom() {
+	for l, n := range b.landed {
+		l.flying -= n
+	}
+}
+
 // acknowledged does what waited for a commit.
 func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	s.sending = nil
+	b.makeRoom()
 	if r.Err != nil {
 		if !s.lost {
 			e.log.Info("a shard has another owner now", "shard", s.lease.Shard)

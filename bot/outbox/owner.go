@@ -244,6 +244,7 @@ func (e *Engine) lose(s *shard) {
 			}
 		}
 	}
+	s.next.makeRoom()
 	after := s.next.after
 	s.next = newBatch(0)
 	for _, do := range after {

@@ -87,16 +87,21 @@ func (s *shard) fly(d *delivery, now time.Time) {
 	s.next.touch(d.lane.name)
 }
 
-// unfly notes that nothing of d is on the wire any more.
+// unfly notes that nothing of d is on the wire any more. It keeps its place in the lane's window until the store knows: what a crash may
+// repeat is never more than a window.
 func (s *shard) unfly(d *delivery) {
 	d.flightPart, d.onWire = 0, false
-	d.lane.flying--
 	flights := s.flights[d.lane.name]
 	last := flights[len(flights)-1]
 	flights[d.seat], last.seat = last, d.seat
 	flights[len(flights)-1] = nil
 	s.flights[d.lane.name] = flights[:len(flights)-1]
 	s.next.touch(d.lane.name)
+	if s.lost {
+		d.lane.flying--
+		return
+	}
+	s.next.landed[d.lane]++
 }
 
 // result is what became of one post, or of one look for it.
