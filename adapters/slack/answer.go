@@ -102,6 +102,9 @@ func responses(msg bot.Message, text string) (all []payload) {
 		if row := pager(msg.Lang, text, more); row != nil {
 			last.Blocks = append(last.Blocks, row) // the budget leaves room for it
 		}
+		if b := topicButton(msg.Lang, text); b != nil && len(msg.Blocks) > 0 {
+			last.Blocks = addButton(last.Blocks, b)
+		}
 	}
 	return all
 }

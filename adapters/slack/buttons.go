@@ -40,6 +40,33 @@ func subscribeButton(lang string) *slack.ButtonBlockElement {
 	return button(actionSubscribe, inLang(lang, "订阅…", "Subscribe…"), value)
 }
 
+// aboutTopic are the commands whose answer is about one topic, in the core's words.
+var aboutTopic = regexp.MustCompile(`(?i)^/(?:hot|热点|热门|trending|trend|趋势|走势)\s+(\S.*)$`)
+
+// maxButtonTopic is the longest topic, in code points, that gets a button: longer ones are sentences.
+const maxButtonTopic = 40
+
+// maxTopicLabel leaves room, within rowTotal, for the buttons that turn pages.
+const maxTopicLabel = 60
+
+// topicButton opens the form with the topic that the answer to text is about; nil if it is about none.
+func topicButton(lang, text string) *slack.ButtonBlockElement {
+	text, _ = paging.Of(text)
+	m := aboutTopic.FindStringSubmatch(langOption.ReplaceAllString(text, ""))
+	if m == nil || runes(m[1]) > maxButtonTopic {
+		return nil
+	}
+	b := subscribeButton(lang)
+	b.Value = strings.Replace(b.Value, "/subscribe", "/subscribe "+m[1], 1)
+	b.Text = plain(clip(inLang(lang, "订阅 "+m[1]+"…", "Subscribe to "+m[1]+"…"), maxTopicLabel))
+	return b
+}
+
+// topicsIn are the topics in the value of such a button.
+func topicsIn(value string) string {
+	return strings.TrimSpace(strings.TrimPrefix(langOption.ReplaceAllString(value, ""), "/subscribe"))
+}
+
 // addButton puts a button below blocks, beside those that stand there already.
 func addButton(blocks []slack.Block, b slack.BlockElement) []slack.Block {
 	if n := len(blocks); n > 0 {

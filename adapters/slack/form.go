@@ -50,15 +50,18 @@ var (
 	langs  = []choice{{"zh", "中文", "中文 (Chinese)"}, {"en", "English（英文）", "English"}}
 )
 
-// form asks for a subscription. lang "" asks in both languages.
-func form(where venue) slack.ModalViewRequest {
+// maxTopics is how much fits in the field of topics.
+const maxTopics = 600
+
+// form asks for a subscription to topics, which the member can change. Without a language it asks in both.
+func form(where venue, topics string) slack.ModalViewRequest {
 	say := func(zh, en string) *slack.TextBlockObject { return plain(inLang(where.Lang, zh, en)) }
 	input := func(id string, label, hint *slack.TextBlockObject, element slack.BlockElement, optional bool) slack.Block {
 		return &slack.InputBlock{Type: slack.MBTInput, BlockID: id, Label: label, Hint: hint, Element: element, Optional: optional}
 	}
-	line := func(id, example string, most int) *slack.PlainTextInputBlockElement {
+	line := func(id, example, value string, most int) *slack.PlainTextInputBlockElement {
 		e := slack.NewPlainTextInputBlockElement(plain(example), id)
-		e.MaxLength = most
+		e.MaxLength, e.InitialValue = most, clip(apihttp.CleanText(value), most)
 		return e
 	}
 	menu := func(id, initial string, choices []choice) *slack.SelectBlockElement {
@@ -84,11 +87,11 @@ func form(where venue) slack.ModalViewRequest {
 		Type: slack.VTModal, CallbackID: viewSubscribe, PrivateMetadata: where.metadata(),
 		Title: say("订阅", "Subscribe"), Submit: say("订阅", "Subscribe"), Close: say("取消", "Cancel"),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			input(fieldTopics, say("主题", "Topics"), say("用逗号分开；不填是全部内容", "Separated by commas; empty is everything"), line(fieldTopics, "ebpf, 服务网格, wasm", 600), true),
-			input(fieldSeries, say("期刊", "Series"), say("不填是全部期刊", "Empty is all of them"), line(fieldSeries, "cloud-native-weekly", 300), true),
+			input(fieldTopics, say("主题", "Topics"), say("用逗号分开；不填是全部内容", "Separated by commas; empty is everything"), line(fieldTopics, "ebpf, 服务网格, wasm", topics, maxTopics), true),
+			input(fieldSeries, say("期刊", "Series"), say("不填是全部期刊", "Empty is all of them"), line(fieldSeries, "cloud-native-weekly", "", 300), true),
 			input(fieldDay, say("什么时候", "When"), nil, menu(fieldDay, "Mon", days), false),
 			input(fieldTime, say("几点", "At"), say("发布时即送的订阅不看时间", "Does not count when issues come as they are published"), at, false),
-			input(fieldZone, say("时区", "Time zone"), say("不填是机器人的默认时区", "Empty is the bot's own"), line(fieldZone, "Asia/Shanghai", 60), true),
+			input(fieldZone, say("时区", "Time zone"), say("不填是机器人的默认时区", "Empty is the bot's own"), line(fieldZone, "Asia/Shanghai", "", 60), true),
 			input(fieldStyle, say("长短", "Length"), nil, menu(fieldStyle, "brief", styles), false),
 			input(fieldLang, say("语言", "Language"), nil, menu(fieldLang, lang, langs), false),
 			input(fieldMax, say("最多几条", "At most so many items"), nil, most, true),
@@ -133,14 +136,14 @@ var faultyField = map[string]string{
 }
 
 // openForm opens the form. It must come before anything slow: the trigger dies after 3 s.
-func (a *Adapter) openForm(ctx context.Context, workspace, trigger string, where venue) bool {
+func (a *Adapter) openForm(ctx context.Context, workspace, trigger string, where venue, topics string) bool {
 	if where.Channel == "" {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, triggerLife)
 	defer cancel()
 	return a.show(ctx, workspace, "views.open", func(api *slack.Client) error {
-		_, err := api.OpenViewContext(ctx, trigger, form(where))
+		_, err := api.OpenViewContext(ctx, trigger, form(where, topics))
 		return err
 	})
 }
@@ -170,7 +173,7 @@ func (a *Adapter) formOrAnswer(ctx context.Context, in bot.Inbox, cmd bot.Comman
 		where.Lang = got.msg.Lang
 	case <-time.After(min(a.ackWithin, languageWithin)):
 	}
-	if trigger != "" && a.openForm(ctx, cmd.Channel.Workspace, trigger, where) {
+	if trigger != "" && a.openForm(ctx, cmd.Channel.Workspace, trigger, where, "") {
 		first(nil, true)
 		<-done
 		return

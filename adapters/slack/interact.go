@@ -100,7 +100,7 @@ func (a *Adapter) interact(ctx context.Context, in bot.Inbox, it interaction, fa
 			a.voted(ctx, in, it, action.Selected.Value)
 		case value == "" || len(value) > maxButtonValue || value[0] != '/': // a link, or none of ours
 		case id == actionSubscribe:
-			a.openForm(ctx, it.workspace(), it.TriggerID, it.venue(langIn(value)))
+			a.openForm(ctx, it.workspace(), it.TriggerID, it.venue(langIn(value)), topicsIn(value))
 		case it.View.CallbackID == viewHome:
 			a.clickedHome(ctx, in, it, value)
 			return

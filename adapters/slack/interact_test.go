@@ -62,7 +62,7 @@ func only(t *testing.T, tw *twin.Twin) twin.Post {
 func TestPages(t *testing.T) {
 	in := &room{answer: paged(3)}
 	tw, app := app(t, in, nil)
-	if _, err := tw.SlashCommand(t.Context(), app+"/slack/commands", twin.Command{Text: "/hot 服务网格 --lang zh", Channel: "C1"}); err != nil {
+	if _, err := tw.SlashCommand(t.Context(), app+"/slack/commands", twin.Command{Text: "/search 服务网格 --lang zh", Channel: "C1"}); err != nil {
 		t.Fatal(err)
 	}
 	for k, c := range []struct {
@@ -70,10 +70,10 @@ func TestPages(t *testing.T) {
 		buttons      []string
 		command      string
 	}{
-		{"", "page 1", []string{"下一页"}, "/hot 服务网格 --lang zh"},
-		{actionMore, "page 2", []string{"上一页", "下一页"}, "/hot --page 2 服务网格 --lang zh"},
-		{actionMore, "page 3", []string{"上一页"}, "/hot --page 3 服务网格 --lang zh"},
-		{actionBack, "page 2", []string{"上一页", "下一页"}, "/hot --page 2 服务网格 --lang zh"},
+		{"", "page 1", []string{"下一页"}, "/search 服务网格 --lang zh"},
+		{actionMore, "page 2", []string{"上一页", "下一页"}, "/search --page 2 服务网格 --lang zh"},
+		{actionMore, "page 3", []string{"上一页"}, "/search --page 3 服务网格 --lang zh"},
+		{actionBack, "page 2", []string{"上一页", "下一页"}, "/search --page 2 服务网格 --lang zh"},
 	} {
 		if c.click != "" {
 			if status, err := tw.Click(t.Context(), app+"/slack/interactions", twin.Click{Post: only(t, tw).TS, Action: c.click}); err != nil {
@@ -641,12 +641,49 @@ func FuzzMention(f *testing.F) {
 	})
 }
 
+// Below an answer about a topic stands a button that opens the form with the topic in it.
+func TestSubscribeToTheTopic(t *testing.T) {
+	for _, c := range []struct{ text, label, topics string }{
+		{"/hot ebpf", "订阅 ebpf…", "ebpf"},
+		{"/hot --page 2 服务网格 --lang zh", "订阅 服务网格…", "服务网格"},
+		{"/走势 web assembly", "订阅 web assembly…", "web assembly"},
+		{"/hot", "", ""}, {"/search ebpf", "", ""}, {"/hot " + strings.Repeat("长", 41), "", ""},
+	} {
+		in := &room{answer: paged(2)}
+		tw, app := app(t, in, nil)
+		if _, err := tw.SlashCommand(t.Context(), app+"/slack/commands", twin.Command{Text: c.text}); err != nil {
+			t.Fatal(err)
+		}
+		labels := buttonsOf(only(t, tw).Message.Blocks)
+		if c.label == "" {
+			if slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, "订阅") }) {
+				t.Errorf("%s: buttons %q", c.text, labels)
+			}
+			continue
+		}
+		if !slices.Contains(labels, c.label) {
+			t.Errorf("%s: buttons %q, want %q", c.text, labels, c.label)
+			continue
+		}
+		if _, err := tw.Click(t.Context(), app+"/slack/interactions", twin.Click{Post: only(t, tw).TS, Action: actionSubscribe}); err != nil {
+			t.Fatal(err)
+		}
+		var views []twin.View
+		for deadline := time.Now().Add(10 * time.Second); len(views) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			views = tw.Views()
+		}
+		if len(views) != 1 || at(views[0].Blocks[0], "element/initial_value") != c.topics || views[0].Title != "订阅" {
+			t.Errorf("%s: views %+v, refused %+v", c.text, views, tw.Refused())
+		}
+	}
+}
+
 // Where nobody knows the member's language the form asks in both, within Slack's limits.
 func TestFormInBothLanguages(t *testing.T) {
 	tw, base := newTwin(t, twin.Options{})
 	a := newAdapter(t, testConfig(base), Deps{})
 	form, _ := url.ParseQuery(string(tw.CommandForm(twin.Command{Text: "/subscribe"})))
-	if !a.openForm(t.Context(), "T0TWIN", form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}) || tw.Views()[0].Title != "订阅 · Subscribe" {
+	if !a.openForm(t.Context(), "T0TWIN", form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}, "") || tw.Views()[0].Title != "订阅 · Subscribe" {
 		t.Errorf("views %+v, refused %+v", tw.Views(), tw.Refused())
 	}
 }
