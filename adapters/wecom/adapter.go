@@ -25,8 +25,18 @@
 //   - work.NewWork panics without a cache and pulls in every API: its clients are made one by one;
 //   - typed requests write agentid as a string and know no markdown: own bodies (type post).
 //
+// What the SDK has no function for (uploads with our context, recall, menus, making chats) goes out by callAPI, with the SDK's token.
+//
 // Not used: kf and externalcontact callbacks (they check no signature), util.DecryptMsg (refuses an empty receiver, checks one byte
 // of the padding; crypto.go has the whole check, and its tests compare with the SDK's), cache.Redis (made for go-redis v8).
+//
+// # The rooms
+//
+//	out  render.go (text), headlines.go (cards, news), image.go, dialect.go (what each kind reads), limits.go (the table of kinds);
+//	     send.go (posts), exchange.go (the SDK's requests), token.go, recall.go, classify.go (what an answer means)
+//	in   crypto.go, inbound.go (apps), aibothook.go (AI bots by callback), aibot.go (what a bot hears)
+//	line link.go (one connection), listen.go (keeps it), talk.go and buttons.go (answers over it), lease.go and relay.go (replicas)
+//	set  config.go, doctor.go, menu.go, appchat.go, target.go
 //
 // An Adapter is safe for concurrent use; several may live in one process.
 package wecom

@@ -91,6 +91,9 @@ func (a *Adapter) adviseApps(ctx context.Context, p *paper) {
 	for k, t := range a.tokens {
 		p.tried(bot.Checked{What: fmt.Sprintf("adapters.wecom.apps[%d] %s: access token", k, t.app), Err: t.check(ctx)})
 		p.missing(t.app.Token != "", "接收消息 > 设置API接收: token and encoding_aes_key here, URL "+a.callbackURL("callback", t.app.Name)+" there")
+		if t.app.Token != "" {
+			p.line("  next    weeklybot wecom menu gives the app a menu of commands")
+		}
 		p.line("  check   企业可信IP holds this machine's address; 可见范围 holds everybody who subscribes")
 		p.line("  note    administrators of the bot: admins: [\"wecom:%s/USERID\"]", a.workspace(t.app))
 	}
