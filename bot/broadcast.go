@@ -72,8 +72,8 @@ func (b Broadcast) Last() *BroadcastRun {
 	return &b.Runs[len(b.Runs)-1]
 }
 
-// ErrBusy is returned when a broadcast is not in a state in which the thing asked for can be done.
-var ErrBusy = errors.New("not possible in this state")
+// ErrGone is returned when a delivery is to be replayed whose content is not kept any more.
+var ErrGone = errors.New("what it was made from is gone")
 
 // ErrNothingNew is returned when a subscription is to be delivered for which there is nothing.
 var ErrNothingNew = errors.New("there is nothing new")

@@ -88,7 +88,11 @@ func (d *Desk) Drop(ctx context.Context, a Actor, id string) error {
 }
 
 func (d *Desk) settle(ctx context.Context, a Actor, what, id string, order func(context.Context, string) error) error {
-	if err := order(ctx, id); err != nil {
+	err := order(ctx, id)
+	if errors.Is(err, bot.ErrGone) {
+		return a.fault("gone", "它的内容已不再保存；订阅欠下的会随下一次摘要送到。", "Its content is not kept any more; what a subscription is owed comes with its next digest.")
+	}
+	if err != nil {
 		return a.missing("delivery", id, err)
 	}
 	d.note(ctx, a, what, id)

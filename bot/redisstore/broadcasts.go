@@ -214,11 +214,21 @@ func (s *Store) Drop(ctx context.Context, letter string) error {
 
 func (s *Store) settle(ctx context.Context, kind bot.OrderKind, letter string) error {
 	shard, err := s.letterShard(letter)
-	if err == nil {
-		_, err = s.Letter(ctx, shard, letter)
-	}
 	if err != nil {
 		return err
+	}
+	l, err := s.Letter(ctx, shard, letter)
+	if err != nil {
+		return err
+	}
+	if kind == bot.OrderReplay {
+		list, _, err := s.Delivered(ctx, shard, l.Run, []int64{l.Place.Page})
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(list, func(d bot.Delivered) bool { return d.Outcome.Place == l.Place }) {
+			return fmt.Errorf("delivery %s: %w", letter, bot.ErrGone)
+		}
 	}
 	return s.Give(ctx, bot.Order{Kind: kind, Shard: shard, Letter: letter})
 }
@@ -361,4 +371,55 @@ func (s *Store) Reach(ctx context.Context, a bot.Audience) (map[bot.Way]int, err
 		return nil
 	})
 	return reach, err
+}
+
+// exportBroadcasts writes the broadcasts, oldest first, each with its message and its secret token: a draft can be approved where it is imported.
+func (s *Store) exportBroadcasts(ctx context.Context, enc *json.Encoder) error {
+	list, err := s.Broadcasts(ctx, "", 2*maxBroadcasts)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(list)
+	for _, b := range list {
+		msg, err := s.Body(ctx, b.ID)
+		if errors.Is(err, bot.ErrNotFound) {
+			continue // dropped since
+		}
+		if err == nil {
+			err = enc.Encode(line{Type: "broadcast", Broadcast: &b, Message: &msg})
+		}
+		if err != nil {
+			return fmt.Errorf("export broadcast %s: %w", b.ID, err)
+		}
+	}
+	return nil
+}
+
+// importBroadcast keeps a broadcast as it was. The ledger of what was delivered stays behind: one that was running counts as cancelled, unless it
+// has a next time.
+func (s *Store) importBroadcast(ctx context.Context, b bot.Broadcast, msg bot.Message) error {
+	if b.State == bot.BroadcastRunning {
+		b.State = bot.BroadcastScheduled
+		if b.Next.IsZero() {
+			b.State = bot.BroadcastCancelled
+		}
+	}
+	for i := range b.Runs {
+		b.Runs[i].Order = 0 // of another store
+		if b.Runs[i].Done == nil {
+			b.Runs[i].Done = &bot.Progress{Ended: true, Counts: map[bot.DeliveryState]int{}}
+		}
+	}
+	if b.Recall != nil && b.Recall.Done == nil {
+		b.Recall.Done = &bot.Progress{Ended: true, Counts: map[bot.DeliveryState]int{}}
+	}
+	pipe := s.rdb.Pipeline()
+	pipe.Set(ctx, s.keys.lastID(), broadcastNumber(b.ID), 0) // broadcasts come in ascending order
+	pipe.HSet(ctx, s.keys.bodies(), b.ID, toJSON(msg))
+	pipe.HSet(ctx, s.keys.broadcasts(), b.ID, toJSON(b))
+	if !b.Next.IsZero() {
+		pipe.ZAdd(ctx, s.keys.times(), redis.Z{Score: float64(b.Next.UnixMilli()), Member: b.ID})
+	}
+	_, err := pipe.Exec(ctx)
+	return err
 }

@@ -36,6 +36,9 @@ type line struct {
 
 	Channel *channelLine    `json:"channel,omitempty"` // channel
 	Letter  *bot.DeadLetter `json:"letter,omitempty"`  // letter
+
+	Broadcast *bot.Broadcast `json:"broadcast,omitempty"` // broadcast
+	Message   *bot.Message   `json:"message,omitempty"`   // broadcast
 }
 
 type channelLine struct {
@@ -65,7 +68,7 @@ type subLine struct {
 }
 
 // Export writes everything that matters as JSON Lines: the catalogue, channels with their subscriptions and what each is still to get, dead
-// letters. Records, not keys: any store, of any number of shards, can import it. The ledger of what was delivered stays behind.
+// letters, broadcasts. Records, not keys: any store, of any number of shards, can import it. The ledger of what was delivered stays behind.
 func (s *Store) Export(ctx context.Context, w io.Writer) (channels int, err error) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -82,7 +85,7 @@ func (s *Store) Export(ctx context.Context, w io.Writer) (channels int, err erro
 			return channels, fmt.Errorf("export shard %d: %w", sh, err)
 		}
 	}
-	return channels, nil
+	return channels, s.exportBroadcasts(ctx, enc)
 }
 
 func (s *Store) exportCatalogue(ctx context.Context, enc *json.Encoder) error {
@@ -284,6 +287,8 @@ func (s *Store) importLine(ctx context.Context, l line) error {
 		return s.rdb.SAdd(ctx, s.keys.loaded(), l.Source).Err()
 	case l.Type == "channel" && l.Channel != nil:
 		return s.importChannel(ctx, *l.Channel)
+	case l.Type == "broadcast" && l.Broadcast != nil && l.Message != nil && broadcastNumber(l.Broadcast.ID) > 0:
+		return s.importBroadcast(ctx, *l.Broadcast, *l.Message)
 	case l.Type == "letter" && l.Letter != nil:
 		id, err := bot.ParseSubscriptionID(l.Letter.Sub)
 		if err != nil {
