@@ -129,7 +129,7 @@ func (api *API) handle(method, path string, do func(request) (any, error)) {
 // statuses are those of faults that are not simply a bad request.
 var statuses = map[string]int{
 	admin.CodeNotFound: http.StatusNotFound, admin.CodeBusy: http.StatusConflict, admin.CodeToken: http.StatusConflict, "nothing_new": http.StatusConflict,
-	"gone": http.StatusGone,
+	"gone":                   http.StatusGone,
 	"too_many_subscriptions": http.StatusConflict,
 }
 
