@@ -22,10 +22,10 @@ type rule struct {
 // The arrows: cmd knows everything; adapters know bot; bot knows content; bot/x and content/x meet only in cmd.
 var rules = []rule{
 	{"cmd/", []string{"adapters/", "bot/", "content/", "internal/"}},
-	{"adapters/internal/", []string{"bot"}},
+	{"adapters/internal/", []string{"bot", "internal/netguard"}},
 	{"adapters/", []string{"bot", "adapters/internal/"}},
 	{"bot/", []string{"bot/", "content", "internal/nearest"}},
-	{"content/", []string{"content/", "internal/nearest"}},
+	{"content/", []string{"content/", "internal/nearest", "internal/netguard"}},
 	{"internal/", nil},
 	{"docs/", []string{"adapters/", "bot/", "content/", "internal/"}},
 }

@@ -9,10 +9,10 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"weeklybot/internal/netguard"
 )
 
 // errPrivate says that a name leads to an address that strangers cannot reach, and so must not reach through us (SSRF).
@@ -31,7 +31,7 @@ const (
 func newClient(allowPrivate bool) *http.Client {
 	var proxies sync.Map // host:port of the environment's proxies
 	free := &net.Dialer{Timeout: connectTime}
-	guarded := &net.Dialer{Timeout: connectTime, Control: refusePrivate}
+	guarded := &net.Dialer{Timeout: connectTime, Control: netguard.Refuse(errPrivate)}
 	return &http.Client{
 		CheckRedirect: checkRedirect,
 		Transport: &http.Transport{
@@ -75,17 +75,6 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func refusePrivate(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("dial: %w", err)
-	}
-	if isPrivate(at.Addr()) {
-		return errPrivate
-	}
-	return nil
-}
-
 // publicAddrs resolves a host for a program that dials by itself. It gives the addresses that may be dialled.
 func publicAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
@@ -94,48 +83,8 @@ func publicAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if addrs = slices.DeleteFunc(addrs, isPrivate); len(addrs) == 0 {
+	if addrs = slices.DeleteFunc(addrs, netguard.IsPrivate); len(addrs) == 0 {
 		return nil, errPrivate
 	}
 	return addrs, nil
-}
-
-// reserved are the blocks that no stranger's server has, besides those that netip knows.
-// Source: iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, read 2026-11.
-var reserved = prefixes("0.0.0.0/8 100.64.0.0/10 192.0.0.0/24 192.0.2.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
-	"64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 fec0::/10")
-
-func prefixes(list string) (out []netip.Prefix) {
-	for p := range strings.FieldsSeq(list) {
-		out = append(out, netip.MustParsePrefix(p))
-	}
-	return out
-}
-
-func isPrivate(ip netip.Addr) bool {
-	ip = ipv4Within(ip.Unmap().WithZone(""))
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() { // loopback, link-local (metadata services too), multicast and unspecified are not global
-		return true
-	}
-	return slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(ip) })
-}
-
-var (
-	nat64   = netip.MustParsePrefix("64:ff9b::/96")
-	sixTo4  = netip.MustParsePrefix("2002::/16")
-	ipv4Old = netip.MustParsePrefix("::/96") // IPv4-compatible
-)
-
-// ipv4Within is the IPv4 address that an IPv6 address of a transition mechanism leads to.
-func ipv4Within(ip netip.Addr) netip.Addr {
-	b := ip.As16()
-	switch {
-	case !ip.Is6():
-		return ip
-	case nat64.Contains(ip), ipv4Old.Contains(ip):
-		return netip.AddrFrom4([4]byte(b[12:]))
-	case sixTo4.Contains(ip):
-		return netip.AddrFrom4([4]byte(b[2:6]))
-	}
-	return ip
 }
