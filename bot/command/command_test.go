@@ -418,6 +418,20 @@ func TestHits(t *testing.T) {
 	}
 }
 
+func TestFewHits(t *testing.T) {
+	f := newFixture(t, func(d *Deps) { d.Limit = 2 })
+	answer, code := f.ask("/search kubernetes")
+	shown := 0
+	for _, b := range answer.Message.Blocks {
+		if b.Kind == bot.BlockItem {
+			shown++
+		}
+	}
+	if len(answer.Hits) != 2 || shown != 2 || code != "" {
+		t.Errorf("%d hits, %d of them shown, %q: want the limit of 2", len(answer.Hits), shown, code)
+	}
+}
+
 func TestRecentForgetsTheOldest(t *testing.T) {
 	r := newRecent[int, string](2)
 	r.put(1, "a")

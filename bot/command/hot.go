@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// pageSize is how many hits one page of an answer shows.
+	// pageSize is how many hits one page of an answer shows, where Deps.Limit allows as many.
 	pageSize = 10
 	// risingTopics is how many topics /hot alone names.
 	risingTopics = 10
@@ -35,22 +35,23 @@ func (r *Router) search(_ context.Context, c *call) (Answer, error) {
 }
 
 func (r *Router) found(c *call, q content.Query, title string) (Answer, error) {
-	q.Limit = max(r.deps.Limit, c.page*pageSize)
+	size := min(pageSize, r.deps.Limit)
+	q.Limit = max(r.deps.Limit, c.page*size)
 	result := r.deps.Search.Search(q)
 	shown := clip(q.Text, 40)
 	if len(result.Hits) == 0 {
 		return r.nothing(c, shown, result.Near), nil
 	}
 	r.remember(c)
-	from := (c.page - 1) * pageSize
+	from := (c.page - 1) * size
 	if from >= len(result.Hits) {
 		return Answer{}, c.fault("no_page", "没有更多了。", "There is no more.", fmt.Sprintf("一共 %d 条。", result.Total), fmt.Sprintf("%d in all.", result.Total))
 	}
 	msg := bot.Message{Title: fmt.Sprintf(title, shown, result.Total)}
-	for k, hit := range result.Hits[from:min(from+pageSize, len(result.Hits))] {
+	for k, hit := range result.Hits[from:min(from+size, len(result.Hits))] {
 		msg.Blocks = append(msg.Blocks, hitBlocks(c, from+k+1, hit)...)
 	}
-	if left := len(result.Hits) - from - pageSize; left > 0 {
+	if left := len(result.Hits) - from - size; left > 0 {
 		msg.Blocks = append(msg.Blocks, note(c.say("下一页：/more", "Next page: /more")))
 	}
 	return Answer{Hits: result.Hits[:min(r.deps.Limit, len(result.Hits))], Message: msg}, nil
