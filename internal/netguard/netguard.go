@@ -28,7 +28,7 @@ func Refuse(refusal error) func(network, address string, c syscall.RawConn) erro
 // reserved are the blocks that no stranger's server has, besides those that netip knows. Clouds keep metadata services in 100.64.0.0/10.
 // Source: iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, read 2026-11.
 var reserved = prefixes("0.0.0.0/8 100.64.0.0/10 192.0.0.0/24 192.0.2.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
-	"64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 fec0::/10")
+	"2001::/23 2001:db8::/32 3fff::/20")
 
 func prefixes(list string) (out []netip.Prefix) {
 	for p := range strings.FieldsSeq(list) {
@@ -40,11 +40,15 @@ func prefixes(list string) (out []netip.Prefix) {
 // IsPrivate reports whether ip, or the IPv4 address that it stands for, is not one of the public Internet.
 func IsPrivate(ip netip.Addr) bool {
 	ip = ipv4Within(ip.Unmap().WithZone(""))
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() { // loopback, link-local (metadata services too), multicast and unspecified are not global
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Is6() && !global.Contains(ip) { // loopback, link-local (metadata services too), multicast and unspecified are not global
 		return true
 	}
 	return slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
+
+// global is all that is given out of IPv6's public addresses.
+// Source: iana.org/assignments/ipv6-unicast-address-assignments, read 2026-11.
+var global = netip.MustParsePrefix("2000::/3")
 
 var (
 	nat64   = netip.MustParsePrefix("64:ff9b::/96")
