@@ -516,15 +516,21 @@ const (
 	minClause = 20
 )
 
-// clauseEnd is where the first clause of a long sentence ends that holds all of its links.
+// clauseEnd is where the first clause of a long sentence ends that holds all of its links. What stands in brackets ends no clause.
 func clauseEnd(s string, after int) int {
-	wide := 0
+	wide, depth := 0, 0
 	for k, r := range s {
+		if open, _ := utf8.DecodeLastRuneInString(s[:k]); strings.ContainsRune("（(<[「《", open) && k > 0 {
+			depth++
+		}
+		if strings.ContainsRune("）)>]」》", r) {
+			depth = max(0, depth-1)
+		}
 		before := wide
 		if wide++; isEast(r) {
 			wide++
 		}
-		if k < after || before < minClause {
+		if k < after || before < minClause || depth > 0 {
 			continue
 		}
 		next, _ := utf8.DecodeRuneInString(s[k+utf8.RuneLen(r):])
