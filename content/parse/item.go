@@ -73,16 +73,22 @@ func signature(runs []run) string {
 	return ""
 }
 
+var (
+	afterSentence = marksOf(" \n\u00a0—–-(")
+	sentenceEnds  = marksOf(".!?。！？…)）\"”")
+	remarkMarks   = marksOf("()（）[]【】.。")
+)
+
 func endsSentence(s string) bool {
-	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(s, " \n\u00a0—–-("))
-	return strings.ContainsRune(".!?。！？…)）\"”", last)
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRightFunc(s, afterSentence.has))
+	return sentenceEnds.has(last)
 }
 
 var sponsorRE = regexp.MustCompile(`(?i)^(?:.{0,40}[,，·|/(（\s])?(?:sponsor(?:ed)?|advertisement|advert|ad|promoted|广告|赞助|推广)$`)
 
 // endsAsSponsored is a cheap test before sponsorRE: whether the last word of s is one of its words.
 func endsAsSponsored(s string) bool {
-	s = strings.TrimRightFunc(tail(s, 60), func(r rune) bool { return isBlankOrInvisible(r) || strings.ContainsRune("()（）[]【】.。", r) })
+	s = strings.TrimRightFunc(tail(s, 60), func(r rune) bool { return isBlankOrInvisible(r) || remarkMarks.has(r) })
 	if s == "" {
 		return false
 	}
@@ -100,9 +106,17 @@ func (t *titled) isSponsored() bool {
 	if slices.ContainsFunc(t.tags, sponsorRE.MatchString) {
 		return true
 	}
-	if k := strings.LastIndexAny(t.title, "(（"); k > 0 && endsAsSponsored(t.title) && sponsorRE.MatchString(strings.Trim(t.title[k:], "()（） ")) {
+	if !endsAsSponsored(t.title) {
+		return t.endsInRemark()
+	}
+	if k := strings.LastIndexAny(t.title, "(（"); k > 0 && sponsorRE.MatchString(strings.Trim(t.title[k:], "()（） ")) {
 		return true
 	}
+	return t.endsInRemark()
+}
+
+// endsInRemark reports whether what follows the title ends with the remark that it was paid for.
+func (t *titled) endsInRemark() bool {
 	if len(t.rest) == 0 {
 		return false
 	}

@@ -102,7 +102,7 @@ func tagOf(s string) []string {
 
 // numberLen is the length of the number that s begins with; "1.4" and "2023 年" are none.
 func numberLen(s string) int {
-	if c, _ := utf8.DecodeRuneInString(s); c > '9' && c < 0x2460 || c < '(' {
+	if c, _ := utf8.DecodeRuneInString(s); c > '9' && c < 0x2460 || c < '(' || isHan(c) && !strings.ContainsRune("一二三四五六七八九十", c) {
 		return 0
 	}
 	m := numberRE.FindString(s[:min(len(s), 60)])

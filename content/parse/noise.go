@@ -8,6 +8,14 @@ import (
 // These tables hold words that many newsletters use around their news. They are matched against whole headings, or against the start of a
 // short line, so that news about the same words stays news.
 
+// What may stand around the words of a heading, a remark, a line and a link.
+var (
+	headingMarks = marksOf("【】[]「」：:!！.。~ ")
+	bracketMarks = marksOf("*_()（）[] ")
+	lineMarks    = marksOf("*_>-–—•[(（【 ")
+	callMarks    = marksOf("[]()（）「」《》<>：: ")
+)
+
 // metaHeadings are headings that hold no news.
 var metaHeadings = phraseOf(`(?i)^(?:%s)$`,
 	`(?:本期|本周|本刊|责任|特约|周刊|周报)?(?:的)?(?:编辑|主编|责编|作者|编者|撰稿人?|供稿人?|贡献者|编辑团队|作者团队|译者|校对)(?:们|名单|列表|团队|简介|介绍|成员)?`,
@@ -33,7 +41,7 @@ func isMetaHeading(heading string) bool {
 	if len(heading) > 240 {
 		return false
 	}
-	h := strings.TrimSpace(strings.Trim(heading, "【】[]「」：:!！.。~ "))
+	h := strings.TrimSpace(strings.TrimFunc(heading, headingMarks.has))
 	return utf8.RuneCountInString(h) <= 60 && metaHeadings.matches(h)
 }
 
@@ -54,7 +62,7 @@ func isPlaceholder(b *block) bool {
 	if len(runs) == 1 && runs[0].url == "" && len(runs[0].text) > 1200 {
 		return false
 	}
-	said := strings.Trim(b.plain(), "*_()（）[] ")
+	said := strings.TrimFunc(b.plain(), bracketMarks.has)
 	if hasLetter(said) && (len(said) > 400 || placeholders.may(said) == 0 && none.may(said) == 0) {
 		return false
 	}
@@ -107,7 +115,7 @@ var asks = phraseOf(`(?i)^(?:%s)`,
 
 // isAround reports whether a line surrounds the news.
 func isAround(said string) bool {
-	return len(said) <= 900 && around.matches(strings.TrimLeft(trimEmoji(cut(said, 200)), "*_>-–—•[(（【 ")) && utf8.RuneCountInString(said) <= 300
+	return len(said) <= 900 && around.matches(strings.TrimLeftFunc(trimEmoji(cut(said, 200)), lineMarks.has)) && utf8.RuneCountInString(said) <= 300
 }
 
 func isAsk(said string) bool {
@@ -127,6 +135,6 @@ func isCall(text string) bool {
 	if len(text) > 120 {
 		return false
 	}
-	text = strings.Trim(squeeze(text), "[]()（）「」《》<>：: ")
+	text = strings.TrimFunc(squeeze(text), callMarks.has)
 	return text != "" && utf8.RuneCountInString(text) <= 30 && calls.matches(text)
 }

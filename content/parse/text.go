@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -324,8 +325,15 @@ func sentenceEnd(s string) int {
 	return len(s)
 }
 
+var (
+	sentenceClosers = marksOf("。！？”）」』》)\"")
+	clauseMarks     = marksOf("，；：、。")
+	titleTail       = marksOf(" \t\u00a0：:。.，,；;、-–—|｜~→»")
+	titleHead       = marksOf(" \u00a0：:，,；;、|｜。")
+)
+
 func closes(r rune) bool {
-	return strings.ContainsRune("。！？”）」』》)\"", r) && r != utf8.RuneError
+	return sentenceClosers.has(r)
 }
 
 // endsEnglish reports whether the mark at k ends a sentence: a blank and no lower-case letter follow, and no short form precedes it.
@@ -401,7 +409,7 @@ func cutTitle(s string) (title, rest string) {
 			break
 		}
 		switch {
-		case strings.ContainsRune("，；：、。", r) && count > maxTitle/4:
+		case clauseMarks.has(r) && count > maxTitle/4:
 			at = k + utf8.RuneLen(r)
 		case (r == ',' || r == ';' || r == ':') && count > maxTitle/4 && k+1 < len(s) && s[k+1] == ' ':
 			at = k + 1
@@ -416,11 +424,11 @@ func cutTitle(s string) (title, rest string) {
 func trimTitle(s string) string {
 	s = squeeze(s)
 	for {
-		t := strings.TrimRight(s, " \t\u00a0：:。.，,；;、-–—|｜~→»")
+		t := strings.TrimRightFunc(s, titleTail.has)
 		if strings.HasSuffix(s, "...") && !strings.HasSuffix(t, "...") {
 			t += "..."
 		}
-		if t = strings.TrimLeft(t, " \u00a0：:，,；;、|｜。"); t == s {
+		if t = strings.TrimLeftFunc(t, titleHead.has); t == s {
 			return s
 		}
 		s = t
@@ -499,6 +507,31 @@ func width(s string) int {
 		}
 	}
 	return words + (han+1)/2
+}
+
+// marks is a set of characters that is quicker to ask than a text of more than ASCII.
+type marks struct {
+	ascii [utf8.RuneSelf]bool
+	other []rune
+}
+
+func marksOf(s string) *marks {
+	m := &marks{}
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			m.ascii[r] = true
+		} else {
+			m.other = append(m.other, r)
+		}
+	}
+	return m
+}
+
+func (m *marks) has(r rune) bool {
+	if uint32(r) < utf8.RuneSelf {
+		return m.ascii[r]
+	}
+	return slices.Contains(m.other, r)
 }
 
 func trimBlank(s string) string { return strings.TrimFunc(s, isBlank) }

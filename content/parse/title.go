@@ -8,6 +8,17 @@ import (
 	"unicode/utf8"
 )
 
+var (
+	labelMarks  = marksOf("：: 《“")
+	endMarks    = marksOf("。！？：:；;…》」』”】")                        // end a title
+	followMarks = marksOf("：:。!！?？—–|｜,，;；(（[【~～·•》」』”\"→=>《“&+") // follow one
+	separators  = marksOf(" \t\n\v\u00a0：:。.，,；;、-–—|｜~～·" + closed)
+	openers     = marksOf("(（<[【「《")
+	closers     = marksOf(")）>]】」》")
+	tailMarks   = marksOf(",，。；;:：（( \t\n")
+	nameEnds    = marksOf(",，。；;")
+)
+
 // form is how clearly a paragraph begins with a title.
 type form uint8
 
@@ -134,7 +145,7 @@ func cutLabel(runs []run) (label string, rest []run, ok bool) {
 		return "", nil, false
 	}
 	text := trimBlank(runs[0].text)
-	label = strings.TrimRight(text, "：: 《“")
+	label = strings.TrimRightFunc(text, labelMarks.has)
 	next := runs[1]
 	if label == text || next.url == "" && next.look&bold == 0 || next.look&bare != 0 || !isAllHan(label) || utf8.RuneCountInString(label) > maxLabelRunes {
 		return "", nil, false
@@ -257,7 +268,7 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 		return !isHardWrapped(title, trimmed)
 	}
 	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(title, " "))
-	if strings.ContainsRune("。！？：:；;…》」』”】", last) {
+	if endMarks.has(last) {
 		return true
 	}
 	if strings.HasSuffix(title, "'s") || strings.HasSuffix(title, "’s") {
@@ -277,7 +288,7 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 		return !unicode.IsLetter(after) && !unicode.IsDigit(after) || gap && c != '\''
 	case c == '、' || c == '的':
 		return false
-	case strings.ContainsRune("：:。!！?？—–|｜,，;；(（[【~～·•》」』”\"→=>《“&+", c):
+	case followMarks.has(c):
 		return true
 	}
 	if allBold && gap {
@@ -321,7 +332,7 @@ func trimSeparator(runs []run) []run {
 		if out[0].url != "" && out[0].look&image == 0 {
 			break
 		}
-		text := strings.TrimLeft(out[0].text, " \t\n\v\u00a0：:。.，,；;、-–—|｜~～·"+closed)
+		text := strings.TrimLeftFunc(out[0].text, separators.has)
 		if text != "" {
 			out[0].text = text
 			break
@@ -365,11 +376,11 @@ func (t *titled) beforeURL(runs []run) bool {
 		t.url = ""
 		return false
 	}
-	title := trimTitle(strings.TrimRight(before, "(（<[【"))
-	if k := strings.LastIndexAny(title, ",，。；;:：（( \t\n"); k > 0 && tailCalls[strings.ToLower(strings.TrimLeft(title[k:], ",，。；;:：（( \t\n"))] {
+	title := trimTitle(strings.TrimRightFunc(before, openers.has))
+	if k := strings.LastIndexFunc(title, tailMarks.has); k > 0 && tailCalls[strings.ToLower(strings.TrimLeftFunc(title[k:], tailMarks.has))] {
 		title = trimTitle(title[:k])
 	}
-	last := max(0, strings.LastIndexAny(title, ",，。；;")) // no name goes beyond one of these
+	last := max(0, strings.LastIndexFunc(title, nameEnds.has)) // no name goes beyond one of these
 	if m := authorTail(title[last:]); m != nil && last+m[0] > 0 {
 		t.by = strings.TrimSpace(title[last+m[2] : last+m[3]])
 		t.rest = append(t.rest, run{text: trimTitle(title[last+m[0]:]) + " "})
@@ -389,8 +400,11 @@ var tailCalls = map[string]bool{"链接": true, "地址": true, "详情": true, 
 
 var authorTailRE = regexp.MustCompile(`(?i)[,，；;\s]\s*(?:by|作者|译者?|文)\s*[:：]?\s*([^,，。；;]{2,30})$`)
 
+// authorWords are what authorTailRE looks for.
+var authorWords = []string{"by", "By", "BY", "作者", "译", "文"}
+
 func authorTail(s string) []int {
-	if !strings.ContainsAny(s, "bB作译文") {
+	if !slices.ContainsFunc(authorWords, func(w string) bool { return strings.Contains(s, w) }) {
 		return nil
 	}
 	return authorTailRE.FindStringSubmatchIndex(s)
@@ -520,22 +534,23 @@ const (
 func clauseEnd(s string, after int) int {
 	wide, depth := 0, 0
 	for k, r := range s {
-		if open, _ := utf8.DecodeLastRuneInString(s[:k]); strings.ContainsRune("（(<[「《", open) && k > 0 {
-			depth++
-		}
-		if strings.ContainsRune("）)>]」》", r) {
+		if closers.has(r) {
 			depth = max(0, depth-1)
+		}
+		inside := depth > 0
+		if openers.has(r) {
+			depth++
 		}
 		before := wide
 		if wide++; isEast(r) {
 			wide++
 		}
-		if k < after || before < minClause || depth > 0 {
+		if k < after || before < minClause || inside {
 			continue
 		}
 		next, _ := utf8.DecodeRuneInString(s[k+utf8.RuneLen(r):])
 		switch {
-		case strings.ContainsRune("，；：", r), strings.ContainsRune(",;:", r) && isBlank(next):
+		case r == '，' || r == '；' || r == '：', (r == ',' || r == ';' || r == ':') && isBlank(next):
 			return k
 		case r == '（' || r == '(' && k > 0 && s[k-1] == ' ':
 			return k
@@ -544,18 +559,57 @@ func clauseEnd(s string, after int) int {
 	return len(s)
 }
 
-var bylineRE = regexp.MustCompile(`(?i)^[（(]?\s*(?:by|作者|译者|译|文/|撰文|via)\s*[:：|]?\s*([^,，。;；()（）|｜\n]{2,40}?)(?:\s*[,，。;；)）|｜]|\.\s|\.?$|\s[-–—])`)
+// bylineWords begin the line that names an author.
+var bylineWords = []string{"by", "作者", "译者", "译", "文/", "撰文", "via"}
+
+// maxName is how long the name of an author may be, in code points.
+const maxName = 40
 
 // byline reads an author named at the start of what follows a title.
 func byline(runs []run) string {
 	rest := textFrom(runs)
-	if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(rest, isBlankOrInvisible)); !strings.ContainsRune("bBvV(（作译文撰", first) {
+	switch first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(rest, isBlankOrInvisible)); first {
+	case 'b', 'B', 'v', 'V', '(', '（', '作', '译', '文', '撰':
+	default:
 		return ""
 	}
 	rest, _, _ = strings.Cut(strings.TrimLeft(rest, " \n"), "\n")
 	rest = cut(squeeze(rest), maxFollows)
-	if m := bylineRE.FindStringSubmatch(rest); m != nil && width(m[1]) <= 5 {
-		return strings.TrimSpace(m[1])
+	rest = strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(rest, "("), "（"), " ")
+	for _, word := range bylineWords {
+		if len(rest) < len(word) || !strings.EqualFold(rest[:len(word)], word) {
+			continue
+		}
+		name := strings.TrimLeft(rest[len(word):], " ")
+		if r, size := utf8.DecodeRuneInString(name); r == ':' || r == '：' || r == '|' {
+			name = strings.TrimLeft(name[size:], " ")
+		}
+		name = strings.TrimSpace(name[:nameLen(name)])
+		if n := utf8.RuneCountInString(name); n >= 2 && n <= maxName && width(name) <= 5 {
+			return name
+		}
+		return ""
 	}
 	return ""
+}
+
+// nameLen is how long the name is that s begins with: up to a mark, a full stop that ends a sentence, or a dash with a blank in front.
+func nameLen(s string) int {
+	for k, r := range s {
+		switch r {
+		case ',', '，', '。', ';', '；', ')', '）', '|', '｜':
+			return k
+		case '(', '（', '\n':
+			return 0
+		case '.':
+			if k+1 == len(s) || s[k+1] == ' ' {
+				return k
+			}
+		case '-', '–', '—':
+			if k > 0 && s[k-1] == ' ' {
+				return k
+			}
+		}
+	}
+	return len(s)
 }
