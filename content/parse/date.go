@@ -2,6 +2,7 @@ package parse
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -310,10 +311,8 @@ func near(from, to string) bool {
 var (
 	hanNumberRE = regexp.MustCompile(`第\s*([0-9０-９]{1,5}|[零〇一二三四五六七八九十百两]{1,7})\s*(?:期|号|辑|弹|集|刊|周刊|周报|周)`)
 	hashRE      = regexp.MustCompile(`(?:^|[^\w&/])#\s?(\d{1,5})(?:[^\d\w]|$)`)
-	wordRE      = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:issue|edition|number|episode|vol(?:ume)?|no|nr|ep)(?:\.|\s|#|:|№|-|_)*(\d{1,5})(?:[^\d]|$)`)
 	hanVolRE    = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
 	tailRE      = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
-	nameRE      = regexp.MustCompile(`(?i)(?:weekly|newsletter|digest|letter|roundup|bulletin|review|notes|news|周刊|周报|日报|月报|早报|快报|周记|简报|通讯)[-_\s]*(\d{1,4})(?:\s*[:：|｜,，、(（]|\s+[-–—]\s|$)`)
 	weekRE      = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
 )
 
@@ -321,7 +320,7 @@ var (
 var numberForms = []struct {
 	*regexp.Regexp
 	holds string
-}{{hanNumberRE, "第"}, {hashRE, "#"}, {hanVolRE, "期第"}, {wordRE, ""}, {nameRE, ""}}
+}{{hanNumberRE, "第"}, {hashRE, "#"}, {hanVolRE, "期第"}}
 
 // findNumber finds the number of an issue in its title. A number at the very end counts when it is no year and no date stands there.
 func findNumber(s string) (int, bool) {
@@ -330,14 +329,17 @@ func findNumber(s string) (int, bool) {
 		return 0, false
 	}
 	for _, form := range numberForms {
-		if form.holds != "" && !strings.ContainsAny(s, form.holds) {
+		if !strings.ContainsAny(s, form.holds) {
 			continue
 		}
 		if m := form.FindStringSubmatch(s); m != nil {
-			if n, ok := anyNumber(m[1]); ok && !(form.Regexp == nameRE && n >= 1900 && n <= 2100) {
+			if n, ok := anyNumber(m[1]); ok {
 				return n, true
 			}
 		}
+	}
+	if n, ok := numberAfterWord(s, true); ok {
+		return n, true
 	}
 	if _, dated := findDate(s); dated {
 		return 0, false
@@ -354,6 +356,47 @@ func findNumber(s string) (int, bool) {
 	}
 	return 0, false
 }
+
+var (
+	// numberWords stand before a number, whatever follows it.
+	numberWords = map[string]bool{"issue": true, "edition": true, "number": true, "episode": true, "vol": true, "volume": true, "no": true, "nr": true, "ep": true}
+	// nameWords end the name of a periodical. The number behind one must end the title, or a mark must follow.
+	nameWords = []string{"weekly", "newsletter", "digest", "letter", "roundup", "bulletin", "review", "notes", "news",
+		"周刊", "周报", "日报", "月报", "早报", "快报", "周记", "简报", "通讯"}
+	numberMarks = marksOf(". \t\n\f\r#:№-_")
+	afterNumber = marksOf(":：|｜,，、(（")
+)
+
+// numberAfterWord finds "Issue 12" or "Vol. 12"; with names also "… Weekly 12: …".
+func numberAfterWord(s string, names bool) (n int, ok bool) {
+	for k := 0; k < len(s); k++ {
+		if !isDigit(s[k]) {
+			continue
+		}
+		from := k
+		for k < len(s) && isDigit(s[k]) {
+			k++
+		}
+		if k-from > 5 {
+			continue
+		}
+		found := number(s[from:k])
+		before := strings.ToLower(strings.TrimRightFunc(s[:from], numberMarks.has))
+		if numberWords[before[strings.LastIndexFunc(before, isNoLatin)+1:]] && found > 0 {
+			return found, true
+		}
+		if ok || !names || found < 1 || found >= 1900 && found <= 2100 || !slices.ContainsFunc(nameWords, func(w string) bool { return strings.HasSuffix(before, w) }) {
+			continue
+		}
+		rest := strings.TrimLeft(s[k:], " ")
+		if next, _ := utf8.DecodeRuneInString(rest); rest == "" || afterNumber.has(next) || strings.HasPrefix(s[k:], " - ") || strings.HasPrefix(s[k:], " – ") || strings.HasPrefix(s[k:], " — ") {
+			n, ok = found, true
+		}
+	}
+	return n, ok
+}
+
+func isNoLatin(r rune) bool { return r >= utf8.RuneSelf || !isLatin(byte(r)) }
 
 // anyNumber reads ASCII, full-width and Chinese digits.
 func anyNumber(s string) (int, bool) {

@@ -94,7 +94,8 @@ func stemNumber(stem string) (int, bool) {
 	if rest == "" {
 		return 0, false
 	}
-	if n, ok := findNumber(rest); ok && (hanNumberRE.MatchString(rest) || hashRE.MatchString(rest) || wordRE.MatchString(rest)) {
+	_, named := numberAfterWord(rest, false)
+	if n, ok := findNumber(rest); ok && (named || hanNumberRE.MatchString(rest) || hashRE.MatchString(rest)) {
 		return n, true
 	}
 	for _, re := range []*regexp.Regexp{stemTailRE, stemNameRE} {

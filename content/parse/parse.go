@@ -239,7 +239,11 @@ func lang(i *content.Issue) string {
 
 // setIDs names the items: series and URL, or series, issue and title. Within an issue each name is given once.
 func setIDs(i *content.Issue) {
-	seen := map[string]int{}
+	count := 0
+	for s := range i.Sections {
+		count += 2 * len(i.Sections[s].Items) // some have nested ones
+	}
+	seen := make(map[string]int, count)
 	issue := ""
 	if i.Number != nil {
 		issue = strconv.Itoa(*i.Number)
