@@ -25,7 +25,7 @@ var names = strings.Fields(`Kubernetes Istio Docker Prometheus eBPF Envoy Rust L
 
 const (
 	vocabulary = 30_000 // words of each language: those above, then made ones that are seldom
-	functional = 40     // so many of the most frequent words say nothing about what a text is about
+	functional = 42     // so many of the most frequent words say nothing about what a text is about
 	perIssue   = 50
 	themes     = 400
 	nameEvery  = 15 // one word in so many is a name
