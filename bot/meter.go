@@ -10,6 +10,7 @@ type Tally interface {
 
 // Meter is how much of a monthly allowance is used.
 type Meter struct {
+	Adapter     string // Adapter.Name
 	Name        string // "OpenAPI": the platform's own word
 	Used, Limit int64  // calls of this month
 }

@@ -39,7 +39,7 @@ func (a *Adapter) Meters(ctx context.Context) ([]bot.Meter, error) {
 		if err != nil {
 			return nil, err
 		}
-		meters = append(meters, bot.Meter{Name: m.name, Used: used, Limit: m.limit})
+		meters = append(meters, bot.Meter{Adapter: Name, Name: m.name, Used: used, Limit: m.limit})
 	}
 	return meters, nil
 }

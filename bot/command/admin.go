@@ -332,6 +332,11 @@ func (r *Router) status(ctx context.Context, c *call) (Answer, error) {
 	for _, h := range s.Held {
 		lines = append(lines, fmt.Sprintf(c.say("工作区 %s %s 暂时发不出去（%s）", "Workspace %s %s refuses the bot (%s)"), h.Platform, h.Workspace, h.Code))
 	}
+	if r.deps.Meters != nil {
+		for _, m := range r.deps.Meters(ctx) {
+			lines = append(lines, fmt.Sprintf(c.say("%s %s 本月已用 %d，额度 %d", "%s %s this month: %d of %d"), m.Adapter, m.Name, m.Used, m.Limit))
+		}
+	}
 	return Answer{Message: bot.Message{Title: c.say("状态", "Status"), Blocks: []bot.Block{text(strings.Join(lines, "\n"))}}}, nil
 }
 

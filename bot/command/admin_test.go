@@ -48,6 +48,9 @@ func newDesk(t testing.TB, lang string) (*fixture, *redisstore.Store) {
 	}
 	f := newFixture(t, func(d *Deps) {
 		d.Lang, d.Admins = lang, []string{"slack:T1/U1"}
+		d.Meters = func(context.Context) []bot.Meter {
+			return []bot.Meter{{Adapter: "dingtalk", Name: "OpenAPI", Used: 812, Limit: 5000}}
+		}
 		d.Desk = admin.New(admin.Deps{
 			Store: store, Library: d.Library, Topics: content.DefaultTopics(), Adapters: []bot.Adapter{plainAdapter{"slack"}, plainAdapter{"wecom"}}, Lang: lang, Zone: "Asia/Shanghai",
 			FindChannel: func(string) (bot.Channel, error) { return bot.Channel{}, bot.ErrNotFound }, Now: func() time.Time { return today },

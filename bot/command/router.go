@@ -66,13 +66,14 @@ type Deps struct {
 	Topics      *content.Topics
 	Subs        Subscriptions
 	Events      Events
-	Votes       Votes       // nil: nobody counts
-	Lang        string      // of answers when nothing else tells; "en", else Chinese
-	Zone        string      // of schedules without one: an IANA name
-	SubscribeBy string      // who may change subscriptions: "anyone", "managers" or "admins"
-	Admins      []string    // "slack:T1/U1", or an adapter's name alone for everybody on it ("terminal")
-	Desk        *admin.Desk // nil: nothing to administer
-	Limit       int         // most hits of an Answer; 0 = 50
+	Votes       Votes                             // nil: nobody counts
+	Lang        string                            // of answers when nothing else tells; "en", else Chinese
+	Zone        string                            // of schedules without one: an IANA name
+	SubscribeBy string                            // who may change subscriptions: "anyone", "managers" or "admins"
+	Admins      []string                          // "slack:T1/U1", or an adapter's name alone for everybody on it ("terminal")
+	Desk        *admin.Desk                       // nil: nothing to administer
+	Meters      func(context.Context) []bot.Meter // of platforms' monthly allowances, for /status; may be nil
+	Limit       int                               // most hits of an Answer; 0 = 50
 	Log         *slog.Logger
 	Now         func() time.Time
 	// Observe, which may be nil, is told of each command: its own name ("hot", or "unknown") and how long it took.

@@ -109,7 +109,7 @@ func (a *app) makeAdapters(cfg *Config) error {
 func (a *app) newRouter(cfg *Config, observe func(string, time.Duration)) *command.Router {
 	return command.New(command.Deps{
 		Library: a.library, Search: a, Topics: a.topics, Subs: a.db.store, Events: a.db.store, Votes: a.votes, Lang: cfg.Lang, Zone: cfg.Zone,
-		SubscribeBy: cfg.SubscribeBy, Admins: cfg.Admins, Desk: a.desk, Log: a.log, Observe: observe,
+		SubscribeBy: cfg.SubscribeBy, Admins: cfg.Admins, Desk: a.desk, Meters: a.meters, Log: a.log, Observe: observe,
 	})
 }
 

@@ -47,6 +47,18 @@ subscriptions:
 		"oc_twin": feishuURL, "oc_twin_p2p": feishuURL, "bot:team": feishuURL,
 	}
 	ctx := startBrowser(t, 3*time.Minute)
+	missing := ""
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("no digest in %q; arrived:", missing)
+			for _, p := range ding.Posts() {
+				t.Logf("%s %s: %s", p.Time.Format(time.TimeOnly), p.Channel, p.Title)
+			}
+			for _, p := range feishu.Posts() {
+				t.Logf("%s %s: %s", p.Time.Format(time.TimeOnly), p.Channel, p.Title)
+			}
+		}
+	})
 	for chat, page := range pages {
 		if strings.HasSuffix(chat, ":team") {
 			continue
@@ -57,6 +69,7 @@ subscriptions:
 	arrived := func() bool {
 		for chat := range pages {
 			if !strings.Contains(digestIn(ding, feishu, chat), "Weekly 1") {
+				missing = chat
 				return false
 			}
 		}
@@ -65,6 +78,7 @@ subscriptions:
 	p.wait("the digests", 90*time.Second, arrived)
 	p.stop()
 	for chat, page := range pages {
+		_ = chromedp.Do(ctx, chromedp.Navigate("about:blank")) // fails when the page was just loading itself anew
 		look(t, ctx, page+"/?"+url.Values{"chat": {chat}}.Encode(), "eBPF in practice")
 		if n := strings.Count(digestIn(ding, feishu, chat), "Weekly 1"); n != 1 {
 			t.Errorf("%s: %d digests, want 1", chat, n)
@@ -91,19 +105,24 @@ func digestIn(ding *dingtwin.Twin, feishu *feishutwin.Twin, chat string) string 
 	return all.String()
 }
 
-// typeThere types on a stand-in's page, and waits for an answer on it.
+// typeThere types on a stand-in's page, and waits for an answer in its chat. The page loads itself anew now and then, which may swallow what
+// was being typed: then it is typed again.
 func typeThere(t *testing.T, ctx context.Context, page, chat, text, want string) {
 	t.Helper()
-	if err := chromedp.Do(ctx, chromedp.Navigate(page+"/?"+url.Values{"chat": {chat}}.Encode()), chromedp.SendKeys(`[name=text]`, text+"\r")); err != nil {
-		t.Fatalf("%s in %s: %v", text, chat, err)
-	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body?.innerText ?? ""`)) // fails while the page changes
-		switch {
-		case err == nil && strings.Contains(shown, want):
-			return
-		case time.Now().After(end):
-			t.Fatalf("%s in %s: %v, and no %q in:\n%s", text, chat, err, want, shown)
+	shown := ""
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		err := chromedp.Do(ctx, chromedp.Navigate(page+"/?"+url.Values{"chat": {chat}}.Encode()), chromedp.SendKeys(`[name=text]`, text+"\r"))
+		for again := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if now, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("main")?.innerText ?? ""`)); err == nil {
+				shown = now
+			}
+			if strings.Contains(shown, want) {
+				return
+			}
+			if time.Now().After(again) && !strings.Contains(shown, text) {
+				break
+			}
 		}
 	}
+	t.Fatalf("%s in %s: no %q in:\n%s", text, chat, want, shown)
 }

@@ -34,22 +34,26 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 	return list
 }
 
-// allowances are what platforms allow a month, and what is used of it. A store that does not answer has none to tell.
-func (a *app) allowances(ctx context.Context) (list []web.Allowance) {
+// meters are how much of platforms' monthly allowances is used. A store that does not answer has none to tell.
+func (a *app) meters(ctx context.Context) (list []bot.Meter) {
 	ctx, cancel := context.WithTimeout(ctx, troublesTime)
 	defer cancel()
 	for _, ad := range a.adapters {
-		metered, ok := ad.(bot.Metered)
-		if !ok {
-			continue
+		if metered, ok := ad.(bot.Metered); ok {
+			meters, err := metered.Meters(ctx)
+			if err != nil {
+				a.log.Warn("allowances not read", "adapter", ad.Name(), "err", err)
+			}
+			list = append(list, meters...)
 		}
-		meters, err := metered.Meters(ctx)
-		if err != nil {
-			a.log.Warn("allowances not read", "adapter", ad.Name(), "err", err)
-		}
-		for _, m := range meters {
-			list = append(list, web.Allowance{Platform: ad.Name(), Name: m.Name, Used: m.Used, Limit: m.Limit, Low: m.Low()})
-		}
+	}
+	return list
+}
+
+// allowances are the meters for the first page.
+func (a *app) allowances(ctx context.Context) (list []web.Allowance) {
+	for _, m := range a.meters(ctx) {
+		list = append(list, web.Allowance{Platform: m.Adapter, Name: m.Name, Used: m.Used, Limit: m.Limit, Low: m.Low()})
 	}
 	return list
 }
