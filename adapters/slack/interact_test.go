@@ -678,6 +678,24 @@ func TestSubscribeToTheTopic(t *testing.T) {
 	}
 }
 
+// The bot greets a channel that it was brought into, once; that others join is none of its business.
+func TestGreeting(t *testing.T) {
+	tw, app := app(t, &room{answer: paged(1)}, nil)
+	for _, e := range []twin.Event{
+		{ID: "Ev1", Inner: map[string]any{"type": "member_joined_channel", "user": "U0OTHER", "channel": "C5"}},
+		{ID: "Ev2", Inner: map[string]any{"type": "member_joined_channel", "user": "U0TWIN", "channel": "C5"}},
+		{ID: "Ev2", Retry: 1, Inner: map[string]any{"type": "member_joined_channel", "user": "U0TWIN", "channel": "C5"}},
+	} {
+		if status, _, err := tw.SendEvent(t.Context(), app+"/slack/events", e); err != nil || status != http.StatusOK {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	waitFor(t, tw, "app", 1)
+	if p := only(t, tw); p.Channel != "C5" || !strings.Contains(p.Message.Text, "Hello!") || len(buttonsOf(p.Message.Blocks)) != 1 {
+		t.Errorf("greeting %+v", p)
+	}
+}
+
 // Where nobody knows the member's language the form asks in both, within Slack's limits.
 func TestFormInBothLanguages(t *testing.T) {
 	tw, base := newTwin(t, twin.Options{})

@@ -109,7 +109,7 @@ func manifest(name, base string) slack.Manifest {
 	for k := range commands {
 		commands[k].Url = at("/slack/commands")
 	}
-	events := []string{"app_home_opened", "app_mention"}
+	events := slices.Clone(spokenEvents)
 	for event := range eventKinds {
 		events = append(events, event)
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"weeklybot/bot"
 )
 
-// spoken is an event in which a member turns to the bot.
+// spoken is an event in which a member turns to the bot, or brings it into a channel.
 type spoken struct {
 	origin
 	EventID string `json:"event_id"`
@@ -29,13 +30,26 @@ type spoken struct {
 	} `json:"event"`
 }
 
+// spokenEvents are the types of such events.
+var spokenEvents = []string{"app_home_opened", "app_mention", "member_joined_channel"}
+
+// self is the bot's own user, "" if Slack does not say.
+func (o origin) self() (user string) {
+	for _, auth := range o.Authorizations {
+		if auth.IsBot {
+			user = auth.UserID
+		}
+	}
+	return user
+}
+
 // readSpoken is false for events of other kinds, and for those of bots: two that mention each other would never end.
 func readSpoken(body []byte) (s spoken, ok bool) {
 	var kind struct {
 		Type  string
 		Event struct{ Type string }
 	}
-	if json.Unmarshal(body, &kind) != nil || kind.Type != "event_callback" || kind.Event.Type != "app_home_opened" && kind.Event.Type != "app_mention" {
+	if json.Unmarshal(body, &kind) != nil || kind.Type != "event_callback" || !slices.Contains(spokenEvents, kind.Event.Type) {
 		return s, false
 	}
 	if json.Unmarshal(body, &s) != nil {
@@ -49,11 +63,29 @@ func (a *Adapter) hearSpoken(ctx context.Context, in bot.Inbox, s spoken) {
 	if s.EventID != "" && !a.heard.first(s.EventID) {
 		return
 	}
-	if s.Event.Type == "app_home_opened" {
+	switch s.Event.Type {
+	case "app_home_opened":
 		a.homeOpened(ctx, in, s)
+	case "member_joined_channel":
+		a.joined(ctx, s)
+	default:
+		a.mentioned(ctx, in, s)
+	}
+}
+
+// joined greets a channel that the bot was brought into.
+func (a *Adapter) joined(ctx context.Context, s spoken) {
+	if s.Event.User != s.self() {
 		return
 	}
-	a.mentioned(ctx, in, s)
+	hello := say("大家好！我把每周的技术周刊送到这里。输入 /hot ebpf 提问，或点下面的按钮订阅。\n" +
+		"Hello! I bring weekly newsletters here. Ask me with /hot ebpf, or subscribe below.")
+	pay := render(KindApp, bot.Post{Part: 1, Parts: 1, Message: hello})
+	pay.Blocks = addButton(pay.Blocks, subscribeButton(""))
+	where := bot.Channel{Adapter: Name, Kind: KindApp, Workspace: s.workspace(), Address: s.Event.Channel}
+	if _, fault := a.postMessage(ctx, where, pay); fault != nil {
+		a.log.WarnContext(ctx, "not greeted", "adapter", Name, "channel", where.Address, "code", fault.Code, "err", fault)
+	}
 }
 
 // mentioned answers a message that mentions the bot, in its thread.
@@ -87,12 +119,7 @@ var angled = regexp.MustCompile(`<([^<>]*)>`)
 
 // mentionText is what a member typed beside the mention, without Slack's markup.
 func mentionText(s spoken) string {
-	self := ""
-	for _, auth := range s.Authorizations {
-		if auth.IsBot {
-			self = auth.UserID
-		}
-	}
+	self := s.self()
 	first := true
 	text := angled.ReplaceAllStringFunc(s.Event.Text, func(token string) string {
 		target, label, named := strings.Cut(token[1:len(token)-1], "|")

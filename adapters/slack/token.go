@@ -67,22 +67,21 @@ func (t *tokens) setHome(workspace string) {
 	t.home = workspace
 }
 
-// isFixed says whether the configured token is for workspace, as far as that is known without looking for an install.
-func (t *tokens) isFixed(workspace string) (yes, no bool) {
+// homeNow is the workspace of the configured token, "" while that is not known.
+func (t *tokens) homeNow() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	yes = t.installs == nil || workspace == "" || workspace == t.home
-	return yes, t.fixed == "" || t.home != "" && !yes
+	return t.home
 }
 
 // get is the install of workspace with a token that works now. An install without a workspace is the configured token.
 func (t *tokens) get(ctx context.Context, workspace string) (install, *bot.SendError) {
-	mine, never := t.isFixed(workspace)
-	if mine && t.fixed != "" {
+	home := t.homeNow()
+	if t.installs == nil || workspace == "" || workspace == home {
+		if t.fixed == "" {
+			return install{}, installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
+		}
 		return install{Token: t.fixed}, nil
-	}
-	if t.installs == nil || workspace == "" {
-		return install{}, installDead.sendError(codeNotSetUp, errors.New("adapters.slack.bot_token is not set"))
 	}
 	k := t.of(workspace)
 	select {
@@ -93,11 +92,9 @@ func (t *tokens) get(ctx context.Context, workspace string) (install, *bot.SendE
 	}
 	err := t.learn(ctx, k, workspace)
 	switch {
-	case errors.Is(err, errNotInstalled) && !never:
+	case errors.Is(err, errNotInstalled) && t.fixed != "" && home == "": // it may well be the configured token's
 		return install{Token: t.fixed}, nil
-	case errors.Is(err, errNotInstalled):
-		return install{}, installDead.sendError(codeNotInstalled, err)
-	case errors.Is(err, errSealed):
+	case errors.Is(err, errNotInstalled), errors.Is(err, errSealed):
 		return install{}, installDead.sendError(codeNotInstalled, err)
 	case err != nil:
 		return install{}, later.sendError(codeStoreDown, err)

@@ -201,6 +201,48 @@ adapters:
 	}
 }
 
+// A channel that is renamed, and one that gets another number, keep their subscriptions.
+func TestSlackChannelMoves(t *testing.T) {
+	t.Parallel()
+	slack := slacktwin.New(slacktwin.Options{BotToken: "xoxb-twin", AppToken: "xapp-twin", Window: time.Millisecond})
+	server := httptest.NewServer(slack)
+	t.Cleanup(server.Close)
+	slack.SetURL(server.URL)
+	dir := t.TempDir()
+	write(t, dir, "news/weekly-1.md", "---\ntitle: Weekly 1\ndate: 2026-11-16\n---\n\n## News\n\n- [eBPF in practice](https://example.org/ebpf) explains maps.\n")
+	write(t, dir, "config.yaml", fmt.Sprintf(`
+listen: 127.0.0.1:0
+lang: en
+content: {sources: [{name: news, kind: folder, path: news}]}
+adapters:
+  slack: {bot_token: xoxb-twin, app_token: xapp-twin, socket_mode: true, api_url: "%s/api/"}
+`, server.URL))
+	p := start(t, dir)
+	p.wait("the bot's connection", time.Minute, func() bool { return slack.Connected() > 0 })
+	typed := func(text, channel, want string) {
+		t.Helper()
+		a, err := slack.SocketCommand(t.Context(), slacktwin.Command{Text: text, Channel: channel})
+		if err != nil || !strings.Contains(fmt.Sprint(a.Message), want) {
+			t.Errorf("%s in %s: %+v, %v, want %q", text, channel, a.Message, err, want)
+		}
+	}
+	typed(`/subscribe ebpf "* * * * *"`, "C1", "Subscribed: #1")
+	for _, inner := range []map[string]any{
+		{"type": "channel_rename", "channel": map[string]any{"id": "C1", "name": "newsroom", "created": 1}},
+		{"type": "channel_id_changed", "old_channel_id": "C1", "new_channel_id": "C9"},
+	} {
+		if err := slack.SocketEvent(t.Context(), slacktwin.Event{Inner: inner}); err != nil {
+			t.Fatalf("%s: %v", inner["type"], err)
+		}
+	}
+	typed("/subscriptions", "C9", "Subscribed here (1)")
+	typed("/subscriptions", "C1", "Nothing is subscribed here")
+	p.wait("the digest in the new channel", 90*time.Second, func() bool {
+		return slices.ContainsFunc(slack.Posts(), func(post slacktwin.Post) bool { return post.Kind == "app" && post.Channel == "C9" })
+	})
+	p.stop()
+}
+
 // voteOf is the option of the menu beside the item whose link holds link.
 func voteOf(t *testing.T, post slacktwin.Post, link, vote string) string {
 	t.Helper()
