@@ -72,12 +72,10 @@ adapters:
 func TestWecomPage(t *testing.T) {
 	t.Parallel()
 	const corp, secret, token, key = "wwpage", "app-secret", "callbacktoken", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-	var hook atomic.Pointer[url.URL] // the bot's address is known once it runs
-	relay := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(hook.Load()) }})
-	t.Cleanup(relay.Close)
+	at, known := addressLater(t)
 	wecom := wecomtwin.New(wecomtwin.Options{
 		Robots: []string{"team"},
-		Apps:   []wecomtwin.App{{CorpID: corp, AgentID: 1000002, Secret: secret, Token: token, EncodingAESKey: key, CallbackURL: relay.URL + "/wecom/callback"}},
+		Apps:   []wecomtwin.App{{CorpID: corp, AgentID: 1000002, Secret: secret, Token: token, EncodingAESKey: key, CallbackURL: at + "/wecom/callback"}},
 		Bots:   []wecomtwin.Bot{{ID: "aib1", Name: "Weekly", Secret: secret}},
 	})
 	page := servePage(t, wecom)
@@ -97,16 +95,7 @@ channels: [{name: team, platform: wecom, kind: webhook, url: "%[1]s/cgi-bin/webh
 subscriptions: [{channel: team, schedule: "* * * * *", style: headlines}]
 `, page, strings.TrimPrefix(page, "http"), corp, secret, token, key))
 	p := start(t, dir)
-	p.wait("the bot's connection and address", time.Minute, func() bool {
-		if at := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(p.logs.String()); at != "" {
-			u, err := url.Parse(at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			hook.Store(u)
-		}
-		return wecom.Connected("aib1") && hook.Load() != nil
-	})
+	p.wait("the bot's connection and address", time.Minute, func() bool { return known(p) && wecom.Connected("aib1") })
 	ctx := startBrowser(t, 3*time.Minute)
 	typeThere(t, ctx, page, "aib1/chat:wrDemoGroup", "/hot ebpf", "eBPF in practice") // behind the mention that stands there
 	typeThere(t, ctx, page, "aib1/chat:wrDemoGroup", `/subscribe all "* * * * *" headlines`, "Subscribed: #1")
@@ -198,4 +187,52 @@ adapters: {wecom: {api_url: %q, aibot_url: "ws%s", aibots: [{name: weekly, shown
 			t.Errorf("%s: Weekly 2 came %d times", chat, n)
 		}
 	}
+}
+
+// addressLater is a URL that leads to a program whose own is known only once it runs.
+func addressLater(t *testing.T) (at string, known func(*program) bool) {
+	t.Helper()
+	var to atomic.Pointer[url.URL]
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to.Load()) }})
+	t.Cleanup(proxy.Close)
+	return proxy.URL, func(p *program) bool {
+		if u, err := url.Parse(regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(p.logs.String())); err == nil && u.Host != "" {
+			to.Store(u)
+		}
+		return to.Load() != nil
+	}
+}
+
+// A member whose userid changes keeps the subscription.
+func TestWecomMemberIsRenumbered(t *testing.T) {
+	t.Parallel()
+	const corp, agent, secret, token, key = "wwmove", 1000002, "app-secret", "callbacktoken", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+	at, known := addressLater(t)
+	wecom := wecomtwin.New(wecomtwin.Options{Apps: []wecomtwin.App{{CorpID: corp, AgentID: agent, Secret: secret, Token: token, EncodingAESKey: key, CallbackURL: at + "/wecom/callback"}}})
+	dir := t.TempDir()
+	write(t, dir, "news/weekly-1.md", "---\ntitle: Weekly 1\ndate: 2026-11-16\n---\n\n## News\n\n- [eBPF in practice](https://example.org/ebpf) explains maps.\n")
+	write(t, dir, "config.yaml", fmt.Sprintf(`
+listen: 127.0.0.1:0
+lang: en
+content: {sources: [{name: news, kind: folder, path: news}]}
+adapters: {wecom: {api_url: %q, apps: [{corp_id: %s, agent_id: %d, secret: %s, token: %s, encoding_aes_key: %s}]}}
+`, servePage(t, wecom), corp, agent, secret, token, key))
+	p := start(t, dir)
+	p.wait("the bot's address", time.Minute, func() bool { return known(p) })
+	ask := func(from, text, want string) {
+		t.Helper()
+		if heard, err := wecom.Deliver(t.Context(), agent, wecomtwin.Message{From: from, Text: text}); err != nil || !strings.Contains(heard.Reply, want) {
+			t.Errorf("%s says %s: heard %+v, %v; want %q", from, text, heard, err, want)
+		}
+	}
+	ask("zhangsan", "/subscribe all Mon 09:00", "Subscribed: #1")
+	renumbered := wecomtwin.Message{From: "sys", Event: "change_contact", Fields: map[string]string{"ChangeType": "update_user", "UserID": "zhangsan", "NewUserID": "zhang.san"}}
+	for range 2 { // WeCom may say so twice
+		if heard, err := wecom.Deliver(t.Context(), agent, renumbered); err != nil || heard.Status != 200 {
+			t.Errorf("heard %+v, %v", heard, err)
+		}
+	}
+	ask("zhang.san", "/subscriptions", "#1")
+	ask("zhangsan", "/subscriptions", "Nothing is subscribed here")
+	p.stop()
 }
