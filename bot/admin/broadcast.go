@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -406,51 +405,47 @@ func (d *Desk) Report(ctx context.Context, a Actor, id string) (r Report, err er
 	return r, err
 }
 
-// look finds out how far a broadcast is, and notes it when its run has ended.
+// look finds out how far a broadcast is, and notes which of its runs have ended.
 func (d *Desk) look(ctx context.Context, b bot.Broadcast) (_ bot.Broadcast, run, recall *bot.Progress, err error) {
-	if run, err = d.progress(ctx, b.Last()); err == nil {
-		recall, err = d.progress(ctx, b.Recall)
+	ended := map[string]*bot.Progress{}
+	for i := range b.Runs {
+		if run, err = d.progress(ctx, &b.Runs[i], ended); err != nil {
+			return b, nil, nil, err
+		}
 	}
-	if err != nil || !news(b.Last(), run) && !news(b.Recall, recall) {
+	if b.Recall != nil {
+		recall, err = d.progress(ctx, b.Recall, ended)
+	}
+	if err != nil || len(ended) == 0 {
 		return b, run, recall, err
 	}
-	changed, err := d.deps.Store.ChangeBroadcast(ctx, b.ID, func(now *bot.Broadcast) (*bot.Order, error) {
-		if last := now.Last(); last == nil || last.ID != b.Last().ID {
-			return nil, errChanged
+	b, err = d.deps.Store.ChangeBroadcast(ctx, b.ID, func(b *bot.Broadcast) (*bot.Order, error) {
+		for i := range b.Runs {
+			b.Runs[i].Done = cmp.Or(ended[b.Runs[i].ID], b.Runs[i].Done)
 		}
-		if run.Ended {
-			now.Last().Done = run
-		}
-		if recall != nil && recall.Ended && now.Recall != nil {
-			now.Recall.Done = recall
+		if b.Recall != nil {
+			b.Recall.Done = cmp.Or(ended[b.Recall.ID], b.Recall.Done)
 		}
 		switch {
-		case now.State != bot.BroadcastRunning || !run.Ended:
-		case now.Next.IsZero():
-			now.State = bot.BroadcastDone
+		case b.State != bot.BroadcastRunning || b.Last().Done == nil:
+		case b.Next.IsZero():
+			b.State = bot.BroadcastDone
 		default:
-			now.State = bot.BroadcastScheduled
+			b.State = bot.BroadcastScheduled
 		}
 		return nil, nil
 	})
-	if errors.Is(err, errChanged) {
-		return b, run, recall, nil
-	}
-	return changed, run, recall, err
+	return b, run, recall, err
 }
 
-var errChanged = errors.New("the broadcast has gone on")
-
-// news says that a run has ended and the record does not know yet.
-func news(r *bot.BroadcastRun, p *bot.Progress) bool { return r != nil && r.Done == nil && p.Ended }
-
-func (d *Desk) progress(ctx context.Context, r *bot.BroadcastRun) (*bot.Progress, error) {
-	if r == nil || r.Done != nil {
-		if r != nil {
-			return r.Done, nil
-		}
-		return nil, nil
+// progress is how far a run is; one that has ended since it was last looked at is added to ended.
+func (d *Desk) progress(ctx context.Context, r *bot.BroadcastRun, ended map[string]*bot.Progress) (*bot.Progress, error) {
+	if r.Done != nil {
+		return r.Done, nil
 	}
 	p, err := d.deps.Store.Progress(ctx, *r)
+	if err == nil && p.Ended {
+		ended[r.ID] = &p
+	}
 	return &p, err
 }
