@@ -57,7 +57,7 @@ func serveBenchmark(delay time.Duration) {
 }
 
 // startBenchmarkSink gives the URL of a sink.
-func startBenchmarkSink(b *testing.B) string {
+func startBenchmarkSink(b testing.TB) string {
 	text, err := json.Marshal(childConfig{Delay: *benchDelay})
 	if err != nil {
 		b.Fatal(err)
@@ -298,7 +298,7 @@ func (c *counted) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 }
 
 // sinkSays asks the sink for its count of posts, or its nanoseconds of cpu.
-func sinkSays(b *testing.B, sink, what string) int64 {
+func sinkSays(b testing.TB, sink, what string) int64 {
 	resp, err := http.Get(sink + "/" + what)
 	if err != nil {
 		b.Fatal(err)
@@ -355,7 +355,7 @@ func infoField(info, name string) string {
 }
 
 // prepareMany subscribes n channels, many at a time.
-func (c childConfig) prepareMany(b *testing.B, n int) {
+func (c childConfig) prepareMany(b testing.TB, n int) {
 	rdb, done := c.open()
 	defer done()
 	store := c.store(rdb)

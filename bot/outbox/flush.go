@@ -58,7 +58,7 @@ func (b *batch) dirty() bool {
 }
 
 // size counts the changes that deliveries wait for.
-func (b *batch) size() int { return len(b.Outcomes) + len(b.granted) + len(b.after) }
+func (b *batch) size() int { return len(b.Outcomes) + len(b.granted) + len(b.paged) + len(b.after) }
 
 // flush sends the commits of all shards that are due, in one call.
 func (e *Engine) flush() {

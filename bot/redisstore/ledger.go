@@ -65,7 +65,7 @@ func (l *pageLedger) chunk() []byte {
 }
 
 // readOver reads the last states of a page into ledger. A damaged chunk and those after it are left out.
-func readOver(page int64, b []byte, ledger map[bot.Place]bot.Outcome) error {
+func readOver(page int64, b string, ledger map[bot.Place]bot.Outcome) error {
 	u := &unpacker{rest: b}
 	for u.err == nil && len(u.rest) > 0 {
 		since, entries := int64(u.uint()), &unpacker{}
@@ -115,7 +115,7 @@ func packOutcome(p packer, o bot.Outcome, since int64) packer {
 	return p
 }
 
-func unpackOutcome(place bot.Place, b []byte, since int64) (bot.Outcome, error) {
+func unpackOutcome(place bot.Place, b string, since int64) (bot.Outcome, error) {
 	u := &unpacker{rest: b}
 	o := bot.Outcome{Place: place, State: code(u, stateBytes)}
 	o.At = time.Unix(since+int64(u.uint()), 0)
@@ -145,7 +145,7 @@ func packFlights(flights []bot.Flight) []byte {
 	return p
 }
 
-func unpackFlights(b []byte) ([]bot.Flight, error) {
+func unpackFlights(b string) ([]bot.Flight, error) {
 	u := &unpacker{rest: b}
 	var flights []bot.Flight
 	for range u.count() {

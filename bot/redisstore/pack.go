@@ -22,18 +22,19 @@ func (p *packer) strings(l []string) {
 	}
 }
 
-// unpacker reads fields in the order they were packed. The first fault sticks; every later field is zero.
+// unpacker reads fields in the order they were packed. The first fault sticks; every later field is zero. Texts share the memory of what is
+// read, which is a string as it came from Redis: reading a record makes no copies.
 type unpacker struct {
-	rest []byte
+	rest string
 	err  error
 }
 
-func (u *unpacker) fail() { u.rest, u.err = nil, errDamaged }
+func (u *unpacker) fail() { u.rest, u.err = "", errDamaged }
 
-func (u *unpacker) raw(n int) []byte {
+func (u *unpacker) raw(n int) string {
 	if n < 0 || n > len(u.rest) {
 		u.fail()
-		return nil
+		return ""
 	}
 	b := u.rest[:n]
 	u.rest = u.rest[n:]
@@ -41,20 +42,23 @@ func (u *unpacker) raw(n int) []byte {
 }
 
 func (u *unpacker) byte() byte {
-	if b := u.raw(1); b != nil {
+	if b := u.raw(1); b != "" {
 		return b[0]
 	}
 	return 0
 }
 
 func (u *unpacker) uint() uint64 {
-	v, n := binary.Uvarint(u.rest)
-	if n <= 0 {
-		u.fail()
-		return 0
+	var v uint64
+	for i := range min(len(u.rest), binary.MaxVarintLen64) {
+		b := u.rest[i]
+		if v |= uint64(b&0x7f) << (7 * i); b < 0x80 {
+			u.rest = u.rest[i+1:]
+			return v
+		}
 	}
-	u.rest = u.rest[n:]
-	return v
+	u.fail()
+	return 0
 }
 
 // count is a length of a list whose elements take at least one byte each: a damaged one cannot ask for much memory.
@@ -73,7 +77,7 @@ func (u *unpacker) string() string {
 		u.fail()
 		return ""
 	}
-	return string(u.raw(int(n)))
+	return u.raw(int(n))
 }
 
 func (u *unpacker) strings() []string {

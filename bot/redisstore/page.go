@@ -53,7 +53,7 @@ func packPage(pg bot.Page) []byte {
 	return append(head, p...)
 }
 
-func unpackPage(number int64, b []byte) (bot.Page, error) {
+func unpackPage(number int64, b string) (bot.Page, error) {
 	pg := bot.Page{Number: number}
 	u := &unpacker{rest: b}
 	if v := u.byte(); u.err == nil && v != pageVersion {
@@ -77,7 +77,7 @@ func unpackPage(number int64, b []byte) (bot.Page, error) {
 		recipes = append(recipes, r)
 	}
 	for range u.count() {
-		m, _ := unpackMember(string(u.raw(memberSize)))
+		m, _ := unpackMember(u.raw(memberSize))
 		r, c := u.uint(), u.uint()
 		if r >= uint64(len(runs)) || c>>1 >= uint64(len(recipes)) {
 			u.fail()

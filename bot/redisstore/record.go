@@ -53,7 +53,8 @@ func (r *record) pack() []byte {
 	return p
 }
 
-func unpackRecord(b []byte) (*record, error) {
+// unpackRecord reads the record of a channel. Its texts share the memory of b.
+func unpackRecord(id bot.ChannelID, b string) (*record, error) {
 	u := &unpacker{rest: b}
 	if v := u.byte(); u.err == nil && v != recordVersion {
 		return nil, fmt.Errorf("channel record of version %d, this program knows %d: %w", v, recordVersion, errDamaged)
@@ -61,8 +62,9 @@ func unpackRecord(b []byte) (*record, error) {
 	r := &record{}
 	r.channel = bot.Channel{Adapter: u.string(), Kind: bot.Kind(u.string()), Workspace: u.string(), Address: u.string(), Name: u.string()}
 	r.last = int(u.uint())
-	id := r.channel.ID()
-	for range u.count() {
+	n := u.count()
+	r.subs = make([]bot.Subscription, 0, min(n, maxSubscriptions))
+	for range n {
 		s := bot.Subscription{ID: bot.SubscriptionID{Channel: id, Ordinal: int(u.uint())}, Series: u.strings(), Topics: u.strings()}
 		cron := u.string()
 		s.Schedule = bot.Schedule{Cron: cron, OnPublish: cron == "", Zone: u.string()}

@@ -336,15 +336,15 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(ledgersOf([]bot.Outcome{{State: bot.Sent, At: time.Unix(1, 0)}, {Place: bot.Place{Index: 99}, State: bot.Dead, At: time.Unix(2, 0), Code: "x"}})[0].chunk())
 	f.Add(packFlights([]bot.Flight{{Part: 1, At: time.UnixMilli(1)}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if r, err := unpackRecord(b); err == nil {
-			if again, err := unpackRecord(r.pack()); err != nil || cmp.Diff(r.subs, again.subs) != "" {
+		if r, err := unpackRecord(channel(1).ID(), string(b)); err == nil {
+			if again, err := unpackRecord(channel(1).ID(), string(r.pack())); err != nil || cmp.Diff(r.subs, again.subs) != "" {
 				t.Errorf("a record changes when packed again: %v", err)
 			}
 		}
-		_, _ = unpackPage(1, b)
-		_, _ = unpackOutcome(bot.Place{}, b, 0)
-		_ = readOver(1, b, map[bot.Place]bot.Outcome{})
-		_, _ = unpackFlights(b)
+		_, _ = unpackPage(1, string(b))
+		_, _ = unpackOutcome(bot.Place{}, string(b), 0)
+		_ = readOver(1, string(b), map[bot.Place]bot.Outcome{})
+		_, _ = unpackFlights(string(b))
 	})
 }
 

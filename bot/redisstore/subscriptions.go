@@ -259,7 +259,7 @@ func (s *Store) read(ctx context.Context, id bot.ChannelID) (*record, string, er
 	if packed == "" {
 		return &record{}, "", nil
 	}
-	r, err := unpackRecord([]byte(packed))
+	r, err := unpackRecord(id, packed)
 	if err != nil {
 		return &record{}, packed, fmt.Errorf("channel %s: %w", id, err)
 	}
@@ -378,12 +378,14 @@ func (s *Store) EachChannelAfter(ctx context.Context, after string, fn func(bot.
 				if p == nil {
 					continue // ended since
 				}
-				r, err := unpackRecord([]byte(text(p)))
+				var id bot.ChannelID
+				copy(id[:], part[i])
+				r, err := unpackRecord(id, text(p))
 				if err != nil {
 					return fmt.Errorf("channel %x: %w", part[i], err)
 				}
 				state := bot.StateActive
-				if _, ok := ill[r.channel.ID()]; ok {
+				if _, ok := ill[id]; ok {
 					state = bot.StateProbation
 				}
 				if w, ok := bot.WorkspaceOf(r.channel); ok && held[w].Code != "" {

@@ -28,7 +28,7 @@ func (s *Store) Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []
 	t.Ill = unpackAilments(ill.Val())
 	var faults []error
 	for _, lane := range slices.Sorted(maps.Keys(fly.Val())) {
-		flights, err := unpackFlights([]byte(fly.Val()[lane]))
+		flights, err := unpackFlights(fly.Val()[lane])
 		if err != nil {
 			faults = append(faults, fmt.Errorf("flights of %s in shard %d: %w", lane, sh, err))
 			continue
@@ -80,7 +80,7 @@ func (s *Store) readPages(ctx context.Context, sh int, numbers []int64, t *bot.T
 			faults = append(faults, fmt.Errorf("page %d: %w", n, bot.ErrNotFound))
 			continue
 		}
-		page, err := unpackPage(n, []byte(bodies[i].Val()))
+		page, err := unpackPage(n, bodies[i].Val())
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -89,14 +89,14 @@ func (s *Store) readPages(ctx context.Context, sh int, numbers []int64, t *bot.T
 		for index, packed := range ledgers[i].Val() {
 			k, _ := strconv.Atoi(index)
 			place := bot.Place{Page: n, Index: k}
-			o, err := unpackOutcome(place, []byte(packed), 0)
+			o, err := unpackOutcome(place, packed, 0)
 			if err != nil {
 				faults = append(faults, err)
 				continue
 			}
 			t.Ledger[place] = o
 		}
-		if err := readOver(n, []byte(over[i].Val()), t.Ledger); err != nil {
+		if err := readOver(n, over[i].Val(), t.Ledger); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -192,7 +192,7 @@ func (s *Store) Records(ctx context.Context, shard int, members []string) ([]bot
 		if err != nil || packed == "" {
 			continue
 		}
-		r, err := unpackRecord([]byte(packed))
+		r, err := unpackRecord(member.Channel, packed)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("channel %s: %w", member.Channel, err))
 			continue
