@@ -313,6 +313,7 @@ var (
 	hashRE      = regexp.MustCompile(`(?:^|[^\w&/])#\s?(\d{1,5})(?:[^\d\w]|$)`)
 	hanVolRE    = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
 	tailRE      = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
+	bracketRE   = regexp.MustCompile(`[(（]0*(\d{1,4})[)）]$`)
 	weekRE      = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
 )
 
@@ -344,8 +345,13 @@ func findNumber(s string) (int, bool) {
 	if _, dated := findDate(s); dated {
 		return 0, false
 	}
-	if s = strings.TrimSpace(s); !isDigit(s[len(s)-1]) && !strings.Contains(s, "eek") && !strings.Contains(s, "EEK") {
+	if s = strings.TrimSpace(s); !isDigit(s[len(s)-1]) && !strings.HasSuffix(s, ")") && !strings.HasSuffix(s, "）") && !strings.Contains(s, "eek") && !strings.Contains(s, "EEK") {
 		return 0, false
+	}
+	if m := bracketRE.FindStringSubmatch(s); m != nil {
+		if n := number(m[1]); n > 0 && (n < 1900 || n > 2100) {
+			return n, true
+		}
 	}
 	for _, re := range []*regexp.Regexp{tailRE, weekRE} {
 		if m := re.FindStringSubmatch(s); m != nil {

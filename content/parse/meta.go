@@ -170,7 +170,11 @@ func (h *header) people(names ...string) []string {
 			continue
 		}
 		if f.list {
-			return unique(f.values)
+			names := make([]string, len(f.values))
+			for k, v := range f.values {
+				names[k] = withoutAddress(v)
+			}
+			return unique(names)
 		}
 		if len(f.values) > 0 {
 			return splitNames(f.values[0])

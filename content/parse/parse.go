@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"weeklybot/content"
@@ -107,6 +109,9 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 		return true
 	}
 	dated := p.findDateline(b)
+	if p.byParts(said) {
+		return true
+	}
 	if r, _ := roleOf(said); r != noRole {
 		var all bool
 		all, *announced = p.people(b.runs)
@@ -114,6 +119,37 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 	}
 	return dated
 }
+
+// byParts reads a short line of parts, such as "2024-03-04 · 编辑：甲、乙 · 审校：丙", or "By A & B". It reports whether it gave names.
+func (p *issueReader) byParts(said string) bool {
+	if width(said) > 20 {
+		return false
+	}
+	if m := onlyByRE.FindStringSubmatch(said); m != nil {
+		names := splitNames(m[1])
+		if !slices.ContainsFunc(names, startsLower) {
+			p.add(author, names)
+			return len(names) > 0
+		}
+	}
+	parts := strings.FieldsFunc(said, func(r rune) bool { return r == '·' || r == '•' || r == '|' || r == '｜' })
+	found := false
+	for _, part := range parts {
+		part = strings.TrimSpace(part)
+		if r, at := roleOf(part); r != noRole && len(parts) > 1 {
+			p.add(r, splitNames(part[at:]))
+			found = true
+		}
+	}
+	return found
+}
+
+func startsLower(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLower(first)
+}
+
+var onlyByRE = regexp.MustCompile(`(?i)^by\s+(.{2,80})$`)
 
 // datelineByRE is the author at the end of a dateline.
 var datelineByRE = regexp.MustCompile(`(?i)(?:^|\s)by\s+([^|·,]{2,40})$`)

@@ -113,8 +113,7 @@ func holdAll(names, linked []string) bool {
 		}
 	}
 	return !slices.ContainsFunc(names, func(name string) bool {
-		first, _ := utf8.DecodeRuneInString(name)
-		return unicode.IsLower(first) && !slices.Contains(linked, name)
+		return startsLower(name) && !slices.Contains(linked, name)
 	})
 }
 
@@ -151,7 +150,7 @@ func splitNames(s string) []string {
 	}
 	var names []string
 	for _, part := range parts {
-		part = strings.TrimPrefix(strings.TrimSpace(part), "and ")
+		part = withoutAddress(strings.TrimPrefix(strings.TrimSpace(part), "and "))
 		name := asName(part)
 		if name == "" || width(name) > 6 {
 			if strings.TrimSpace(part) == "" {
@@ -162,6 +161,14 @@ func splitNames(s string) []string {
 		names = append(names, name)
 	}
 	return unique(names)
+}
+
+// withoutAddress cuts "<mail@host>" off a name.
+func withoutAddress(s string) string {
+	if k := strings.IndexByte(s, '<'); k > 0 && strings.HasSuffix(s, ">") {
+		return strings.TrimSpace(s[:k])
+	}
+	return s
 }
 
 func allHanNames(s string) bool {
