@@ -56,6 +56,19 @@ type Schedule struct {
 	Zone      string // IANA name
 }
 
+// Except is when a subscription's digests should not come. An empty rule is the bot's own.
+type Except struct {
+	Quiet    string // hours of the day in the schedule's zone, "22:00-08:00": a digest waits for their end; ExceptNone
+	Holidays string // what happens on a public holiday: HolidaysSkip, HolidaysNext, ExceptNone
+}
+
+// Rules of an Except.
+const (
+	ExceptNone   = "none"
+	HolidaysSkip = "skip" // nothing comes; the next digest holds it
+	HolidaysNext = "next" // it comes at the same time of the next workday
+)
+
 // Subscription is a channel's standing wish.
 type Subscription struct {
 	ID       SubscriptionID
@@ -65,6 +78,7 @@ type Subscription struct {
 	Style    Style
 	Lang     string // language of the bot's own words in the digest
 	MaxItems int    // 0 = no limit
+	Except   Except
 	State    State
 	By       string    // who subscribed: "slack:T1/U1", or "config"
 	Since    int64     // catalogue number it begins at: what was known then is not new to it

@@ -383,6 +383,35 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+func TestQuietHoursAndHolidaysOfASubscription(t *testing.T) {
+	f := newFixture(t, nil)
+	for i, c := range []struct {
+		text string
+		want bot.Except
+	}{
+		{"/subscribe all Mon 09:00 brief quiet 22:00-8:00 holidays next", bot.Except{Quiet: "22:00-08:00", Holidays: "next"}},
+		{"/subscribe all Tue 09:00 holidays skip en quiet off max 20", bot.Except{Quiet: "none", Holidays: "skip"}},
+		{"/订阅 all 每周三 9:00 免打扰 22:00-8:00 节假日顺延", bot.Except{Quiet: "22:00-08:00", Holidays: "next"}},
+		{"/订阅 all 每周四 9:00 Asia/Shanghai 节假日 照常", bot.Except{Holidays: "none"}},
+	} {
+		if answer, code := f.ask(c.text); code != "" {
+			t.Fatalf("%s: %s %v", c.text, code, answer.Message.Blocks)
+		}
+		if got := f.store.subs[team.ID()][i].Except; got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.text, got, c.want)
+		}
+	}
+	f.ask("/subscribe all Mon 09:00 quiet 21:00-8:00")
+	if got, want := f.store.subs[team.ID()][0].Except, (bot.Except{Quiet: "21:00-08:00", Holidays: "next"}); got != want || len(f.store.subs[team.ID()]) != 4 {
+		t.Errorf("changed: %+v, want %+v", got, want)
+	}
+	for _, text := range []string{"/subscribe all Mon 09:00 quiet 22:00", "/subscribe all Mon 09:00 holidays maybe"} {
+		if _, code := f.ask(text); code != "bad_exception" {
+			t.Errorf("%s: %q", text, code)
+		}
+	}
+}
+
 func TestProbationIsExplainedAndEnded(t *testing.T) {
 	f := newFixture(t, nil)
 	f.ask("/subscribe all Mon 09:00 en")

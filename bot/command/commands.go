@@ -58,7 +58,7 @@ var adminCommands = []string{"broadcast", "schedule", "deliveries", "recall", "s
 
 const broadcastUsage = "/broadcast WHOM TEXT | confirm ID TOKEN | cancel ID | report ID | list"
 
-const subscribeUsage = "/subscribe TOPICS|all [from SERIES,…] SCHEDULE [ZONE] [headlines|brief|full] [zh|en] [max N]"
+const subscribeUsage = "/subscribe TOPICS|all [from SERIES,…] SCHEDULE [ZONE] [headlines|brief|full] [zh|en] [max N] [quiet HH:MM-HH:MM] [holidays skip|next]"
 
 // names are the words that a mistyped command is compared with: those of the reader's language first.
 func (g *grammar) names(lang string) []string {

@@ -12,6 +12,7 @@ import (
 
 	"weeklybot/bot"
 	"weeklybot/bot/admin"
+	"weeklybot/bot/schedule"
 	"weeklybot/content"
 )
 
@@ -69,6 +70,7 @@ type Deps struct {
 	Votes       Votes                             // nil: nobody counts
 	Lang        string                            // of answers when nothing else tells; "en", else Chinese
 	Zone        string                            // of schedules without one: an IANA name
+	Exceptions  schedule.Exceptions               // the bot's own quiet hours and holidays
 	SubscribeBy string                            // who may change subscriptions: "anyone", "managers" or "admins"
 	Admins      []string                          // "slack:T1/U1", or an adapter's name alone for everybody on it ("terminal")
 	Desk        *admin.Desk                       // nil: nothing to administer

@@ -50,7 +50,7 @@ func sameWish(a, b bot.Subscription) bool {
 func (r *Router) subscribedBefore(ctx context.Context, c *call, s bot.Subscription, w wish) (Answer, error) {
 	changed := s
 	w.applyTo(&changed)
-	if changed.Style == s.Style && changed.Lang == s.Lang && changed.MaxItems == s.MaxItems {
+	if changed.Style == s.Style && changed.Lang == s.Lang && changed.MaxItems == s.MaxItems && changed.Except == s.Except {
 		return r.subscribed(c, s, c.say("这里已经有同样的订阅 #%d", "This is already subscribed here: #%d")), nil
 	}
 	changed, err := r.deps.Subs.Change(ctx, s.ID, func(s *bot.Subscription) error { w.applyTo(s); return nil })
@@ -81,7 +81,7 @@ func (r *Router) describe(c *call, s bot.Subscription) string {
 	if s.MaxItems > 0 {
 		words = append(words, fmt.Sprintf(c.say("最多 %d 条", "at most %d items"), s.MaxItems))
 	}
-	return strings.Join(words, " · ")
+	return strings.Join(append(words, exceptShown(c, s.Except)...), " · ")
 }
 
 func languageName(c *call, lang string) string {
@@ -104,7 +104,7 @@ func (r *Router) nextRun(c *call, s bot.Subscription) string {
 	if s.Schedule.OnPublish {
 		return c.say("下次：新的一期发布时", "Next: when an issue is published")
 	}
-	next, err := schedule.Next(s.Schedule, r.deps.Now())
+	next, err := r.deps.Exceptions.Next(s, r.deps.Now())
 	if err != nil {
 		return c.say("下次时间未知", "Next time unknown")
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,6 +39,12 @@ func (w wish) applyTo(s *bot.Subscription) {
 	if w.hasMax {
 		s.MaxItems = w.sub.MaxItems
 	}
+	if w.sub.Except.Quiet != "" {
+		s.Except.Quiet = w.sub.Except.Quiet
+	}
+	if w.sub.Except.Holidays != "" {
+		s.Except.Holidays = w.sub.Except.Holidays
+	}
 }
 
 // wish reads TOPICS|all [from SERIES,…] SCHEDULE [ZONE] [style] [lang] [max N].
@@ -66,7 +73,7 @@ func (r *Router) wish(c *call, words []string) (wish, error) {
 	return w, err
 }
 
-// takeForm takes style, language and limit off the end of words, in any order.
+// takeForm takes style, language, limit and exceptions off the end of words, in any order.
 func (w *wish) takeForm(c *call, words []string) ([]string, error) {
 	for len(words) > 0 {
 		last := words[len(words)-1]
@@ -76,6 +83,14 @@ func (w *wish) takeForm(c *call, words []string) ([]string, error) {
 		}
 		if lang := language(last); lang != "" && !w.hasLang {
 			w.sub.Lang, w.hasLang, words = lang, true, words[:len(words)-1]
+			continue
+		}
+		if e, used, err := exceptAtEnd(words); used > 0 {
+			if err != nil {
+				return nil, c.fault("bad_exception", "免打扰或节假日写得不对。", "These quiet hours or this rule for holidays are not clear.",
+					"例如：免打扰 22:00-8:00；节假日 顺延（或 跳过、照常）", "For example: quiet 22:00-8:00; holidays next (or skip, none)")
+			}
+			w.sub.Except, words = bot.Except{Quiet: cmp.Or(w.sub.Except.Quiet, e.Quiet), Holidays: cmp.Or(w.sub.Except.Holidays, e.Holidays)}, words[:len(words)-used]
 			continue
 		}
 		n, used := limitAtEnd(words)

@@ -60,6 +60,13 @@ func (d *delivery) recalls() bool { return len(d.entry.Recipe.Recall) > 0 }
 // wait puts a delivery behind another.
 func (d *delivery) wait(before *delivery) { d.behind, before.follows = before, d }
 
+// waitForDue keeps a delivery from going before its time: the end of quiet hours, a workday.
+func (d *delivery) waitForDue() {
+	if d.entry.Due.After(d.notBefore) && d.entry.Due.After(time.Now()) {
+		d.notBefore = d.entry.Due
+	}
+}
+
 // outcome is the ledger entry that says where the delivery stands now.
 func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 	o := bot.Outcome{

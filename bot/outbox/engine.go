@@ -78,7 +78,9 @@ type Config struct {
 	// Resolve adds what only this process knows of a channel: URL and key of a channel declared in its config.
 	Resolve func(bot.Channel) (bot.Channel, error)
 	// Next is the first occurrence of a cron schedule after a time.
-	Next        func(bot.Schedule, time.Time) (time.Time, error)
+	Next func(bot.Schedule, time.Time) (time.Time, error)
+	// When is the first moment at or after a time at which a subscription's digest may come, or that this one is skipped; nil = at once.
+	When        func(bot.Subscription, time.Time) (at time.Time, skip bool)
 	OnUncertain OnUncertain
 	Node        string        // name of this process among its equals; "" = random
 	Window      time.Duration // how long after its time a run may still go out; 0 = 6 h

@@ -72,6 +72,7 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 			d.attempts, d.done, d.first, d.rest, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.Rest, o.NotBefore, o.Cut
 			d.part, d.uncertain = o.Parts+1, o.State == bot.Uncertain
 		}
+		d.waitForDue()
 		if f, ok := flying[place]; ok && f.Part == d.part {
 			d.uncertain = true
 		}

@@ -61,6 +61,8 @@ type subLine struct {
 	Style     bot.Style `json:"style"`
 	Lang      string    `json:"lang"`
 	MaxItems  int       `json:"max_items"`
+	Quiet     string    `json:"quiet_hours,omitempty"`
+	Holidays  string    `json:"holidays,omitempty"`
 	State     bot.State `json:"state"`
 	By        string    `json:"by"`
 	Offered   int64     `json:"offered"` // catalogue number up to which it has had, or was offered, everything
@@ -162,7 +164,7 @@ func (s *Store) exportShard(ctx context.Context, sh int, enc *json.Encoder) (cha
 func (s *Store) exportSub(ctx context.Context, sh int, sub bot.Subscription, pub int64, debts map[bot.SlotMember]bot.Owed) (subLine, error) {
 	l := subLine{
 		Ordinal: sub.ID.Ordinal, Series: sub.Series, Topics: sub.Topics, OnPublish: sub.Schedule.OnPublish, Cron: sub.Schedule.Cron, Zone: sub.Schedule.Zone,
-		Style: sub.Style, Lang: sub.Lang, MaxItems: sub.MaxItems, State: sub.State, By: sub.By, Offered: max(pub, sub.Since),
+		Style: sub.Style, Lang: sub.Lang, MaxItems: sub.MaxItems, Quiet: sub.Except.Quiet, Holidays: sub.Except.Holidays, State: sub.State, By: sub.By, Offered: max(pub, sub.Since),
 	}
 	if !sub.Schedule.OnPublish {
 		slots, err := s.Slots(ctx, sh, []string{s.slotsOf(sub)[0].slot})
@@ -313,7 +315,7 @@ func (s *Store) importChannel(ctx context.Context, c channelLine) error {
 		for _, l := range c.Subs {
 			sub := bot.Subscription{
 				ID: bot.SubscriptionID{Channel: ch.ID(), Ordinal: l.Ordinal}, Series: l.Series, Topics: l.Topics,
-				Schedule: bot.Schedule{OnPublish: l.OnPublish, Cron: l.Cron, Zone: l.Zone}, Style: l.Style, Lang: l.Lang, MaxItems: l.MaxItems,
+				Schedule: bot.Schedule{OnPublish: l.OnPublish, Cron: l.Cron, Zone: l.Zone}, Style: l.Style, Lang: l.Lang, MaxItems: l.MaxItems, Except: bot.Except{Quiet: l.Quiet, Holidays: l.Holidays},
 				State: l.State, By: l.By, Since: l.Offered,
 			}
 			if l.Fresh {

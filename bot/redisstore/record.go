@@ -10,7 +10,10 @@ import (
 )
 
 // recordVersion is the first byte of a packed channel record.
-const recordVersion = 1
+const recordVersion = 2
+
+// firstVersion is the oldest that is still read; it has no exceptions.
+const firstVersion = 1
 
 // record is what the store keeps of one channel: where it is and what it subscribed to. Webhook URLs and keys are not in it; they stay in
 // the configuration that declares the channel.
@@ -49,6 +52,8 @@ func (r *record) pack() []byte {
 		p.string(s.By)
 		p.uint(uint64(max(0, s.Since)))
 		p.uint(uint64(max(0, s.SinceAt.UnixMilli())))
+		p.string(s.Except.Quiet)
+		p.string(s.Except.Holidays)
 	}
 	return p
 }
@@ -56,8 +61,9 @@ func (r *record) pack() []byte {
 // unpackRecord reads the record of a channel. Its texts share the memory of b.
 func unpackRecord(id bot.ChannelID, b string) (*record, error) {
 	u := &unpacker{rest: b}
-	if v := u.byte(); u.err == nil && v != recordVersion {
-		return nil, fmt.Errorf("channel record of version %d, this program knows %d: %w", v, recordVersion, errDamaged)
+	version := u.byte()
+	if u.err == nil && version != recordVersion && version != firstVersion {
+		return nil, fmt.Errorf("channel record of version %d, this program knows %d: %w", version, recordVersion, errDamaged)
 	}
 	r := &record{}
 	r.channel = bot.Channel{Adapter: u.string(), Kind: bot.Kind(u.string()), Workspace: u.string(), Address: u.string(), Name: u.string()}
@@ -71,6 +77,9 @@ func unpackRecord(id bot.ChannelID, b string) (*record, error) {
 		s.Style, s.State = code(u, styleCodes), code(u, stateCodes)
 		s.Lang, s.MaxItems, s.By, s.Since = u.string(), int(u.uint()), u.string(), int64(u.uint())
 		s.SinceAt = time.UnixMilli(int64(u.uint())).UTC()
+		if version > firstVersion {
+			s.Except = bot.Except{Quiet: u.string(), Holidays: u.string()}
+		}
 		r.subs = append(r.subs, s)
 	}
 	return r, u.done()

@@ -34,20 +34,21 @@ import (
 
 // app is the running bot: every part, wired together.
 type app struct {
-	cfg      atomic.Pointer[Config]
-	log      *slog.Logger
-	db       *database
-	topics   *content.Topics
-	sources  *source.Set
-	shelf    atomic.Pointer[shelf]
-	adapters []bot.Adapter
-	terminal *terminal.Adapter
-	desk     *admin.Desk
-	router   *command.Router
-	engine   *outbox.Engine
-	web      *web.Server
-	changed  chan struct{} // the Library changed: tell the catalogue
-	votes    *votes
+	exceptions schedule.Exceptions
+	cfg        atomic.Pointer[Config]
+	log        *slog.Logger
+	db         *database
+	topics     *content.Topics
+	sources    *source.Set
+	shelf      atomic.Pointer[shelf]
+	adapters   []bot.Adapter
+	terminal   *terminal.Adapter
+	desk       *admin.Desk
+	router     *command.Router
+	engine     *outbox.Engine
+	web        *web.Server
+	changed    chan struct{} // the Library changed: tell the catalogue
+	votes      *votes
 }
 
 // shelf is a Library with its index: readers see both of one load.
@@ -61,6 +62,9 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	a := &app{log: log, changed: make(chan struct{}, 1)}
 	a.cfg.Store(cfg)
 	var err error
+	if a.exceptions, err = cfg.exceptions(); err != nil {
+		return nil, err
+	}
 	if a.topics, err = cfg.topics(); err != nil {
 		return nil, err
 	}
@@ -85,7 +89,7 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	})
 	a.router = a.newRouter(cfg, a.observe(metrics))
 	a.engine = outbox.New(outbox.Config{
-		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Next: schedule.Next,
+		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Next: schedule.Next, When: a.exceptions.When,
 		OnUncertain: outbox.OnUncertain(cfg.OnUncertain), Log: log, Metrics: metrics,
 	})
 	a.web = a.newWeb(cfg, metrics)
@@ -109,6 +113,7 @@ func (a *app) makeAdapters(cfg *Config) error {
 func (a *app) newRouter(cfg *Config, observe func(string, time.Duration)) *command.Router {
 	return command.New(command.Deps{
 		Library: a.library, Search: a, Topics: a.topics, Subs: a.db.store, Events: a.db.store, Votes: a.votes, Lang: cfg.Lang, Zone: cfg.Zone,
+		Exceptions:  a.exceptions,
 		SubscribeBy: cfg.SubscribeBy, Admins: cfg.Admins, Desk: a.desk, Meters: a.meters, Log: a.log, Observe: observe,
 	})
 }

@@ -37,6 +37,8 @@ type Config struct {
 	APIToken      bot.Secret     `yaml:"api_token"`
 	SubscribeBy   string         `yaml:"subscribe_by"`
 	OnUncertain   string         `yaml:"on_uncertain"`
+	QuietHours    string         `yaml:"quiet_hours"`
+	Holidays      HolidayConfig  `yaml:"holidays"`
 	Content       ContentConfig  `yaml:"content"`
 	Adapters      AdapterConfig  `yaml:"adapters"`
 	Channels      []ChannelDecl  `yaml:"channels"`
@@ -60,6 +62,13 @@ type RedisConfig struct {
 }
 
 func (c RedisConfig) embedded() bool { return c.URL == "" && len(c.Addrs) == 0 }
+
+// HolidayConfig says which days are public holidays, and what becomes of digests then.
+type HolidayConfig struct {
+	Set    string `yaml:"set"`    // a set that comes with the bot
+	File   string `yaml:"file"`   // or one of your own, in the same form
+	Policy string `yaml:"policy"` // of subscriptions that name none
+}
 
 // ContentConfig says which newsletters the bot reads.
 type ContentConfig struct {
@@ -97,6 +106,8 @@ type Subscription struct {
 	Style    string   `yaml:"style"`
 	Lang     string   `yaml:"lang"`
 	MaxItems int      `yaml:"max_items"`
+	Quiet    string   `yaml:"quiet_hours"`
+	Holidays string   `yaml:"holidays"`
 }
 
 // defaultTopics may be absent: the built-in table stands by itself.
@@ -105,7 +116,7 @@ const defaultTopics = "topics.yaml"
 // DefaultConfig is what an empty file means.
 func DefaultConfig() *Config {
 	return &Config{
-		Listen: "127.0.0.1:8080", DataDir: "data", Lang: "zh", Zone: "Asia/Shanghai", SubscribeBy: "anyone", OnUncertain: string(outbox.Resend),
+		Listen: "127.0.0.1:8080", DataDir: "data", Lang: "zh", Zone: "Asia/Shanghai", SubscribeBy: "anyone", OnUncertain: string(outbox.Resend), Holidays: HolidayConfig{Set: "cn"},
 		Redis: RedisConfig{Prefix: "wb"}, Content: ContentConfig{Topics: defaultTopics},
 	}
 }
@@ -172,6 +183,9 @@ func (c *Config) Validate() []error {
 	one("on_uncertain", c.OnUncertain, string(outbox.Resend), string(outbox.Hold))
 	if _, err := schedule.Zone(c.Zone, "en"); err != nil {
 		fault(true, "zone: %w", err)
+	}
+	if _, err := c.exceptions(); err != nil {
+		faults = append(faults, err)
 	}
 	fault(c.DataDir == "" && c.Redis.embedded(), "data_dir: is empty, and without redis.url the store needs a folder")
 	fault(c.Redis.URL != "" && len(c.Redis.Addrs) > 0, "redis: set url (one server) or addrs (Cluster, Sentinel), not both")
@@ -295,8 +309,46 @@ func (c *Config) subscription(i int, topics *content.Topics) (bot.Channel, bot.S
 		return ch, sub, fmt.Errorf(".lang: %q is none of zh, en", d.Lang)
 	case d.MaxItems < 0:
 		return ch, sub, fmt.Errorf(".max_items: %d is negative", d.MaxItems)
+	case !holidayPolicy(d.Holidays):
+		return ch, sub, fmt.Errorf(".holidays: %q is none of skip, next, none", d.Holidays)
+	}
+	sub.Except.Holidays = d.Holidays
+	if sub.Except.Quiet, err = schedule.ParseQuiet(d.Quiet); err != nil {
+		return ch, sub, fmt.Errorf(".quiet_hours: %w", err)
 	}
 	return ch, sub, nil
+}
+
+func holidayPolicy(s string) bool {
+	return slices.Contains([]string{"", bot.HolidaysSkip, bot.HolidaysNext, bot.ExceptNone}, s)
+}
+
+// exceptions are the bot's own quiet hours and holidays.
+func (c *Config) exceptions() (x schedule.Exceptions, err error) {
+	x.Zone = c.Zone
+	if x.Default.Quiet, err = schedule.ParseQuiet(c.QuietHours); err != nil {
+		return x, fmt.Errorf("quiet_hours: %w", err)
+	}
+	if !holidayPolicy(c.Holidays.Policy) {
+		return x, fmt.Errorf("holidays.policy: %q is none of skip, next, none", c.Holidays.Policy)
+	}
+	x.Default.Holidays = c.Holidays.Policy
+	if c.Holidays.File == "" {
+		found := false
+		if x.Holidays, found = schedule.BuiltinHolidays(c.Holidays.Set); !found && c.Holidays.Set != "" {
+			return x, fmt.Errorf("holidays.set: %q does not come with the bot: use cn, or name a file", c.Holidays.Set)
+		}
+		return x, nil
+	}
+	file, err := os.Open(c.resolve(c.Holidays.File))
+	if err != nil {
+		return x, fmt.Errorf("holidays.file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	if x.Holidays, err = schedule.ReadHolidays(file); err != nil {
+		return x, fmt.Errorf("holidays.file: %s: %w", c.Holidays.File, err)
+	}
+	return x, nil
 }
 
 func canonical(names []string, topics *content.Topics) []string {

@@ -58,7 +58,7 @@ func (a *app) declareChannel(ctx context.Context, ch bot.Channel, wanted []bot.S
 		id := stored[0].ID
 		stored = stored[1:]
 		_, err := a.db.store.Change(ctx, id, func(s *bot.Subscription) error {
-			s.Series, s.Topics, s.Schedule, s.Style, s.Lang, s.MaxItems = w.Series, w.Topics, w.Schedule, w.Style, w.Lang, w.MaxItems
+			s.Series, s.Topics, s.Schedule, s.Style, s.Lang, s.Except, s.MaxItems = w.Series, w.Topics, w.Schedule, w.Style, w.Lang, w.Except, w.MaxItems
 			return nil
 		})
 		if err != nil {
@@ -74,5 +74,5 @@ func (a *app) declareChannel(ctx context.Context, ch bot.Channel, wanted []bot.S
 // sameWish compares what a person decides, not where the subscription stands.
 func sameWish(a, b bot.Subscription) bool {
 	return slices.Equal(a.Series, b.Series) && slices.Equal(a.Topics, b.Topics) && a.Schedule == b.Schedule && a.Style == b.Style &&
-		a.Lang == b.Lang && a.MaxItems == b.MaxItems
+		a.Lang == b.Lang && a.MaxItems == b.MaxItems && a.Except == b.Except
 }

@@ -23,6 +23,9 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 			list = append(list, fmt.Sprintf(zh, n))
 		}
 	}
+	if year, missing := a.holidaysMissing(time.Now()); missing {
+		say("没有 %d 年的节假日数据，届时按普通工作日处理。", "There is no data for the holidays of %d; its weekdays will count as workdays.", year)
+	}
 	ctx, cancel := context.WithTimeout(ctx, troublesTime)
 	defer cancel()
 	h, err := a.db.store.Health(ctx)
@@ -56,4 +59,21 @@ func (a *app) allowances(ctx context.Context) (list []web.Allowance) {
 		list = append(list, web.Allowance{Platform: m.Adapter, Name: m.Name, Used: m.Used, Limit: m.Limit, Low: m.Low()})
 	}
 	return list
+}
+
+// holidaysAhead is how early a year without data on holidays is told of.
+const holidaysAhead = 60 * 24 * time.Hour
+
+// holidaysMissing is a year, this one or one that begins soon, without data on holidays; only where digests heed holidays.
+func (a *app) holidaysMissing(now time.Time) (year int, missing bool) {
+	x := a.exceptions
+	if x.Holidays == nil || x.Default.Holidays == "" || x.Default.Holidays == bot.ExceptNone {
+		return 0, false
+	}
+	for _, t := range []time.Time{now, now.Add(holidaysAhead)} {
+		if !x.Holidays.Knows(t.Year()) {
+			return t.Year(), true
+		}
+	}
+	return 0, false
 }

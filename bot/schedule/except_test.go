@@ -1,0 +1,166 @@
+package schedule
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"weeklybot/bot"
+)
+
+func china(t testing.TB) *Holidays {
+	h, ok := BuiltinHolidays("cn")
+	if !ok {
+		t.Fatal("the built-in holidays cannot be read")
+	}
+	return h
+}
+
+func TestHolidaysOfChina(t *testing.T) {
+	h := china(t)
+	// Days off and make-up workdays of each year, as the notices of the State Council count them.
+	for year, want := range map[int][2]int{2024: {28, 8}, 2025: {28, 5}, 2026: {33, 6}} {
+		off, work := 0, 0
+		for day := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC); day.Year() == year; day = day.AddDate(0, 0, 1) {
+			if h.Off(day) {
+				off++
+			}
+			if weekend := day.Weekday() == time.Saturday || day.Weekday() == time.Sunday; weekend && h.Workday(day) {
+				work++
+			}
+			if h.Off(day) && h.Workday(day) {
+				t.Errorf("%s is off and worked", day.Format(time.DateOnly))
+			}
+		}
+		if got := [2]int{off, work}; got != want || !h.Knows(year) {
+			t.Errorf("%d: %v days off and make-up workdays, want %v", year, got, want)
+		}
+	}
+	for day := range h.work {
+		if d, err := time.Parse(time.DateOnly, day); err != nil || d.Weekday() != time.Saturday && d.Weekday() != time.Sunday {
+			t.Errorf("make-up workday %s is a %s", day, d.Weekday())
+		}
+	}
+	if h.Knows(2027) || !h.Workday(time.Date(2027, 1, 1, 9, 0, 0, 0, time.UTC)) {
+		t.Error("a year without data has more than plain weekdays")
+	}
+}
+
+func TestWhen(t *testing.T) {
+	x := Exceptions{Holidays: china(t), Zone: "Asia/Shanghai"}
+	for _, c := range []struct {
+		name, cronZone string
+		except, byBot  bot.Except
+		at, want       string // in Asia/Shanghai; want "" = skipped
+	}{
+		{"no rule", "Asia/Shanghai", bot.Except{}, bot.Except{}, "2026-02-16 09:00", "2026-02-16 09:00"},
+		{"skipped", "Asia/Shanghai", bot.Except{Holidays: "skip"}, bot.Except{}, "2026-02-16 09:00", ""},
+		{"the day after the holidays", "Asia/Shanghai", bot.Except{Holidays: "skip"}, bot.Except{}, "2026-02-24 09:00", "2026-02-24 09:00"},
+		{"next workday", "Asia/Shanghai", bot.Except{Holidays: "next"}, bot.Except{}, "2026-02-16 09:00", "2026-02-24 09:00"},
+		{"next workday is a Sunday", "Asia/Shanghai", bot.Except{Holidays: "next"}, bot.Except{}, "2026-01-02 09:00", "2026-01-04 09:00"},
+		{"a weekend is no holiday", "Asia/Shanghai", bot.Except{Holidays: "next"}, bot.Except{}, "2026-03-07 09:00", "2026-03-07 09:00"},
+		{"the bot's rule", "Asia/Shanghai", bot.Except{}, bot.Except{Holidays: "skip"}, "2026-10-01 09:00", ""},
+		{"its own rule counts", "Asia/Shanghai", bot.Except{Holidays: "none"}, bot.Except{Holidays: "skip"}, "2026-10-01 09:00", "2026-10-01 09:00"},
+		{"quiet in the evening", "Asia/Shanghai", bot.Except{Quiet: "22:00-08:00"}, bot.Except{}, "2026-03-03 23:30", "2026-03-04 08:00"},
+		{"quiet in the morning", "Asia/Shanghai", bot.Except{Quiet: "22:00-08:00"}, bot.Except{}, "2026-03-03 07:59", "2026-03-03 08:00"},
+		{"quiet is over", "Asia/Shanghai", bot.Except{Quiet: "22:00-08:00"}, bot.Except{}, "2026-03-03 08:00", "2026-03-03 08:00"},
+		{"quiet at noon", "Asia/Shanghai", bot.Except{Quiet: "12:00-14:00"}, bot.Except{}, "2026-03-03 12:00", "2026-03-03 14:00"},
+		{"quiet until a holiday", "Asia/Shanghai", bot.Except{Quiet: "22:00-08:00", Holidays: "next"}, bot.Except{}, "2026-09-30 23:00", "2026-10-08 08:00"},
+		{"on publish, in the bot's zone", "", bot.Except{Quiet: "22:00-08:00"}, bot.Except{}, "2026-03-03 23:30", "2026-03-04 08:00"},
+		{"on the schedule's clock", "Europe/Berlin", bot.Except{Quiet: "00:00-06:00"}, bot.Except{}, "2026-03-03 08:00", "2026-03-03 13:00"},
+	} {
+		x.Default = c.byBot
+		at, err := time.ParseInLocation("2006-01-02 15:04", c.at, zoneOf(t, "Asia/Shanghai"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, skip := x.When(bot.Subscription{Schedule: bot.Schedule{Cron: "0 9 * * *", Zone: c.cronZone}, Except: c.except}, at)
+		shown := got.In(at.Location()).Format("2006-01-02 15:04")
+		if skip {
+			shown = ""
+		}
+		if shown != c.want {
+			t.Errorf("%s: %s comes at %q, want %q", c.name, c.at, shown, c.want)
+		}
+	}
+}
+
+func zoneOf(t testing.TB, name string) *time.Location {
+	zone, err := Location(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+// A weekly subscription has exactly one planned run a week in every zone, through clock changes; with a rule for holidays it is that run, later,
+// or none, and never a second one.
+func TestHolidaysNeverAddARun(t *testing.T) {
+	h := china(t)
+	names := strings.Fields(zoneNames)
+	for i, name := range names {
+		if testing.Short() && i%20 != 0 {
+			continue
+		}
+		sub := bot.Subscription{Schedule: bot.Schedule{Cron: "30 2 * * 0", Zone: name}}
+		c, err := Compile(sub.Schedule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := time.Date(2024, 1, 1, 0, 0, 0, 0, c.Zone())
+		weeks := map[int]int{}
+		for at := c.Next(from); at.Year() < 2027; at = c.Next(at) {
+			week := int(wall(at).Sub(wall(from)).Hours()) / (7 * 24)
+			weeks[week]++
+			for _, rule := range []string{bot.HolidaysSkip, bot.HolidaysNext} {
+				sub.Except = bot.Except{Holidays: rule, Quiet: "01:00-07:00"}
+				moved, skip := Exceptions{Holidays: h, Zone: "UTC"}.When(sub, at)
+				switch {
+				case skip != (rule == bot.HolidaysSkip && h.Off(at)):
+					t.Fatalf("%s: %v skipped: %v", name, at, skip)
+				case !skip && (moved.Before(at) || moved.Sub(at) > 12*24*time.Hour):
+					t.Fatalf("%s: %v comes at %v", name, at, moved)
+				case !skip && rule == bot.HolidaysNext && h.Off(moved):
+					t.Fatalf("%s: %v comes on a holiday, %v", name, at, moved)
+				}
+			}
+		}
+		for week, n := range weeks {
+			if n != 1 {
+				t.Errorf("%s: %d runs in week %d", name, n, week)
+			}
+		}
+		if len(weeks) < 156 {
+			t.Errorf("%s: runs in %d weeks of three years", name, len(weeks))
+		}
+	}
+}
+
+func TestQuietHours(t *testing.T) {
+	for text, want := range map[string]string{"": "", "none": "none", "22:00-8:00": "22:00-08:00", " 22：00–08:00": "22:00-08:00", "12:00~14:30": "12:00-14:30"} {
+		if got, err := ParseQuiet(text); err != nil || got != want {
+			t.Errorf("ParseQuiet(%q) = %q, %v, want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"22:00", "8-9", "25:00-08:00", "08:00-08:00", "a-b", "22:00-08:00-09:00"} {
+		if got, err := ParseQuiet(text); err == nil {
+			t.Errorf("ParseQuiet(%q) = %q, want a fault", text, got)
+		}
+	}
+}
+
+func FuzzReadHolidays(f *testing.F) {
+	f.Add("year 2027\noff 2027-01-01\noff 2027-02-06 2027-02-12\nwork 2027-02-20\n")
+	f.Add("off 2027-01-01 2026-01-01")
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := ReadHolidays(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		at := time.Date(2027, 1, 1, 9, 0, 0, 0, time.UTC)
+		x := Exceptions{Holidays: h, Zone: "UTC", Default: bot.Except{Holidays: bot.HolidaysNext, Quiet: "22:00-08:00"}}
+		if got, _ := x.When(bot.Subscription{}, at); got.Before(at) {
+			t.Errorf("%v comes before, at %v", at, got)
+		}
+	})
+}
