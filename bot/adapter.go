@@ -113,6 +113,12 @@ type Inbox interface {
 	Event(ctx context.Context, ev Event) error
 }
 
+// Completer is an Inbox that knows what a member may be about to type, for platforms whose forms ask while someone types.
+type Completer interface {
+	// CompleteTopic names up to n topics that typed may become, best first, in lang. It looks in memory only.
+	CompleteTopic(typed, lang string, n int) []string
+}
+
 // EventKind says what happened on a platform.
 type EventKind string
 

@@ -228,6 +228,7 @@ func buildTopics(entries []topicEntry) *Topics {
 			t.trie.mute(phrase)
 		}
 	}
+	t.folded = sync.OnceValue(t.foldedSpellings)
 	t.pairs = sync.OnceValue(t.spellingPairs)
 	return t
 }

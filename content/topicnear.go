@@ -42,6 +42,37 @@ func (t *Topics) Near(text string, n int) []string {
 	return out
 }
 
+// Complete names the n topics that someone may be about to type, best first: those with a spelling that begins with typed, those with a
+// word that does, then those Near. It may name fewer, and none for an empty text.
+func (t *Topics) Complete(typed string, n int) []string {
+	if t == nil || n <= 0 || len(typed) > maxSpelling {
+		return nil
+	}
+	begun := words.Fold(typed)
+	if begun == "" {
+		return nil
+	}
+	var first, second []string
+	for k, spellings := range t.folded() {
+		switch {
+		case slices.ContainsFunc(spellings, func(s string) bool { return strings.HasPrefix(s, begun) }):
+			first = append(first, t.topics[k].canonical)
+		case slices.ContainsFunc(spellings, func(s string) bool { return strings.Contains(s, " "+begun) }):
+			second = append(second, t.topics[k].canonical)
+		}
+	}
+	out := append(first, second...)
+	for _, name := range t.Near(typed, n) {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	if canonical, ok := t.Canonical(typed); ok { // one that is typed whole leads
+		out = append([]string{canonical}, slices.DeleteFunc(out, func(name string) bool { return name == canonical })...)
+	}
+	return out[:min(n, len(out))]
+}
+
 // minLikeness leaves out what shares only a few letters with the text.
 const minLikeness = 0.45
 
@@ -60,15 +91,26 @@ func (t *Topics) named(text string) map[int]float64 {
 	return score
 }
 
-// spellingPairs are the pairs of each spelling of each topic; words have none.
-func (t *Topics) spellingPairs() [][][]uint64 {
-	out := make([][][]uint64, len(t.topics))
+// foldedSpellings are the spellings of each topic, folded; words have none.
+func (t *Topics) foldedSpellings() [][]string {
+	out := make([][]string, len(t.topics))
 	for k := range t.topics {
 		if t.topics[k].word {
 			continue
 		}
 		for _, s := range t.topics[k].spellings {
-			out[k] = append(out[k], pairs(words.Fold(s)))
+			out[k] = append(out[k], words.Fold(s))
+		}
+	}
+	return out
+}
+
+// spellingPairs are the pairs of each spelling of each topic.
+func (t *Topics) spellingPairs() [][][]uint64 {
+	out := make([][][]uint64, len(t.topics))
+	for k, spellings := range t.folded() {
+		for _, s := range spellings {
+			out[k] = append(out[k], pairs(s))
 		}
 	}
 	return out

@@ -16,6 +16,7 @@ type Topics struct {
 	topics  []topic      // ordered as entries
 	names   map[string]int
 	trie    trie
+	folded  func() [][]string   // the spellings of each topic, words having none; for Complete and pairs
 	pairs   func() [][][]uint64 // for Near
 }
 

@@ -95,6 +95,29 @@ func TestNear(t *testing.T) {
 	}
 }
 
+func TestComplete(t *testing.T) {
+	topics := DefaultTopics()
+	for _, c := range []struct{ typed, want string }{
+		{"k8s", "kubernetes"}, {"ＫＵＢＥＲ", "kubernetes"}, {"服", "service mesh"}, {"mes", "service mesh"}, {"eB", "ebpf"}, {"go", "go"}, {"kubernets", "kubernetes"},
+	} {
+		got := topics.Complete(c.typed, 100)
+		if !slices.Contains(got, c.want) || len(slices.Compact(slices.Sorted(slices.Values(got)))) != len(got) {
+			t.Errorf("Complete(%q) = %q, want %q among them, each once", c.typed, got, c.want)
+		}
+		if canonical, ok := topics.Canonical(c.typed); ok && got[0] != canonical {
+			t.Errorf("Complete(%q) begins with %q, want %q", c.typed, got[0], canonical)
+		}
+	}
+	if got := topics.Complete("s", 3); len(got) != 3 {
+		t.Errorf("Complete to 3 = %q", got)
+	}
+	for _, typed := range []string{"", "!?", strings.Repeat("k", 10_000)} {
+		if got := topics.Complete(typed, 3); len(got) != 0 {
+			t.Errorf("Complete(%.20q) = %q, want none", typed, got)
+		}
+	}
+}
+
 func TestParseTopicsErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"- {name: a}\n- {nam: b}":             "line 2: unknown field",

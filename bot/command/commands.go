@@ -31,7 +31,7 @@ func newGrammar() *grammar {
 		{"trend", []string{"趋势", "走势"}, "/trend TOPIC", "某主题每周出现的次数", "how often a topic appears, week by week", (*Router).trend},
 		{"subscribe", []string{"订阅", "sub"}, subscribeUsage, "把摘要按时送到这里", "bring digests here on time", (*Router).subscribe},
 		{"subscriptions", []string{"我的订阅", "订阅列表", "subs"}, "/subscriptions", "这里有哪些订阅", "what is subscribed here", (*Router).subscriptions},
-		{"preview", []string{"预览"}, "/preview [#N]", "看看下一次会收到什么", "what the next digest will be", (*Router).preview},
+		{"preview", []string{"预览"}, "/preview [#N | TOPICS SCHEDULE …]", "看看下一次会收到什么；或先看看某个订阅会带来什么", "what the next digest will be; or what a subscription would bring first", (*Router).preview},
 		{"pause", []string{"暂停"}, "/pause #N|all", "暂停订阅", "pause a subscription", (*Router).pause},
 		{"resume", []string{"恢复", "继续"}, "/resume #N|all", "恢复订阅", "resume a subscription", (*Router).resume},
 		{"unsubscribe", []string{"退订", "取消订阅", "unsub"}, "/unsubscribe #N|all", "退订", "end a subscription", (*Router).unsubscribe},

@@ -92,7 +92,10 @@ type Router struct {
 	counts  countCache
 }
 
-var _ bot.Inbox = (*Router)(nil)
+var (
+	_ bot.Inbox     = (*Router)(nil)
+	_ bot.Completer = (*Router)(nil)
+)
 
 const (
 	maxAnswers = 4096 // commands remembered so that a repeated one is not run again

@@ -175,8 +175,16 @@ func (r *Router) setLang(ctx context.Context, c *call) (Answer, error) {
 	})
 }
 
-// preview shows the next digest of a subscription as it would be now.
+// preview shows the next digest of a subscription as it would be now; with the words of /subscribe, the first digest of one that is not there
+// yet.
 func (r *Router) preview(ctx context.Context, c *call) (Answer, error) {
+	w, err := r.wish(c, c.words)
+	if err == nil {
+		return r.previewWish(c, w.sub), nil
+	}
+	if !hasCode(err, "bad_schedule") { // what does not say when may be the name of a subscription
+		return Answer{}, err
+	}
 	subs, err := r.chosen(ctx, c, true)
 	if err != nil {
 		return Answer{}, err
@@ -189,12 +197,28 @@ func (r *Router) preview(ctx context.Context, c *call) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("next digest of %s: %w", s.ID, err)
 	}
-	head := note(fmt.Sprintf(c.say("预览 #%d · %s", "Preview of #%d · %s"), s.ID.Ordinal, r.nextRun(c, s)))
 	msg, items := digest.Compose(recipe, entries, c.lib, r.deps.Topics)
+	return c.previewed(msg, items, fmt.Sprintf(c.say("预览 #%d · %s", "Preview of #%d · %s"), s.ID.Ordinal, r.nextRun(c, s))), nil
+}
+
+func hasCode(err error, code string) bool {
+	user, ok := errors.AsType[*bot.UserError](err)
+	return ok && user.Code == code
+}
+
+// previewWish composes the first digest of s, which is not subscribed.
+func (r *Router) previewWish(c *call, s bot.Subscription) Answer {
+	recipe := bot.Recipe{First: true, Series: s.Series, Topics: s.Topics, Style: s.Style, Lang: s.Lang, MaxItems: s.MaxItems}
+	msg, items := digest.Compose(recipe, nil, c.lib, r.deps.Topics)
+	return c.previewed(msg, items, c.say("预览 · ", "Preview · ")+r.describe(c, s)+" · "+r.nextRun(c, s))
+}
+
+// previewed is a digest with a line that says what it is.
+func (c *call) previewed(msg bot.Message, items int, said string) Answer {
 	if items == 0 {
 		return Answer{Message: bot.Message{Title: c.say("目前没有新内容", "Nothing new so far"), Blocks: []bot.Block{
-			text(c.say("到时间仍没有新内容，就不会发送。", "If it stays so, nothing will be sent.")), head}}}, nil
+			text(c.say("到时间仍没有新内容，就不会发送。", "If it stays so, nothing will be sent.")), note(said)}}}
 	}
-	msg.Blocks = append([]bot.Block{head}, msg.Blocks...)
-	return Answer{Message: msg}, nil
+	msg.Blocks = append([]bot.Block{note(said)}, msg.Blocks...)
+	return Answer{Message: msg}
 }

@@ -47,6 +47,15 @@ func (r *Router) topics(_ context.Context, c *call) (Answer, error) {
 	return Answer{Message: msg}, nil
 }
 
+// CompleteTopic is for forms; every name that it gives is one that /subscribe reads.
+func (r *Router) CompleteTopic(typed, lang string, n int) []string {
+	names := r.deps.Topics.Complete(typed, n)
+	for k, name := range names {
+		names[k] = r.deps.Topics.Shown(name, lang)
+	}
+	return names
+}
+
 type topicCount struct {
 	topic string
 	items int

@@ -39,6 +39,7 @@ type line struct {
 
 	Broadcast *bot.Broadcast `json:"broadcast,omitempty"` // broadcast
 	Message   *bot.Message   `json:"message,omitempty"`   // broadcast
+	Vote      *voteLine      `json:"vote,omitempty"`      // vote
 }
 
 type channelLine struct {
@@ -70,7 +71,7 @@ type subLine struct {
 }
 
 // Export writes everything that matters as JSON Lines: the catalogue, channels with their subscriptions and what each is still to get, dead
-// letters, broadcasts. Records, not keys: any store, of any number of shards, can import it. The ledger of what was delivered stays behind.
+// letters, broadcasts, votes. Records, not keys: any store, of any number of shards, can import it. The ledger of what was delivered stays behind.
 func (s *Store) Export(ctx context.Context, w io.Writer) (channels int, err error) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -87,7 +88,10 @@ func (s *Store) Export(ctx context.Context, w io.Writer) (channels int, err erro
 			return channels, fmt.Errorf("export shard %d: %w", sh, err)
 		}
 	}
-	return channels, s.exportBroadcasts(ctx, enc)
+	if err := s.exportBroadcasts(ctx, enc); err != nil {
+		return channels, err
+	}
+	return channels, s.exportVotes(ctx, enc)
 }
 
 func (s *Store) exportCatalogue(ctx context.Context, enc *json.Encoder) error {
@@ -291,6 +295,8 @@ func (s *Store) importLine(ctx context.Context, l line) error {
 		return s.importChannel(ctx, *l.Channel)
 	case l.Type == "broadcast" && l.Broadcast != nil && l.Message != nil && broadcastNumber(l.Broadcast.ID) > 0:
 		return s.importBroadcast(ctx, *l.Broadcast, *l.Message)
+	case l.Type == "vote" && l.Vote != nil:
+		return s.importVote(ctx, *l.Vote)
 	case l.Type == "letter" && l.Letter != nil:
 		id, err := bot.ParseSubscriptionID(l.Letter.Sub)
 		if err != nil {

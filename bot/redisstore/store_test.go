@@ -377,6 +377,11 @@ func TestExportImportKeepsWhatIsStillToCome(t *testing.T) {
 		if _, err := s.Publish(ctx, "folder", []bot.Sighting{{Key: "a/#2", Series: "a"}}); err != nil {
 			t.Fatal(err)
 		}
+		for member, vote := range map[string]int{"slack/T1/U1": 1, "slack/T1/U2": 1, "slack/T1/U3": -1, "slack/T1/U4": 1} {
+			if err := s.Vote(ctx, "an item", member, vote); err != nil {
+				t.Fatal(err)
+			}
+		}
 		var file strings.Builder
 		if n, err := s.Export(ctx, &file); err != nil || n != 2 {
 			t.Fatalf("Export = %d, %v", n, err)
@@ -395,6 +400,12 @@ func TestExportImportKeepsWhatIsStillToCome(t *testing.T) {
 		if a, b := sortedLines(file.String()), sortedLines(again.String()); cmp.Diff(a, b) != "" {
 			t.Errorf("export after import (-want +got):\n%s", cmp.Diff(a, b))
 		}
+		if err := other.Vote(ctx, "an item", "slack/T1/U1", -1); err != nil { // still the vote of the same member
+			t.Fatal(err)
+		}
+		if sums, _, err := other.Votes(ctx, -1); err != nil || sums["an item"] != 0 || len(sums) > 1 {
+			t.Errorf("votes after the import: %v, %v, want 2 less 2", sums, err)
+		}
 		want, _, err := s.Next(ctx, fresh.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -403,7 +414,8 @@ func TestExportImportKeepsWhatIsStillToCome(t *testing.T) {
 		if err != nil || cmp.Diff(want, got) != "" || !got.First || len(entries) != 1 || entries[0].Key != "a/#2" {
 			t.Errorf("the next digest changed (%v, %v):\n%s", err, entries, cmp.Diff(want, got))
 		}
-		for _, bad := range []string{"", "{}", "[", `{"type":"weeklybot-state","version":1}` + "\n" + `{"type":"channel"}`, `{"type":"weeklybot-state","version":9}`} {
+		for _, bad := range []string{"", "{}", "[", `{"type":"weeklybot-state","version":1}` + "\n" + `{"type":"channel"}`,
+			`{"type":"weeklybot-state","version":1}` + "\n" + `{"type":"vote","vote":{"item":"a","who":"0011223344556677","vote":2}}`, `{"type":"weeklybot-state","version":1}` + "\n" + `{"type":"vote","vote":{"item":"a","who":"x","vote":1}}`, `{"type":"weeklybot-state","version":9}`} {
 			if _, err := open(t, s.rdb, Options{Prefix: s.opt.Prefix + "y"}).Import(ctx, strings.NewReader(bad)); err == nil {
 				t.Errorf("Import(%q) found no fault", bad)
 			}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,8 +27,13 @@ func (s *Store) Vote(ctx context.Context, item, member string, vote int) error {
 		return errors.New("a vote names an item and is 1, -1 or 0")
 	}
 	who := sha256.Sum256([]byte(member))
+	return s.vote(ctx, item, hex.EncodeToString(who[:8]), vote)
+}
+
+// vote is by the hash of a member.
+func (s *Store) vote(ctx context.Context, item, who string, vote int) error {
 	keys := []string{s.keys.votes(), s.keys.voteAges(), s.keys.voteSums(), s.keys.voteRev()}
-	if err := voteScript.Run(ctx, s.rdb, keys, item, hex.EncodeToString(who[:8]), vote, s.maxVotes).Err(); err != nil {
+	if err := voteScript.Run(ctx, s.rdb, keys, item, who, vote, s.maxVotes).Err(); err != nil {
 		return fmt.Errorf("note a vote: %w", err)
 	}
 	return nil
@@ -52,4 +59,41 @@ func (s *Store) Votes(ctx context.Context, known int64) (sums map[string]int, re
 		}
 	}
 	return sums, rev, nil
+}
+
+// voteLine is a vote in an export.
+type voteLine struct {
+	Item string `json:"item"`
+	Who  string `json:"who"` // the member's hash
+	Vote int    `json:"vote"`
+}
+
+// exportVotes writes the votes, the oldest first: the newest are kept wherever they are imported.
+func (s *Store) exportVotes(ctx context.Context, enc *json.Encoder) error {
+	fields, err := s.rdb.ZRange(ctx, s.keys.voteAges(), 0, -1).Result()
+	if err != nil {
+		return err
+	}
+	votes, err := s.rdb.HGetAll(ctx, s.keys.votes()).Result()
+	if err != nil {
+		return err
+	}
+	for _, field := range fields {
+		at := strings.LastIndexByte(field, ' ')
+		vote, err := strconv.Atoi(votes[field])
+		if at < 0 || err != nil {
+			continue // taken back meanwhile
+		}
+		if err := enc.Encode(line{Type: "vote", Vote: &voteLine{Item: field[:at], Who: field[at+1:], Vote: vote}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) importVote(ctx context.Context, l voteLine) error {
+	if who, err := hex.DecodeString(l.Who); err != nil || len(who) != 8 || l.Item == "" || len(l.Item) > maxVoteItem || l.Vote != 1 && l.Vote != -1 {
+		return fmt.Errorf("%w: a vote without item, member or mark", errDamaged)
+	}
+	return s.vote(ctx, l.Item, l.Who, l.Vote)
 }
