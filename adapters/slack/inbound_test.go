@@ -281,7 +281,7 @@ func TestResponseURLElsewhere(t *testing.T) {
 
 func waitFor(t *testing.T, tw *twin.Twin, kind string, n int) (posts []twin.Post) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		posts = nil
 		for _, p := range tw.Posts() {
 			if p.Kind == kind {

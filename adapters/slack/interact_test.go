@@ -113,7 +113,7 @@ func TestPageOfAPublicMessage(t *testing.T) {
 
 func waitUntil(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it never came")
 		}
@@ -669,7 +669,7 @@ func TestSubscribeToTheTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 		var views []twin.View
-		for deadline := time.Now().Add(10 * time.Second); len(views) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); len(views) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			views = tw.Views()
 		}
 		if len(views) != 1 || at(views[0].Blocks[0], "element/initial_value") != c.topics || views[0].Title != "订阅" {

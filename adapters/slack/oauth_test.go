@@ -528,7 +528,7 @@ func TestConfiguredTokenBesideInstalls(t *testing.T) {
 		t.Fatal("the event was to get lost")
 	}
 	go func() { done <- a.Listen(ctx, m.in) }()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		m.in.mu.Lock()
 		events := slices.Clone(m.in.events)
 		m.in.mu.Unlock()

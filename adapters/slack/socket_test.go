@@ -42,7 +42,7 @@ func listening(t *testing.T, in *room, change func(*Adapter)) *twin.Twin {
 
 func connected(t *testing.T, tw *twin.Twin) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); tw.Connected() == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); tw.Connected() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the adapter never connected; refused: %+v", tw.Refused())
 		}
@@ -123,7 +123,7 @@ func TestSocketReconnects(t *testing.T) {
 	in := &room{answer: func(context.Context, bot.Command) (bot.Message, error) { return text("again"), nil }}
 	tw := listening(t, in, nil)
 	tw.Disconnect()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		got, err := tw.SocketCommand(ctx, twin.Command{Text: "/hot"})
 		cancel()
@@ -143,7 +143,7 @@ func TestSocketWrongToken(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.Listen(ctx, &room{}) }()
-	for deadline := time.Now().Add(10 * time.Second); len(tw.Refused()) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(tw.Refused()) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 	}
 	cancel()
 	if err := <-done; err != nil || len(tw.Refused()) == 0 || tw.Refused()[0].Code != "invalid_auth" {

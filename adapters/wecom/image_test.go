@@ -91,7 +91,7 @@ func TestImageFollowsAPassiveAnswer(t *testing.T) {
 	if err != nil || heard.Status != 200 {
 		t.Fatalf("Deliver = %+v, %v", heard, err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(platform.Posts()) < 2 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -109,7 +109,7 @@ func TestLongAnswerComesAsAppMessages(t *testing.T) {
 		}
 	}
 	var links []string
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for ; len(links) < wantLinks && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		links = nil
 		for _, p := range platform.Posts() {

@@ -76,7 +76,7 @@ func TestScheduledBroadcastIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		var r Report
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			if r, err = desk.Report(t.Context(), me, d.Broadcast.ID); err != nil {
 				t.Fatal(err)
 			}

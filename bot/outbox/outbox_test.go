@@ -226,12 +226,12 @@ func (w *world) engine(a bot.Adapter, change func(*Config)) (stop func()) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("waited 20 s for: %s", what)
+	t.Fatalf("waited a minute for: %s", what)
 }
 
 // exactlyOnce fails unless every channel got every title once.

@@ -59,7 +59,7 @@ func newSink(t testing.TB, seed uint64, faulty bool) *sink {
 // an engine looks a second time.
 func (s *sink) settle(t testing.TB) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); s.conns.Load() > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); s.conns.Load() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d connections of a killed engine are still open", s.conns.Load())
 		}

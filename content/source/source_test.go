@@ -237,7 +237,7 @@ func (w *watcher) changed(lib *content.Library) {
 
 func (w *watcher) wait(t *testing.T, want ...string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		w.mu.Lock()
 		got := w.items

@@ -59,7 +59,7 @@ type got struct {
 
 func (c client) read() (g got) {
 	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	if err := c.ReadJSON(&g); err != nil {
 		c.t.Fatal(err)
 	}
