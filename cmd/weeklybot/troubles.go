@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"weeklybot/bot"
 	"weeklybot/bot/web"
+	"weeklybot/content"
 )
 
 // troublesTime is how long a page waits for the store to say what does not work.
@@ -26,6 +28,7 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 	if year, missing := a.holidaysMissing(time.Now()); missing {
 		say("没有 %d 年的节假日数据，届时按普通工作日处理。", "There is no data for the holidays of %d; its weekdays will count as workdays.", year)
 	}
+	say("%d 种期刊比平常晚了一倍以上还没有新的一期。", "%d newsletters have had no new issue for more than twice their usual time.", silentSeries(a.library().Issues(), time.Now()))
 	ctx, cancel := context.WithTimeout(ctx, troublesTime)
 	defer cancel()
 	h, err := a.db.store.Health(ctx)
@@ -76,4 +79,39 @@ func (a *app) holidaysMissing(now time.Time) (year int, missing bool) {
 		}
 	}
 	return 0, false
+}
+
+const (
+	// fewestGaps is how many times between issues tell what is usual.
+	fewestGaps = 4
+	// endedAfter: a newsletter silent for so many times its usual gap has ended, which is no trouble.
+	endedAfter = 10
+)
+
+// silentSeries counts newsletters whose newest issue is older than twice the usual gap between their issues, the median.
+func silentSeries(issues []*content.Issue, now time.Time) (n int) {
+	dates := map[string][]time.Time{}
+	for _, i := range issues {
+		if day, err := time.Parse(time.DateOnly, i.Date); err == nil {
+			dates[i.Series] = append(dates[i.Series], day)
+		}
+	}
+	for _, days := range dates {
+		slices.SortFunc(days, time.Time.Compare)
+		var gaps []time.Duration
+		for i := 1; i < len(days); i++ {
+			if gap := days[i].Sub(days[i-1]); gap > 0 {
+				gaps = append(gaps, gap)
+			}
+		}
+		if len(gaps) < fewestGaps {
+			continue
+		}
+		slices.Sort(gaps)
+		usual, silent := gaps[len(gaps)/2], now.Sub(days[len(days)-1])
+		if silent > 2*usual && silent < endedAfter*usual {
+			n++
+		}
+	}
+	return n
 }
