@@ -61,14 +61,16 @@ func benchmarkScale(b *testing.B, n int) {
 			}
 		}
 		idle.measure(rdb, count)
-		makeDue(b, store, rdb)
-		b.StartTimer()
-		began := time.Now()
-		for !allPaged(ctx, store, rdb) {
-			time.Sleep(time.Millisecond)
+		if n < maxOpen*store.Shards() { // one engine holds no more open deliveries, and here none ends
+			makeDue(b, store, rdb)
+			b.StartTimer()
+			began := time.Now()
+			for !allPaged(ctx, store, rdb) {
+				time.Sleep(time.Millisecond)
+			}
+			paged += time.Since(began)
+			b.StopTimer()
 		}
-		paged += time.Since(began)
-		b.StopTimer()
 		cancel()
 		must(b, <-stopped)
 		forget(b, store, rdb)
@@ -79,8 +81,10 @@ func benchmarkScale(b *testing.B, n int) {
 	b.ReportMetric(float64(bytes)/1e6, "redis-MB")
 	b.ReportMetric(float64(idle.trips)/idle.time.Seconds()/(float64(time.Second)/float64(50*time.Millisecond)), "idle-trips/beat")
 	b.ReportMetric(idle.redis.Seconds()/idle.time.Seconds()*100, "idle-redis-cpu-%")
-	b.ReportMetric(paged.Seconds()/read.Seconds(), "paged-of-read")
-	b.ReportMetric(float64(n)*float64(b.N)/paged.Seconds(), "paged/s")
+	if paged > 0 {
+		b.ReportMetric(paged.Seconds()/read.Seconds(), "paged-of-read")
+		b.ReportMetric(float64(n)*float64(b.N)/paged.Seconds(), "paged/s")
+	}
 }
 
 // idleCost is what an engine without work asks of Redis.
