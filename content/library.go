@@ -21,27 +21,32 @@ func NewLibrary(issues []*Issue, topics *Topics) *Library {
 	})
 	l := &Library{byKey: make(map[string]*Issue, len(sorted))}
 	for _, i := range sorted {
+		finish(i, topics)
 		key := i.Key()
 		if l.byKey[key] != nil {
 			continue
 		}
 		l.byKey[key] = i
 		l.issues = append(l.issues, i)
-		tag(i, topics)
 	}
 	return l
 }
 
-// tag sets the topics of an issue's items, all or, if the first has some, none.
-func tag(i *Issue, topics *Topics) {
+// finish sets the topics of an issue's items and packs it, if the first item has no topics yet: an issue changes once, before others
+// read it.
+func finish(i *Issue, topics *Topics) {
+	fresh := false
 	for s := range i.Sections {
 		for k := range i.Sections[s].Items {
 			it := &i.Sections[s].Items[k]
 			if it.Topics != nil {
 				return
 			}
-			it.Topics = topics.Of(it)
+			it.Topics, fresh = topics.Of(it), true
 		}
+	}
+	if fresh {
+		pack(i)
 	}
 }
 

@@ -1,10 +1,8 @@
 package index
 
 import (
-	"cmp"
 	"hash/fnv"
 	"slices"
-	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -19,11 +17,19 @@ import (
 // minTitleLetters is how many letters a title needs to name one article; a Han character counts as two.
 const minTitleLetters = 16
 
-// articleKey is a URL or a title of one document.
-type articleKey struct {
-	hash uint64
-	doc  uint32
+// articleKey is a URL or a title of one document: the upper bits of its hash, then the document. What has one hash is compared.
+type articleKey uint64
+
+// docBits hold the number of a document.
+const docBits = 28
+
+func newArticleKey(hash uint64, doc int) articleKey {
+	return articleKey(hash&^(1<<docBits-1) | uint64(doc))
 }
+
+func (k articleKey) hash() uint64 { return uint64(k) >> docBits }
+
+func (k articleKey) doc() uint32 { return uint32(k) & (1<<docBits - 1) }
 
 // ref is one document of an Index.
 type ref struct {
@@ -36,14 +42,23 @@ func articleKeys(s *segment) []articleKey {
 	for d := 1; d < len(s.docs); d++ {
 		it := s.docs[d].item
 		if u := content.CanonicalURL(it.URL); u != "" {
-			keys = append(keys, articleKey{hash("u", u), uint32(d)})
+			keys = append(keys, newArticleKey(hash("u", u), d))
 		}
 		if t := titleKey(bare(it.Title)); t != "" {
-			keys = append(keys, articleKey{hash("t", t), uint32(d)})
+			keys = append(keys, newArticleKey(hash("t", t), d))
 		}
 	}
-	slices.SortFunc(keys, func(a, b articleKey) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.doc, b.doc)) })
+	slices.Sort(keys)
 	return slices.Clip(keys)
+}
+
+// sameArticle says whether the URLs or the titles of two items are the same, not only their hashes.
+func sameArticle(a, b *content.Item) bool {
+	if u := content.CanonicalURL(a.URL); u != "" && u == content.CanonicalURL(b.URL) {
+		return true
+	}
+	t := titleKey(bare(a.Title))
+	return t != "" && t == titleKey(bare(b.Title))
 }
 
 func hash(kind, s string) uint64 {
@@ -95,16 +110,16 @@ type articles struct {
 func (a *articles) join(parts []part, n int) {
 	keys := parts[n].seg.keys
 	for k := 1; k < len(keys); k++ {
-		if keys[k].hash == keys[k-1].hash {
-			a.link(ref{int32(n), keys[k-1].doc}, ref{int32(n), keys[k].doc})
+		if keys[k].hash() == keys[k-1].hash() {
+			a.link(parts, ref{int32(n), keys[k-1].doc()}, ref{int32(n), keys[k].doc()})
 		}
 	}
 	for p := range n {
 		older := parts[p].seg.keys
 		for _, key := range keys {
-			at := sort.Search(len(older), func(k int) bool { return older[k].hash >= key.hash })
-			if at < len(older) && older[at].hash == key.hash {
-				a.link(ref{int32(p), older[at].doc}, ref{int32(n), key.doc})
+			at, _ := slices.BinarySearch(older, newArticleKey(uint64(key), 0))
+			if at < len(older) && older[at].hash() == key.hash() {
+				a.link(parts, ref{int32(p), older[at].doc()}, ref{int32(n), key.doc()})
 			}
 		}
 	}
@@ -112,8 +127,8 @@ func (a *articles) join(parts []part, n int) {
 
 func (a *articles) groupOf(r ref) *uint32 { return &a.group[r.part][r.doc] }
 
-func (a *articles) link(x, y ref) {
-	if x == y {
+func (a *articles) link(parts []part, x, y ref) {
+	if x == y || !sameArticle(parts[x.part].seg.docs[x.doc].item, parts[y.part].seg.docs[y.doc].item) {
 		return
 	}
 	gx, gy := *a.groupOf(x), *a.groupOf(y)

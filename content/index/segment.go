@@ -19,7 +19,7 @@ type segment struct {
 	blob   []byte
 	skips  []skip
 	about  map[string][]int32 // terms of series and issue title → issues
-	keys   []articleKey       // ordered by hash
+	keys   []articleKey       // in order
 }
 
 type issueDocs struct {
@@ -255,8 +255,28 @@ func (b *builder) finish() {
 	s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob)), uint32(len(s.skips)), 0})
 	s.vocab.text = names.String()
 	s.skips = slices.Clip(s.skips)
-	s.docs = slices.Clip(s.docs)
+	s.docs = slices.Clone(s.docs)
+	s.about = compact(s.about)
 	s.keys = articleKeys(s)
+}
+
+// compact is m in few pieces of memory: each small one left behind by the builder keeps a page of its garbage alive.
+func compact(m map[string][]int32) map[string][]int32 {
+	var text strings.Builder
+	size, n := 0, 0
+	for term, list := range m {
+		size, n = size+len(term), n+len(list)
+	}
+	text.Grow(size)
+	all := make([]int32, 0, n)
+	out := make(map[string][]int32, len(m))
+	for term, list := range m {
+		at, from := text.Len(), len(all)
+		text.WriteString(term)
+		all = append(all, list...)
+		out[text.String()[at:]] = all[from:len(all):len(all)]
+	}
+	return out
 }
 
 // sortByName orders terms by their names. Nearly all differ within eight bytes, which compare as one number.
