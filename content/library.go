@@ -12,16 +12,17 @@ type Library struct {
 }
 
 // NewLibrary orders issues (newest date first, undated last, then by source) and keeps the first of those that share a Key.
-// It sets the Topics of every item from topics, which may be nil; an issue whose items have them (not nil) keeps them, so that
-// issues of one Library can be given to the next while others read them. The caller gives the issues away.
+// It sets the Topics of every item from topics, which may be nil, and moves what the issues hold into few pieces of memory; an issue
+// whose items have topics (not nil) stays as it is, so that issues of one Library can be given to the next while others read them. The
+// caller gives the issues away.
 func NewLibrary(issues []*Issue, topics *Topics) *Library {
 	sorted := slices.Clone(issues)
 	slices.SortStableFunc(sorted, func(a, b *Issue) int {
 		return cmp.Or(cmp.Compare(b.Date, a.Date), cmp.Compare(number(b), number(a)), cmp.Compare(a.Source, b.Source))
 	})
 	l := &Library{byKey: make(map[string]*Issue, len(sorted))}
+	Prepare(issues, topics)
 	for _, i := range sorted {
-		finish(i, topics)
 		key := i.Key()
 		if l.byKey[key] != nil {
 			continue
@@ -32,22 +33,29 @@ func NewLibrary(issues []*Issue, topics *Topics) *Library {
 	return l
 }
 
-// finish sets the topics of an issue's items and packs it, if the first item has no topics yet: an issue changes once, before others
-// read it.
-func finish(i *Issue, topics *Topics) {
-	fresh := false
+// Prepare does what NewLibrary does to the issues themselves. Who shows them to others before they are in a Library calls it first.
+func Prepare(issues []*Issue, topics *Topics) {
+	var fresh []*Issue
+	for _, i := range issues {
+		if tag(i, topics) {
+			fresh = append(fresh, i)
+		}
+	}
+	pack(fresh)
+}
+
+// tag sets the topics of an issue's items, all or, if the first has some, none; it says which.
+func tag(i *Issue, topics *Topics) (tagged bool) {
 	for s := range i.Sections {
 		for k := range i.Sections[s].Items {
 			it := &i.Sections[s].Items[k]
 			if it.Topics != nil {
-				return
+				return false
 			}
-			it.Topics, fresh = topics.Of(it), true
+			it.Topics, tagged = topics.Of(it), true
 		}
 	}
-	if fresh {
-		pack(i)
-	}
+	return tagged
 }
 
 func number(i *Issue) int {

@@ -1,26 +1,41 @@
 package content
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// pack moves what an issue holds into few pieces of memory: one for all its strings, one for its items, one for their lists. What it was
-// parsed from can then go, nothing has spare room, and a library of 100,000 items has thousands of objects instead of half a million.
-func pack(i *Issue) {
-	var p packer
-	p.issue(i)
-	p.moving = true
-	p.text.Grow(p.bytes)
-	p.items = make([]Item, 0, p.itemCount)
-	p.lists = make([]string, 0, p.listed)
-	p.issue(i)
+// packed is how many issues share their pieces of memory. One that changes leaves its part behind until the others go too.
+const packed = 16
+
+// pack moves what issues hold into few pieces of memory: for packed of them one with all strings, one with the items, one with the lists
+// of strings. What they were parsed from can then go, nothing has spare room, and a library of 100,000 items has hundreds of objects
+// instead of half a million.
+func pack(issues []*Issue) {
+	for chunk := range slices.Chunk(issues, packed) {
+		var p packer
+		p.each(chunk)
+		p.moving = true
+		p.text.Grow(p.bytes)
+		p.items = make([]Item, 0, p.itemCount)
+		p.lists = make([]string, 0, p.listed)
+		p.each(chunk)
+	}
 }
 
-// packer goes over an issue twice: it measures, then it moves.
+// packer goes over issues twice: it measures, then it moves.
 type packer struct {
 	moving                   bool
 	bytes, itemCount, listed int
 	text                     strings.Builder
 	items                    []Item
 	lists                    []string
+}
+
+func (p *packer) each(issues []*Issue) {
+	for _, i := range issues {
+		p.issue(i)
+	}
 }
 
 func (p *packer) issue(i *Issue) {

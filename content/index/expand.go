@@ -99,9 +99,10 @@ func (x *Index) prefixAlts(prefix string, weight float32, most int) []alternativ
 	}
 	count := map[string]uint32{}
 	for p := range x.parts {
-		v := &x.parts[p].seg.vocab
+		seg := x.parts[p].seg
+		v := &seg.vocab
 		for k := v.from(prefix); k < v.len() && strings.HasPrefix(v.term(k), prefix); k++ {
-			count[v.term(k)] += v.terms[k].n
+			count[v.term(k)] += seg.list(k).n
 		}
 	}
 	found := make([]counted, 0, len(count))

@@ -26,6 +26,14 @@ type skip struct {
 	at  uint32
 }
 
+// skipsOf is how many places a list of n documents has.
+func skipsOf(n uint32) uint32 {
+	if n <= 2*skipEvery {
+		return 0
+	}
+	return (n - 1) / skipEvery
+}
+
 // list is one posting list of a segment.
 type list struct {
 	b     []byte

@@ -45,8 +45,6 @@ type vocabulary struct {
 type termEntry struct {
 	text uint32 // offset in vocabulary.text
 	list uint32 // offset in segment.blob
-	skip uint32 // offset in segment.skips
-	n    uint32 // documents
 }
 
 func (v *vocabulary) len() int { return len(v.terms) - 1 }
@@ -63,9 +61,18 @@ func (v *vocabulary) find(term string) (int, bool) {
 	return k, k < v.len() && v.term(k) == term
 }
 
+// list is the list of term k. In the blob it begins with its length and, when it has skips, with the number of the first.
 func (s *segment) list(k int) list {
-	a, b := s.vocab.terms[k], s.vocab.terms[k+1]
-	return list{b: s.blob[a.list:b.list], skips: s.skips[a.skip:b.skip], n: a.n}
+	b := s.blob[s.vocab.terms[k].list:s.vocab.terms[k+1].list]
+	n, i := step(b, 0)
+	l := list{n: n}
+	if skips := skipsOf(n); skips > 0 {
+		var first uint32
+		first, i = step(b, i)
+		l.skips = s.skips[first:][:skips]
+	}
+	l.b = b[i:]
+	return l
 }
 
 func (s *segment) lookup(term string) (list, bool) {
@@ -236,7 +243,7 @@ func (b *builder) finish() {
 		}
 		ids = append(ids, uint32(id))
 		text += len(b.lex.names[id])
-		size += len(b.lists[id].b)
+		size += len(b.lists[id].b) + binary.MaxVarintLen32
 	}
 	b.sortByName(ids)
 	var names strings.Builder
@@ -246,15 +253,19 @@ func (b *builder) finish() {
 	s.vocab.terms = make([]termEntry, 0, len(ids)+1)
 	for _, id := range ids {
 		w := &b.lists[id]
-		s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob)), uint32(len(s.skips)), w.n})
+		s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob))})
 		names.WriteString(b.lex.names[id])
+		s.blob = binary.AppendUvarint(s.blob, uint64(w.n))
+		if skipsOf(w.n) > 0 {
+			s.blob = binary.AppendUvarint(s.blob, uint64(len(s.skips)))
+			s.skips = appendSkips(s.skips, w)
+		}
 		s.blob = append(s.blob, w.b...)
-		s.skips = appendSkips(s.skips, w)
 		w.b = nil
 	}
-	s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob)), uint32(len(s.skips)), 0})
+	s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob))})
 	s.vocab.text = names.String()
-	s.skips = slices.Clip(s.skips)
+	s.blob, s.skips = slices.Clone(s.blob), slices.Clone(s.skips)
 	s.docs = slices.Clone(s.docs)
 	s.about = compact(s.about)
 	s.keys = articleKeys(s)
@@ -296,9 +307,6 @@ func (b *builder) sortByName(ids []uint32) {
 }
 
 func appendSkips(skips []skip, w *listWriter) []skip {
-	if w.n <= 2*skipEvery {
-		return skips
-	}
 	c := newCursor(list{b: w.b})
 	for k := uint32(1); k < w.n; k++ {
 		c.next()

@@ -173,6 +173,7 @@ func (s *Set) loadOne(ctx context.Context, st *state) (changed bool) {
 	if err != nil {
 		faults, at = []error{err}, time.Time{}
 	} else if changed = !slices.Equal(issues, st.issues); changed {
+		content.Prepare(issues, s.topics) // Issues shows them from now on
 		s.mu.Lock()
 		st.issues = issues
 		s.mu.Unlock()
