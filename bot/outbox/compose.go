@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ func newCuts(cfg Config) *cuts {
 	return &cuts{cfg: cfg, byKey: map[string]*list.Element{}, order: list.New()}
 }
 
-// of gives the cut of a recipe for one kind of channel; nil when there is nothing to say. The parts of a digest that needs several are
+// of gives the cut of a recipe for one kind of channel; nil when there is nothing to say, errNoParts when the adapter makes nothing of it. The parts of a digest that needs several are
 // stored before it is returned, and live until the delivery window that began at due is over, and Keep longer.
 func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recipe, due time.Time) (*cut, error) {
 	if len(r.Recall) > 0 {
@@ -62,7 +63,11 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recip
 			return nil, err
 		}
 		if items > 0 {
-			en.cut = &cut{parts: a.Split(kind, msg)}
+			parts, err := split(a, kind, msg)
+			if err != nil {
+				return nil, err
+			}
+			en.cut = &cut{parts: parts}
 		}
 	}
 	if en.cut != nil && len(en.cut.parts) > 1 {
@@ -74,6 +79,20 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recip
 	}
 	en.made = true
 	return en.cut, nil
+}
+
+const codeNoParts = "no_parts"
+
+// errNoParts is the fault of an adapter; asked again, it would do the same.
+var errNoParts = errors.New("the adapter cut a message into no parts")
+
+// split has an adapter cut a message that says something: into one part at least.
+func split(a bot.Adapter, kind bot.Kind, msg bot.Message) ([]bot.Message, error) {
+	parts := a.Split(kind, msg)
+	if len(parts) == 0 {
+		return nil, errNoParts
+	}
+	return parts, nil
 }
 
 // message is what a recipe says: a digest, or a broadcast as it was approved.

@@ -3,6 +3,7 @@ package outbox
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"time"
 
 	"weeklybot/bot"
@@ -230,18 +231,19 @@ func (e *Engine) degrade(d *delivery, refused *bot.SendError) {
 	e.log.Warn("a post was refused; once more as plain text", "delivery", d.id(), "adapter", d.lane.name, "code", refused.Code, "err", refused.Err)
 	e.work.Go(func() {
 		c := &cut{parts: append([]bot.Message(nil), was.parts[:done]...)}
-		for _, m := range was.parts[done:] {
-			c.parts = append(c.parts, d.lane.adapter.Split(kind, bot.Plain(m))...)
-		}
 		var err error
-		if len(c.parts) > 1 {
+		for _, m := range was.parts[done:] {
+			parts, fault := split(d.lane.adapter, kind, bot.Plain(m))
+			c.parts, err = append(c.parts, parts...), errors.Join(err, fault)
+		}
+		if err == nil && len(c.parts) > 1 {
 			c.hash, err = e.queue.KeepParts(s.ctx, c.parts, e.cfg.Window+e.cfg.Keep+time.Hour)
 		}
 		e.tell(func() {
 			switch {
 			case s.lost || d.over:
 			case err != nil:
-				e.log.Warn("could not store a digest's plain parts", "delivery", d.id(), "err", err)
+				e.log.Warn("could not make or store a digest's plain parts", "delivery", d.id(), "err", err)
 				e.giveUp(d, bot.Dead, refused)
 			default:
 				d.cut = c

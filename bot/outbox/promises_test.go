@@ -455,3 +455,42 @@ func TestARunHoldsWhatWasPublishedAMomentBefore(t *testing.T) {
 		exactlyOnce(t, p, 40, "0-1/1", "1-2/1")
 	})
 }
+
+// mum is a platform whose adapter cuts digests into no parts, or only their plain forms.
+type mum struct {
+	*platform
+	plainOnly bool
+}
+
+func (m *mum) Split(kind bot.Kind, msg bot.Message) []bot.Message {
+	if m.plainOnly && !strings.Contains(msg.Title, "/") {
+		return m.platform.Split(kind, msg)
+	}
+	return nil
+}
+
+// An adapter that cuts a digest into no parts has a fault: its deliveries are dead, listed and owed, and the engine goes on.
+func TestADigestOfNoPartsIsDead(t *testing.T) {
+	for code, a := range map[string]*mum{
+		codeNoParts: {platform: &platform{}},
+		"refused": {plainOnly: true, platform: &platform{answer: func(bot.Channel, bot.Post) error {
+			return &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "refused", Err: errors.New("no")}
+		}}},
+	} {
+		t.Run(code, func(t *testing.T) {
+			w := embeddedWorld(t)
+			w.subscribe(3)
+			w.engine(a, nil)
+			w.due()
+			eventually(t, "three dead letters", func() bool { return len(w.letters()) == 3 && w.settled() })
+			for _, l := range w.letters() {
+				if l.State != bot.Dead || l.Code != code {
+					t.Errorf("%s is %s with %s, want dead with %s", l.ID, l.State, l.Code, code)
+				}
+			}
+			if n := w.hashes("owed"); n != 3 || a.count() != 0 {
+				t.Errorf("%d owed and %d posted, want 3 and 0", n, a.count())
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -103,6 +104,8 @@ func (e *Engine) reready(d *delivery, rec bot.Record, ctl int64, err error) {
 		e.end(d, bot.Skipped, codeEnded)
 	case rec.Sub.State == bot.StatePaused && !d.begun():
 		e.end(d, bot.Skipped, codePaused)
+	case errors.Is(err, errNoParts):
+		e.giveUp(d, bot.Dead, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: codeNoParts, MaybeSent: d.begun(), Err: err})
 	case err != nil:
 		e.log.Warn("could not compose a digest; trying again", "delivery", d.id(), "err", err)
 		d.notBefore = time.Now().Add(composeAgain)
