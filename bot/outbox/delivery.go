@@ -101,7 +101,8 @@ type lane struct {
 
 func newLane(a bot.Adapter, window int, m *metrics) *lane {
 	l := &lane{
-		name: a.Name(), spaces: map[string]*space{}, whole: &space{name: wholeLane}, adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(), jobs: make(chan *delivery, window),
+		name: a.Name(), spaces: map[string]*space{}, whole: &space{name: wholeLane}, adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(),
+		jobs:    make(chan *delivery, 2*window), // a second one for what is granted beside stalled shards
 		seconds: m.seconds.WithLabelValues(a.Name()), accepted: m.attempts.WithLabelValues(a.Name(), "", ""),
 	}
 	if gap := l.pace.wholeGap; gap > 0 {

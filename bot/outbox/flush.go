@@ -16,17 +16,20 @@ const (
 	flushSoon = 5 * time.Millisecond
 	// … or with any after flushLate.
 	flushLate = 25 * time.Millisecond
+	// A shard whose commit has had no answer for so long gets no more grants until it has one.
+	stalledAfter = time.Second
 )
 
 // batch is a commit being filled, with what the loop does once it is acknowledged.
 type batch struct {
 	bot.Commit
 	lanes   map[string]bool // lanes whose flights have changed
-	paged   []*delivery     // written by it: they may go
+	paged   []*delivery     // written by it, or put off until it is acknowledged: they may go then
 	granted []*delivery     // written by it as flights: workers may post them
 	landed  map[*lane]int   // flights that it ends
 	after   []func()
 	since   time.Time // of the first change
+	sealed  time.Time // when it was given to the store
 }
 
 func newBatch(number int64) *batch {
@@ -88,6 +91,11 @@ func (e *Engine) flush() {
 	e.work.Go(func() { e.commit(shards, batches) })
 }
 
+// stalled says that the store has not answered the shard's commit for a while.
+func (s *shard) stalled(now time.Time) bool {
+	return s.sending != nil && now.Sub(s.sending.sealed) > stalledAfter
+}
+
 // seal closes the commit being filled and begins the next.
 func (e *Engine) seal(s *shard) *batch {
 	b := s.next
@@ -101,6 +109,7 @@ func (e *Engine) seal(s *shard) *batch {
 		}
 		b.Flights[lane] = flights
 	}
+	b.sealed = time.Now()
 	s.sending, s.next = b, newBatch(b.Number+1)
 	return b
 }
@@ -161,7 +170,7 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 		}
 		for _, d := range b.granted {
 			d.onWire = true
-			d.lane.jobs <- d // never blocks: the channel holds a whole window
+			d.lane.jobs <- d // never blocks: the channel holds two windows
 		}
 	}
 	for _, do := range b.after {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -493,4 +494,52 @@ func TestADigestOfNoPartsIsDead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// muteShard is a store that answers no commit of one shard from its first flights on, until it is healed.
+type muteShard struct {
+	*redisstore.Store
+	shard         int
+	stuck, healed atomic.Bool
+}
+
+func (q *muteShard) Commit(ctx context.Context, commits []bot.Commit) []bot.Committed {
+	var answered []bot.Commit
+	mute := -1
+	for i, c := range commits {
+		if c.Lease.Shard == q.shard && !q.healed.Load() && (q.stuck.Load() || len(c.Flights) > 0) {
+			q.stuck.Store(true)
+			mute = i
+			continue
+		}
+		answered = append(answered, c)
+	}
+	done := q.Store.Commit(ctx, answered)
+	if mute >= 0 {
+		done = slices.Insert(done, mute, bot.Committed{Err: errors.New("no answer")})
+	}
+	return done
+}
+
+// A shard whose commits get no answer, as when a master of a Cluster is lost, does not hold up the others, even where its deliveries would fill
+// the window; when it answers again, its own go on.
+func TestAShardWithoutAnAnswerHoldsUpNobody(t *testing.T) {
+	w := redisWorld(t)
+	const channels = 400
+	w.subscribe(channels)
+	id := chat(0).ID()
+	queue := &muteShard{Store: w.store, shard: int(id[0] >> 4)}
+	others := 0
+	for i := range channels {
+		if id := chat(i).ID(); int(id[0]>>4) != queue.shard {
+			others++
+		}
+	}
+	p := &platform{}
+	w.engine(p, func(c *Config) { c.Queue = queue; c.InFlight = 4 })
+	w.due()
+	eventually(t, "the other shards' posts", func() bool { return queue.stuck.Load() && p.count() == others })
+	queue.healed.Store(true)
+	eventually(t, "all posts", func() bool { return p.count() >= channels && w.settled() })
+	exactlyOnce(t, p, channels, "0-1/1")
 }

@@ -17,9 +17,11 @@ func (e *Engine) grant() {
 		return
 	}
 	now := time.Now()
+	stalled := e.stalled(now)
 	for _, l := range e.lanes {
 		l.wake(now)
-		for l.flying < l.window {
+		window := l.window + min(stalled[l], l.window)
+		for l.flying < window {
 			d := e.pop(l, now)
 			if d == nil {
 				break
@@ -29,6 +31,8 @@ func (e *Engine) grant() {
 				e.end(d, bot.Missed, "window")
 			case l.holds(d):
 				e.park(d)
+			case d.shard.stalled(now):
+				d.shard.sending.paged = append(d.shard.sending.paged, d)
 			case d.cut == nil || d.ctl < d.shard.lease.Ctl:
 				l.reread(d)
 			case free.After(now):
@@ -42,6 +46,29 @@ func (e *Engine) grant() {
 			e.reread(l, s)
 		}
 	}
+}
+
+// stalled counts, by lane, the places of the window that shards without an answer hold. They come on top of the window, up to as many again,
+// so that a lost master of a Cluster does not hold up the shards of the others: what such a shard is granted is not on the wire.
+func (e *Engine) stalled(now time.Time) map[*lane]int {
+	var held map[*lane]int
+	for _, s := range e.shards {
+		if !s.stalled(now) {
+			continue
+		}
+		if held == nil {
+			held = map[*lane]int{}
+		}
+		for _, b := range []*batch{s.sending, s.next} {
+			for _, d := range b.granted {
+				held[d.lane]++
+			}
+			for l, n := range b.landed {
+				held[l] += n
+			}
+		}
+	}
+	return held
 }
 
 func (l *lane) reread(d *delivery) {
@@ -88,7 +115,7 @@ func (s *shard) fly(d *delivery, now time.Time) {
 }
 
 // unfly notes that nothing of d is on the wire any more. It keeps its place in the lane's window until the store knows: what a crash may
-// repeat is never more than a window.
+// repeat is never more than a window; than two, while shards get no answer.
 func (s *shard) unfly(d *delivery) {
 	d.flightPart, d.onWire = 0, false
 	flights := s.flights[d.lane.name]
