@@ -62,9 +62,11 @@ func (t *Topics) Complete(typed string, n int) []string {
 		}
 	}
 	out := append(first, second...)
-	for _, name := range t.Near(typed, n) {
-		if !slices.Contains(out, name) {
-			out = append(out, name)
+	if len(out) < n {
+		for _, name := range t.Near(typed, n) {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
 		}
 	}
 	if canonical, ok := t.Canonical(typed); ok { // one that is typed whole leads

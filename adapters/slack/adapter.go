@@ -49,7 +49,8 @@ type Adapter struct {
 	publicURL string
 	ackWithin time.Duration
 
-	heard heard // events that may come again
+	heard  heard  // events that may come again
+	drafts drafts // forms that are being filled in
 
 	tokens *tokens
 

@@ -32,6 +32,9 @@ type field struct {
 	SelectedOption struct {
 		Value string `json:"value"`
 	} `json:"selected_option"`
+	SelectedOptions []struct {
+		Value string `json:"value"`
+	} `json:"selected_options"`
 }
 
 // onPublish is the day of those who want each issue when it comes.
@@ -50,18 +53,19 @@ var (
 	langs  = []choice{{"zh", "中文", "中文 (Chinese)"}, {"en", "English（英文）", "English"}}
 )
 
-// maxTopics is how much fits in the field of topics.
-const maxTopics = 600
+// maxTopics is how many topics can be chosen.
+const maxTopics = 20
 
-// form asks for a subscription to topics, which the member can change. Without a language it asks in both.
-func form(where venue, topics string) slack.ModalViewRequest {
+// form asks for a subscription to topics, which the member can change. Without a language it asks in both. below stands below the fields:
+// the preview. Every change is told, so that it can follow.
+func form(where venue, topics []string, below []slack.Block) slack.ModalViewRequest {
 	say := func(zh, en string) *slack.TextBlockObject { return plain(inLang(where.Lang, zh, en)) }
 	input := func(id string, label, hint *slack.TextBlockObject, element slack.BlockElement, optional bool) slack.Block {
-		return &slack.InputBlock{Type: slack.MBTInput, BlockID: id, Label: label, Hint: hint, Element: element, Optional: optional}
+		return &slack.InputBlock{Type: slack.MBTInput, BlockID: id, Label: label, Hint: hint, Element: element, Optional: optional, DispatchAction: true}
 	}
-	line := func(id, example, value string, most int) *slack.PlainTextInputBlockElement {
+	line := func(id, example string, most int) *slack.PlainTextInputBlockElement {
 		e := slack.NewPlainTextInputBlockElement(plain(example), id)
-		e.MaxLength, e.InitialValue = most, clip(apihttp.CleanText(value), most)
+		e.MaxLength = most
 		return e
 	}
 	menu := func(id, initial string, choices []choice) *slack.SelectBlockElement {
@@ -83,31 +87,34 @@ func form(where venue, topics string) slack.ModalViewRequest {
 	if lang == "" {
 		lang = "zh"
 	}
+	fields := []slack.Block{
+		input(fieldTopics, say("主题", "Topics"), say("输入几个字来查找；不选是全部内容", "Type to look for them; none is everything"), topicsElement(topics, say("ebpf, 服务网格", "ebpf, wasm")), true),
+		input(fieldSeries, say("期刊", "Series"), say("不填是全部期刊", "Empty is all of them"), line(fieldSeries, "cloud-native-weekly", 300), true),
+		input(fieldDay, say("什么时候", "When"), nil, menu(fieldDay, "Mon", days), false),
+		input(fieldTime, say("几点", "At"), say("发布时即送的订阅不看时间", "Does not count when issues come as they are published"), at, false),
+		input(fieldZone, say("时区", "Time zone"), say("不填是机器人的默认时区", "Empty is the bot's own"), line(fieldZone, "Asia/Shanghai", 60), true),
+		input(fieldStyle, say("长短", "Length"), nil, menu(fieldStyle, "brief", styles), false),
+		input(fieldLang, say("语言", "Language"), nil, menu(fieldLang, lang, langs), false),
+		input(fieldMax, say("最多几条", "At most so many items"), nil, most, true),
+	}
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: viewSubscribe, PrivateMetadata: where.metadata(),
 		Title: say("订阅", "Subscribe"), Submit: say("订阅", "Subscribe"), Close: say("取消", "Cancel"),
-		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			input(fieldTopics, say("主题", "Topics"), say("用逗号分开；不填是全部内容", "Separated by commas; empty is everything"), line(fieldTopics, "ebpf, 服务网格, wasm", topics, maxTopics), true),
-			input(fieldSeries, say("期刊", "Series"), say("不填是全部期刊", "Empty is all of them"), line(fieldSeries, "cloud-native-weekly", "", 300), true),
-			input(fieldDay, say("什么时候", "When"), nil, menu(fieldDay, "Mon", days), false),
-			input(fieldTime, say("几点", "At"), say("发布时即送的订阅不看时间", "Does not count when issues come as they are published"), at, false),
-			input(fieldZone, say("时区", "Time zone"), say("不填是机器人的默认时区", "Empty is the bot's own"), line(fieldZone, "Asia/Shanghai", "", 60), true),
-			input(fieldStyle, say("长短", "Length"), nil, menu(fieldStyle, "brief", styles), false),
-			input(fieldLang, say("语言", "Language"), nil, menu(fieldLang, lang, langs), false),
-			input(fieldMax, say("最多几条", "At most so many items"), nil, most, true),
-		}},
+		Blocks: slack.Blocks{BlockSet: append(fields, below...)},
 	}
 }
 
-// formCommand is the command that a filled-in form stands for.
-func formCommand(values map[string]map[string]field) string {
+// formCommand is the command that a filled-in form stands for; "/preview" takes the same words as "/subscribe".
+func formCommand(verb string, values map[string]map[string]field) string {
 	get := func(id string) field { return values[id][id] }
-	typed := func(id string) string {
-		return strings.Join(strings.Fields(quotes.Replace(apihttp.CleanText(get(id).Value))), " ")
+	typed := func(id string) string { return oneWord(get(id).Value) }
+	words := []string{verb, "all"}
+	var topics []string
+	for _, option := range get(fieldTopics).SelectedOptions {
+		topics = append(topics, oneWord(option.Value))
 	}
-	words := []string{"/subscribe", "all"}
-	if topics := typed(fieldTopics); topics != "" {
-		words[1] = topics
+	if topics = nonEmpty(topics); len(topics) > 0 {
+		words[1] = strings.Join(topics, ", ")
 	}
 	if series := typed(fieldSeries); series != "" {
 		words = append(words, "from", series)
@@ -124,6 +131,11 @@ func formCommand(values map[string]map[string]field) string {
 	return strings.Join(nonEmpty(words), " ")
 }
 
+// oneWord is what a member entered, in one line and without quotes.
+func oneWord(entered string) string {
+	return strings.Join(strings.Fields(quotes.Replace(apihttp.CleanText(entered))), " ")
+}
+
 // quotes would join words that the grammar must see apart.
 var quotes = strings.NewReplacer(`"`, " ", "'", " ", "“", " ", "”", " ", "‘", " ", "’", " ", "「", " ", "」", " ", "『", " ", "』", " ")
 
@@ -136,14 +148,14 @@ var faultyField = map[string]string{
 }
 
 // openForm opens the form. It must come before anything slow: the trigger dies after 3 s.
-func (a *Adapter) openForm(ctx context.Context, workspace, trigger string, where venue, topics string) bool {
+func (a *Adapter) openForm(ctx context.Context, workspace, trigger string, where venue, topics ...string) bool {
 	if where.Channel == "" {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, triggerLife)
 	defer cancel()
 	return a.show(ctx, workspace, "views.open", func(api *slack.Client) error {
-		_, err := api.OpenViewContext(ctx, trigger, form(where, topics))
+		_, err := api.OpenViewContext(ctx, trigger, form(where, topics, nil))
 		return err
 	})
 }
@@ -173,7 +185,7 @@ func (a *Adapter) formOrAnswer(ctx context.Context, in bot.Inbox, cmd bot.Comman
 		where.Lang = got.msg.Lang
 	case <-time.After(min(a.ackWithin, languageWithin)):
 	}
-	if trigger != "" && a.openForm(ctx, cmd.Channel.Workspace, trigger, where, "") {
+	if trigger != "" && a.openForm(ctx, cmd.Channel.Workspace, trigger, where) {
 		first(nil, true)
 		<-done
 		return
@@ -189,7 +201,7 @@ func (a *Adapter) submitted(ctx context.Context, in bot.Inbox, it interaction, f
 		first(nil, false)
 		return
 	}
-	cmd := a.clicked(it, where, formCommand(it.View.State.Values))
+	cmd := a.clicked(it, where, formCommand("/subscribe", it.View.State.Values))
 	done := a.start(ctx, in, cmd)
 	timer := time.NewTimer(a.ackWithin)
 	defer timer.Stop()

@@ -124,6 +124,14 @@ type room struct {
 	events   []bot.Event
 	answer   func(context.Context, bot.Command) (bot.Message, error)
 	eventErr error
+	complete func(typed, lang string, n int) []string
+}
+
+func (r *room) CompleteTopic(typed, lang string, n int) []string {
+	if r.complete == nil {
+		return nil
+	}
+	return r.complete(typed, lang, n)
 }
 
 func (r *room) Command(ctx context.Context, cmd bot.Command) (bot.Message, error) {

@@ -41,12 +41,15 @@ type interaction struct {
 	} `json:"container"`
 	Actions []struct {
 		ActionID string `json:"action_id"`
+		ActionTS string `json:"action_ts"`
 		Value    string `json:"value"`
 		Selected struct {
 			Value string `json:"value"`
 		} `json:"selected_option"`
 	} `json:"actions"`
-	View struct {
+	ActionID string `json:"action_id"` // block_suggestion
+	Value    string `json:"value"`     // block_suggestion: what was typed so far
+	View     struct {
 		ID         string `json:"id"`
 		Hash       string `json:"hash"`
 		CallbackID string `json:"callback_id"`
@@ -90,8 +93,16 @@ func (a *Adapter) interact(ctx context.Context, in bot.Inbox, it interaction, fa
 		a.submitted(ctx, in, it, first)
 		return
 	}
+	if it.Type == "block_suggestion" {
+		first(suggestions(in, it), false)
+		return
+	}
 	first(nil, it.Type == "block_actions")
 	if it.Type != "block_actions" || it.workspace() == "" || it.User.ID == "" {
+		return
+	}
+	if it.View.CallbackID == viewSubscribe {
+		a.changed(ctx, in, it)
 		return
 	}
 	for _, action := range it.Actions {

@@ -164,15 +164,20 @@ func TestSubscribeByForm(t *testing.T) {
 	if view.Title != "Subscribe" || view.User != "U7" || len(view.Blocks) != 8 {
 		t.Fatalf("view = %+v", view)
 	}
+	for _, typed := range []string{"ebpf", "“服务  网格”", "wasm"} {
+		if _, err := tw.Suggest(t.Context(), app+"/slack/interactions", twin.Suggest{View: view.ID, Block: "topics", Typed: typed}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	done, err := tw.Submit(t.Context(), app+"/slack/interactions", twin.Submit{View: view.ID, Values: map[string]string{
-		"topics": "ebpf,  “服务网格”\nwasm", "series": "weekly", "day": "weekdays", "time": "08:30", "zone": "America/New_York", "style": "full", "lang": "en", "max": "20",
+		"topics": "ebpf\n服务 网格\nwasm", "series": "weekly", "day": "weekdays", "time": "08:30", "zone": "America/New_York", "style": "full", "lang": "en", "max": "20",
 	}})
 	if err != nil || len(done.Errors) > 0 || done.View.Title != "Subscribe" || !strings.Contains(fmt.Sprint(done.View.Blocks), "Subscribed: #1") {
 		t.Fatalf("submitted = %+v, %v", done, err)
 	}
 	cmd := in.commands[len(in.commands)-1]
 	want := bot.Command{
-		ID: cmd.ID, At: cmd.At, Text: "/subscribe ebpf, 服务网格 wasm from weekly weekdays 08:30 America/New_York full en max 20",
+		ID: cmd.ID, At: cmd.At, Text: "/subscribe ebpf, 服务 网格, wasm from weekly weekdays 08:30 America/New_York full en max 20",
 		Channel: bot.Channel{Adapter: "slack", Kind: "app", Workspace: "T0TWIN", Address: "C1", Name: "general"}, Member: bot.Member{ID: "U7", Name: "member", Lang: "en"},
 	}
 	if diff := cmp.Diff(want, cmd); diff != "" || cmd.ID == "" {
@@ -580,7 +585,9 @@ func TestMalformedInteractions(t *testing.T) {
 func FuzzInteraction(f *testing.F) {
 	f.Add(`{"type":"block_actions","trigger_id":"t","team":{"id":"T1"},"user":{"id":"U1"},"channel":{"id":"C1"},"response_url":"http://127.0.0.1:1/x","actions":[{"action_id":"more","value":"/hot --page 2 ebpf"}]}`)
 	f.Add(`{"type":"block_actions","team":null,"user":{"id":"U1","team_id":"T1"},"view":{"id":"V1","callback_id":"home","private_metadata":"{\"c\":\"D1\"}"},"actions":[{"action_id":"do-1","value":"/pause 1"}]}`)
-	f.Add(`{"type":"view_submission","trigger_id":"t","team":{"id":"T1"},"user":{"id":"U1"},"view":{"id":"V1","callback_id":"subscribe","private_metadata":"{\"c\":\"C1\"}","state":{"values":{"topics":{"topics":{"value":"a\u0000\"b"}}}}}}`)
+	f.Add(`{"type":"view_submission","trigger_id":"t","team":{"id":"T1"},"user":{"id":"U1"},"view":{"id":"V1","callback_id":"subscribe","private_metadata":"{\"c\":\"C1\"}","state":{"values":{"topics":{"topics":{"selected_options":[{"value":"a\u0000\"b"}]}}}}}}`)
+	f.Add(`{"type":"block_suggestion","team":{"id":"T1"},"user":{"id":"U1"},"action_id":"topics","value":"e\u0000<","view":{"id":"V1","callback_id":"subscribe","private_metadata":"{\"c\":\"C1\"}"}}`)
+	f.Add(`{"type":"block_actions","trigger_id":"t","team":{"id":"T1"},"user":{"id":"U1"},"actions":[{"action_id":"day","action_ts":"1.2"}],"view":{"id":"V1","hash":"h","callback_id":"subscribe","private_metadata":"{\"c\":\"C1\"}","state":{"values":{"topics":{"topics":{"selected_options":[{"value":"ebpf"}]}}}}}}`)
 	f.Add(`{"type":"block_actions","actions":[{"action_id":"more","value":"rm"}]}`)
 	f.Add(`{"type":"view_submission","view":{"callback_id":"subscribe","private_metadata":"[","state":{"values":null}}}`)
 	f.Add(`[1]`)
@@ -616,11 +623,12 @@ func FuzzInteraction(f *testing.F) {
 			return
 		}
 		var answer struct {
-			Action string `json:"response_action"`
-			Errors map[string]string
-			View   struct{ Blocks []json.RawMessage }
+			Action  string `json:"response_action"`
+			Errors  map[string]string
+			View    struct{ Blocks []json.RawMessage }
+			Options []struct{ Value string }
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Action == "errors" && answer.Errors[fieldZone] == "" || answer.Action == "update" && len(answer.View.Blocks) == 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Action == "errors" && answer.Errors[fieldZone] == "" || answer.Action == "update" && len(answer.View.Blocks) == 0 || len(answer.Options) > maxSuggested+1 {
 			t.Errorf("answer %q, %v", w.Body, err)
 		}
 	})
@@ -672,7 +680,7 @@ func TestSubscribeToTheTopic(t *testing.T) {
 		for deadline := time.Now().Add(time.Minute); len(views) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			views = tw.Views()
 		}
-		if len(views) != 1 || at(views[0].Blocks[0], "element/initial_value") != c.topics || views[0].Title != "订阅" {
+		if len(views) != 1 || !strings.Contains(fmt.Sprint(at(views[0].Blocks[0], "element/initial_options")), "value:"+c.topics+"]") || views[0].Title != "订阅" {
 			t.Errorf("%s: views %+v, refused %+v", c.text, views, tw.Refused())
 		}
 	}
@@ -701,7 +709,7 @@ func TestFormInBothLanguages(t *testing.T) {
 	tw, base := newTwin(t, twin.Options{})
 	a := newAdapter(t, testConfig(base), Deps{})
 	form, _ := url.ParseQuery(string(tw.CommandForm(twin.Command{Text: "/subscribe"})))
-	if !a.openForm(t.Context(), "T0TWIN", form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}, "") || tw.Views()[0].Title != "订阅 · Subscribe" {
+	if !a.openForm(t.Context(), "T0TWIN", form.Get("trigger_id"), venue{Channel: "C1", Reply: strings.Repeat("周", 2000)}) || tw.Views()[0].Title != "订阅 · Subscribe" {
 		t.Errorf("views %+v, refused %+v", tw.Views(), tw.Refused())
 	}
 }

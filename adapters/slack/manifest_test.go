@@ -54,6 +54,7 @@ func TestManifest(t *testing.T) {
 		"features/bot_user/display_name":                   "weeklybot",
 		"settings/event_subscriptions/request_url":         "https://bot.example.com/slack/events",
 		"settings/interactivity/request_url":               "https://bot.example.com/slack/interactions",
+		"settings/interactivity/message_menu_options_url":  "https://bot.example.com/slack/interactions",
 		"settings/interactivity/is_enabled":                true,
 		"settings/socket_mode_enabled":                     nil,
 		"features/app_home/messages_tab_read_only_enabled": true,

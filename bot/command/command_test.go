@@ -502,3 +502,29 @@ func FuzzCommand(f *testing.F) {
 		}
 	})
 }
+
+// TestCompletedTopicsAreRead: whatever a form offers can be subscribed, in each language.
+func TestCompletedTopicsAreRead(t *testing.T) {
+	r := newFixture(t, nil).Router
+	for _, lang := range []string{"zh", "en"} {
+		c := &call{lang: lang, say: chooser(lang), lib: r.deps.Library()}
+		for _, canonical := range r.deps.Topics.Canonicals() {
+			names := r.CompleteTopic(canonical, lang, 1)
+			if len(names) == 0 {
+				t.Errorf("nothing is offered for %s", canonical)
+				continue
+			}
+			req, err := r.grammar.parse("/subscribe "+names[0]+", ebpf Mon 09:00 brief "+lang, lang)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := r.wish(c, req.words)
+			if err != nil || !slices.Contains(w.sub.Topics, canonical) || len(w.sub.Topics) > 2 {
+				t.Errorf("%s offered as %q: %q, %v", canonical, names[0], w.sub.Topics, err)
+			}
+		}
+	}
+	if got := r.CompleteTopic("网格", "en", 3); !slices.Contains(got, "Service mesh") {
+		t.Errorf("网格 for a reader of English: %q", got)
+	}
+}

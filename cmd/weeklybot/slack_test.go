@@ -85,15 +85,19 @@ adapters:
 		typed("/subscribe", "C1")
 		views := slack.Views()
 		form := views[len(views)-1]
+		suggested(t, slack, form.ID, "ebp", "eBPF")
+		suggested(t, slack, form.ID, "xyzq", "xyzq")
 		for _, wrong := range []struct{ field, value string }{{"topics", "xyzq"}, {"series", "nosuch"}, {"zone", "Nowhere/City"}} {
-			got, err := slack.Submit(t.Context(), "", slacktwin.Submit{View: form.ID, Values: map[string]string{wrong.field: wrong.value}})
+			values := map[string]string{"topics": "", "series": "", "zone": ""} // what stood wrong before does not stay
+			values[wrong.field] = wrong.value
+			got, err := slack.Submit(t.Context(), "", slacktwin.Submit{View: form.ID, Values: values})
 			if err != nil || got.Errors[wrong.field] == "" || !got.View.Open {
 				t.Errorf("%s %s: %+v, %v, want the error beside it", wrong.field, wrong.value, got.Errors, err)
 			}
 		}
 		for _, style := range []string{"headlines", "brief", "full"} {
 			got, err := slack.Submit(t.Context(), "", slacktwin.Submit{View: form.ID, Values: map[string]string{
-				"topics": "ebpf", "series": "news", "day": day, "time": "08:30", "style": style, "max": "20",
+				"topics": suggested(t, slack, form.ID, "bpf", "eBPF"), "series": "news", "zone": "", "day": day, "time": "08:30", "style": style, "max": "20",
 			}})
 			if done := fmt.Sprint(got.View.Blocks); err != nil || !strings.Contains(done, "eBPF") || !strings.Contains(done, "#") || !strings.Contains(done, "at most 20 items") {
 				t.Fatalf("%s, %s: %+v, %v", day, style, got, err)
@@ -169,8 +173,16 @@ adapters:
 	}
 	do(chromedp.Navigate(server.URL+"/?channel=C1"), chromedp.SendKeys(`[name=text]`, "/hot ebpf\r"))
 	shows("Hot on “ebpf”")
-	do(chromedp.SendKeys(`[name=text]`, "/subscribe\r"), chromedp.WaitVisible(`.modal [name="field.topics"]`))
-	do(chromedp.SendKeys(`.modal [name="field.topics"]`, "ebpf"), chromedp.Click(`.modal form button.primary`))
+	do(chromedp.SendKeys(`[name=text]`, "/subscribe\r"), chromedp.WaitVisible(`.modal .query`))
+	do(chromedp.SendKeys(`.modal .query`, "ebp"), chromedp.WaitVisible(`.suggested button[value=eBPF]`), chromedp.Click(`.suggested button[value=eBPF]`))
+	shows("Preview · Mondays 09:00")
+	do(chromedp.SendKeys(`.modal [name="field.day"]`, "Every F"))
+	shows("Preview · Fridays 09:00")
+	shows("eBPF in practice") // below the form, behind which stands the answer that shows it too
+	do(chromedp.SendKeys(`.modal .query`, "nosuchtopic"), chromedp.WaitVisible(`.suggested button[value=nosuchtopic]`), chromedp.Click(`.suggested button[value=nosuchtopic]`))
+	shows("There is no topic")
+	do(chromedp.Click(`.modal form button.primary`), chromedp.WaitVisible(`.modal .error`))
+	do(chromedp.Click(`.modal .chip:last-child button`), chromedp.Click(`.modal form button.primary`))
 	shows("Subscribed: #1")
 	do(chromedp.Click(`.modal .row button`), chromedp.WaitNotPresent(`.modal`))
 	do(chromedp.SendKeys(`[name=text]`, `/subscribe all "* * * * *"`+"\r"))
@@ -241,6 +253,16 @@ adapters:
 		return slices.ContainsFunc(slack.Posts(), func(post slacktwin.Post) bool { return post.Kind == "app" && post.Channel == "C9" })
 	})
 	p.stop()
+}
+
+// suggested is the topic want among those that the form offers for what is typed.
+func suggested(t *testing.T, slack *slacktwin.Twin, view, typed, want string) string {
+	t.Helper()
+	options, err := slack.Suggest(t.Context(), "", slacktwin.Suggest{View: view, Block: "topics", Typed: typed})
+	if err != nil || !slices.ContainsFunc(options, func(o map[string]any) bool { return o["value"] == want }) {
+		t.Fatalf("%s typed: %v, %v, want %s among them", typed, options, err, want)
+	}
+	return want
 }
 
 // voteOf is the option of the menu beside the item whose link holds link.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -184,41 +185,66 @@ func (t *Twin) Submit(ctx context.Context, target string, s Submit) (Submitted, 
 func (t *Twin) submitPayload(s Submit) (map[string]any, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	v := t.view(s.View)
-	if v == nil || !v.Open || v.Submit == "" {
-		return nil, fmt.Errorf("view %s is not open, or has nothing to submit", s.View)
+	v, err := t.openForm(s.View)
+	if err != nil {
+		return nil, err
 	}
-	values := map[string]any{}
+	values, err := v.enter(s.Values, true)
+	if err != nil {
+		return nil, err
+	}
+	payload := t.payload("view_submission", v.User, s.Trigger)
+	delete(payload, "state")
+	payload["view"], payload["response_urls"] = v.withState(values), []any{}
+	return payload, nil
+}
+
+// openForm is a modal with something to submit. t.mu is held.
+func (t *Twin) openForm(id string) (*View, error) {
+	v := t.view(id)
+	if v == nil || !v.Open || v.Submit == "" {
+		return nil, fmt.Errorf("view %s is not open, or has nothing to submit", id)
+	}
+	return v, nil
+}
+
+// enter puts values into the fields and returns the state of all of them; complete asks for those that are not optional.
+func (v *View) enter(values map[string]string, complete bool) (map[string]any, error) {
+	all, state := maps.Clone(v.Values), map[string]any{}
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, values)
 	for _, b := range v.Blocks {
 		if b["type"] != "input" {
 			continue
 		}
 		id, _ := b["block_id"].(string)
 		e, _ := b["element"].(map[string]any)
-		typed, given := s.Values[id]
-		entry, filled, err := entered(e, typed, given)
+		typed, given := all[id]
+		entry, filled, err := entered(e, typed, given, v.offered[id])
 		if err != nil {
 			return nil, fmt.Errorf("block %s: %w", id, err)
 		}
-		if !filled && b["optional"] != true {
+		if complete && !filled && b["optional"] != true {
 			return nil, fmt.Errorf("block %s: Slack's client asks to fill it in", id)
 		}
 		action, _ := e["action_id"].(string)
-		values[id] = map[string]any{action: entry}
+		state[id] = map[string]any{action: entry}
 	}
-	payload := t.payload("view_submission", v.User, s.Trigger)
-	delete(payload, "state")
-	object := map[string]any{}
-	for name, field := range v.object {
-		object[name] = field
-	}
+	v.Values = all
+	return state, nil
+}
+
+// withState is the view as an interaction tells it.
+func (v *View) withState(values map[string]any) map[string]any {
+	object := maps.Clone(v.object)
 	object["state"] = map[string]any{"values": values}
-	payload["view"], payload["response_urls"] = object, []any{}
-	return payload, nil
+	return object
 }
 
 // entered is the state of an element: what was typed, else its initial value.
-func entered(e map[string]any, typed string, given bool) (entry map[string]any, filled bool, err error) {
+func entered(e map[string]any, typed string, given bool, offered []map[string]any) (entry map[string]any, filled bool, err error) {
 	kind, _ := e["type"].(string)
 	entry = map[string]any{"type": kind}
 	initial := func(name string) string {
@@ -230,8 +256,10 @@ func entered(e map[string]any, typed string, given bool) (entry map[string]any, 
 	}
 	field, value := "value", ""
 	switch kind {
-	case "static_select":
-		return chosen(entry, e, typed, given)
+	case "static_select", "external_select":
+		return chosen(entry, e, typed, given, offered)
+	case "multi_external_select":
+		return chosenAll(entry, e, typed, given, offered)
 	case "timepicker":
 		field, value = "selected_time", initial("initial_time")
 		if value != "" && !clock.MatchString(value) {
@@ -270,23 +298,65 @@ func inRange(e map[string]any, value string) error {
 	return nil
 }
 
-func chosen(entry, e map[string]any, typed string, given bool) (map[string]any, bool, error) {
+func chosen(entry, e map[string]any, typed string, given bool, offered []map[string]any) (map[string]any, bool, error) {
 	entry["selected_option"] = nil
-	if initial, ok := e["initial_option"].(map[string]any); ok && !given {
+	initial, ok := e["initial_option"].(map[string]any)
+	if ok && !given {
 		entry["selected_option"] = initial
 		return entry, true, nil
 	}
 	if typed == "" {
 		return entry, false, nil
 	}
-	options, _ := e["options"].([]any)
-	for _, o := range options {
-		if option, _ := o.(map[string]any); option["value"] == typed {
-			entry["selected_option"] = option
-			return entry, true, nil
+	option, err := optionOf(typed, append(objects(e["options"]), append(offered, initial)...))
+	entry["selected_option"] = option
+	return entry, true, err
+}
+
+// chosenAll is for a menu of several choices: typed holds one value a line.
+func chosenAll(entry, e map[string]any, typed string, given bool, offered []map[string]any) (map[string]any, bool, error) {
+	initial := objects(e["initial_options"])
+	all := []map[string]any{}
+	if !given {
+		all = append(all, initial...)
+	}
+	known := append(slices.Clone(offered), initial...)
+	for value := range strings.Lines(typed) {
+		if value = strings.TrimSuffix(value, "\n"); value == "" {
+			continue
+		}
+		option, err := optionOf(value, known)
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(all, option)
+	}
+	if most, ok := e["max_selected_items"].(float64); ok && len(all) > int(most) {
+		return nil, false, fmt.Errorf("more than %v are chosen", most)
+	}
+	entry["selected_options"] = all
+	return entry, len(all) > 0, nil
+}
+
+// optionOf is the option with a value: Slack's client sends no other than the app has offered.
+func optionOf(value string, known []map[string]any) (map[string]any, error) {
+	for _, option := range known {
+		if option["value"] == value {
+			return option, nil
 		}
 	}
-	return nil, false, fmt.Errorf("%q is no option", typed)
+	return nil, fmt.Errorf("%q is no option", value)
+}
+
+// objects are the objects of a list.
+func objects(list any) (all []map[string]any) {
+	elements, _ := list.([]any)
+	for _, e := range elements {
+		if object, ok := e.(map[string]any); ok {
+			all = append(all, object)
+		}
+	}
+	return all
 }
 
 // submitted does with the modal what the app's answer says. t.mu is held.

@@ -22,6 +22,9 @@ var forms = map[string]func(t *Twin, ctx context.Context, f url.Values) error{
 	},
 	"/click":  (*Twin).clickForm,
 	"/submit": (*Twin).submitForm,
+	"/change": func(t *Twin, ctx context.Context, f url.Values) error {
+		return t.Change(ctx, t.target("/slack/interactions"), Change{View: f.Get("view"), Block: f.Get("block"), Values: fieldValues(f)})
+	},
 	"/close": func(t *Twin, _ context.Context, f url.Values) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -125,14 +128,29 @@ func (t *Twin) clickForm(ctx context.Context, f url.Values) error {
 }
 
 func (t *Twin) submitForm(ctx context.Context, f url.Values) error {
+	_, err := t.Submit(ctx, t.target("/slack/interactions"), Submit{View: f.Get("view"), Values: fieldValues(f)})
+	return err
+}
+
+// fieldValues is what stands in the fields of a modal; several choices are lines of one value.
+func fieldValues(f url.Values) map[string]string {
 	values := map[string]string{}
 	for name := range f {
 		if id, ok := strings.CutPrefix(name, "field."); ok {
-			values[id] = f.Get(name)
+			values[id] = strings.TrimPrefix(strings.Join(f[name], "\n"), "\n") // the first one of a menu of several choices says that it is there
 		}
 	}
-	_, err := t.Submit(ctx, t.target("/slack/interactions"), Submit{View: f.Get("view"), Values: values})
-	return err
+	return values
+}
+
+// suggestForm tells the page's script which options the app has for what is being typed.
+func (t *Twin) suggestForm(w http.ResponseWriter, r *http.Request) {
+	options, err := t.Suggest(r.Context(), t.target("/slack/interactions"), Suggest{View: r.PostFormValue("view"), Block: r.PostFormValue("block"), Typed: r.PostFormValue("typed")})
+	if err != nil {
+		writeText(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, options)
 }
 
 // guarded keeps the pages of other sites from using the page: neither by a form of theirs, nor by a name of theirs that leads to this

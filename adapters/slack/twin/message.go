@@ -155,8 +155,13 @@ func (c *checker) options(at string, e map[string]any, most int) (values []strin
 	if len(options) == 0 || len(options) > most {
 		c.wrong(at+"/options", "must have 1 to %d items", most)
 	}
+	return c.optionList(at+"/options", options)
+}
+
+// optionList checks each option.
+func (c *checker) optionList(at string, options []any) (values []string) {
 	for k, o := range options {
-		at := fmt.Sprintf("%s/options/%d", at, k)
+		at := fmt.Sprintf("%s/%d", at, k)
 		option, _ := o.(map[string]any)
 		c.text(at+"/text", option["text"], 75, "plain_text", "mrkdwn")
 		c.short(at+"/value", option["value"], 150)

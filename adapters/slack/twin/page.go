@@ -62,6 +62,9 @@ type shownBlock struct {
 	ID, Post, View string
 	User, Channel  string
 	ShownError     string
+	Value          string // what its member has entered
+	Entered        bool
+	Chosen         []map[string]any // the options of a menu of several choices
 	Forms, Home    bool
 }
 
@@ -81,9 +84,29 @@ func (p pageView) blocks(blocks []map[string]any, post, view string, errors map[
 	return all
 }
 
+// Initial is what stands in a field: what was entered, else what the app put there under name.
+func (b shownBlock) Initial(name string) any {
+	if b.Entered {
+		return b.Value
+	}
+	e, _ := b.Block["element"].(map[string]any)
+	if option, ok := e[name].(map[string]any); ok {
+		return option["value"]
+	}
+	return e[name]
+}
+
 func (p *pageView) addViews(views []View) {
 	for _, v := range views {
 		shown := shownView{v, p.blocks(v.Blocks, "", v.ID, v.Errors)}
+		for k := range shown.Shown {
+			b := &shown.Shown[k]
+			b.Value, b.Entered = v.Values[b.ID]
+			if e, _ := b.Block["element"].(map[string]any); e["type"] == "multi_external_select" {
+				entry, _, _ := entered(e, b.Value, b.Entered, v.offered[b.ID])
+				b.Chosen, _ = entry["selected_options"].([]map[string]any)
+			}
+		}
 		switch {
 		case v.User != p.User || !v.Open:
 		case v.Type == "home":

@@ -157,6 +157,7 @@ func (t *Twin) routes() {
 	t.mux.HandleFunc("POST /upload/v1/{ticket}", t.takeUpload)
 	t.mux.Handle("GET /{$}", t.guarded(http.HandlerFunc(t.page)))
 	t.mux.Handle("GET /changes", t.guarded(http.HandlerFunc(t.changesText)))
+	t.mux.Handle("POST /suggest", t.guarded(http.HandlerFunc(t.suggestForm)))
 	for _, file := range []string{"/page.css", "/page.js"} {
 		t.mux.Handle("GET "+file, http.FileServerFS(pageFiles))
 	}

@@ -30,8 +30,10 @@ type View struct {
 	Blocks                      []map[string]any
 	Open                        bool              // a modal that its member has not closed, or a Home tab
 	Errors                      map[string]string // by block, after a submission that was sent back
+	Values                      map[string]string // by block: what its member has entered so far; of several choices one a line
 
-	object map[string]any // as Slack tells it to the app
+	object  map[string]any              // as Slack tells it to the app
+	offered map[string][]map[string]any // options that the app suggested, by block
 }
 
 // trigger is a trigger_id: it works once, for a moment.
@@ -156,7 +158,7 @@ func (t *Twin) updateView(c apiCall) result {
 
 // replaceView puts v in the place of old. t.mu is held.
 func (t *Twin) replaceView(old, v *View) {
-	v.User, v.Open = old.User, old.Open
+	v.User, v.Open, v.Values, v.offered = old.User, old.Open, old.Values, old.offered // what stands in a field stays there
 	*old = *t.stamp(v, old.ID)
 }
 
@@ -243,6 +245,9 @@ func (c *checker) input(at string, b map[string]any) {
 	if b["hint"] != nil {
 		c.text(at+"/hint", b["hint"], 2000, "plain_text")
 	}
+	if _, ok := b["dispatch_action"].(bool); b["dispatch_action"] != nil && !ok {
+		c.wrong(at+"/dispatch_action", "must be a boolean")
+	}
 	e, _ := b["element"].(map[string]any)
 	kind, _ := e["type"].(string)
 	at += "/element"
@@ -278,6 +283,37 @@ var inputChecks = map[string]func(c *checker, at string, e map[string]any){
 		}
 	},
 	"static_select": (*checker).selection,
+	"external_select": func(c *checker, at string, e map[string]any) {
+		c.external(at, e)
+		if e["initial_option"] != nil {
+			c.optionList(at+"/initial_option", []any{e["initial_option"]})
+		}
+	},
+	"multi_external_select": func(c *checker, at string, e map[string]any) {
+		c.external(at, e)
+		most, ok := e["max_selected_items"].(float64)
+		if e["max_selected_items"] != nil && (!ok || most < 1) {
+			c.wrong(at+"/max_selected_items", "must be at least 1")
+		}
+		initial, _ := e["initial_options"].([]any)
+		if ok && len(initial) > int(most) {
+			c.wrong(at+"/initial_options", "no more than %d items allowed", int(most))
+		}
+		if e["initial_options"] != nil && len(initial) == 0 {
+			c.wrong(at+"/initial_options", "must have at least 1 item")
+		}
+		c.optionList(at+"/initial_options", initial)
+	},
+}
+
+// external checks a menu whose options the app is asked for.
+func (c *checker) external(at string, e map[string]any) {
+	if e["options"] != nil {
+		c.wrong(at+"/options", "unsupported field: options come from the app")
+	}
+	if soonest, ok := e["min_query_length"].(float64); e["min_query_length"] != nil && (!ok || soonest < 0 || soonest != float64(int(soonest))) {
+		c.wrong(at+"/min_query_length", "must be a whole number from 0")
+	}
 }
 
 func (c *checker) selection(at string, e map[string]any) {

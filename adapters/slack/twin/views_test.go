@@ -49,6 +49,8 @@ func modal(blocks, more string) string {
 	return `{"type":"modal","title":{"type":"plain_text","text":"T"},"submit":{"type":"plain_text","text":"S"},"blocks":[` + blocks + `]` + more + `}`
 }
 
+const optionA = `{"text":{"type":"plain_text","text":"A"},"value":"a"}`
+
 func homeTab(blocks string) string { return `{"type":"home","blocks":[` + blocks + `]}` }
 
 func element(e string) string {
@@ -81,6 +83,17 @@ func TestRefusesWrongViews(t *testing.T) {
 		{"number without is_decimal_allowed", modal(element(`{"type":"number_input"}`), ""), "invalid_arguments", "is_decimal_allowed"},
 		{"max_length of 3001", modal(element(`{"type":"plain_text_input","max_length":3001}`), ""), "invalid_arguments", "1 to 3000"},
 		{"placeholder of 151", modal(element(`{"type":"plain_text_input","placeholder":{"type":"plain_text","text":"`+strings.Repeat("a", 151)+`"}}`), ""), "invalid_arguments", "less than 151"},
+		{"external menus", modal(element(`{"type":"external_select","min_query_length":0,"initial_option":`+optionA+`}`)+","+
+			strings.Replace(element(`{"type":"multi_external_select","max_selected_items":1,"initial_options":[`+optionA+`]}`), `"block_id":"a"`, `"block_id":"b","dispatch_action":true`, 1), ""), "", ""},
+		{"external menu with options", modal(element(`{"type":"multi_external_select","options":[`+optionA+`]}`), ""), "invalid_arguments", "unsupported field: options"},
+		{"min_query_length of -1", modal(element(`{"type":"external_select","min_query_length":-1}`), ""), "invalid_arguments", "/min_query_length"},
+		{"min_query_length in letters", modal(element(`{"type":"external_select","min_query_length":"1"}`), ""), "invalid_arguments", "/min_query_length"},
+		{"none to select", modal(element(`{"type":"multi_external_select","max_selected_items":0}`), ""), "invalid_arguments", "/max_selected_items"},
+		{"more initial options than may be selected", modal(element(`{"type":"multi_external_select","max_selected_items":1,"initial_options":[`+optionA+`,`+optionA+`]}`), ""), "invalid_arguments", "no more than 1"},
+		{"empty initial options", modal(element(`{"type":"multi_external_select","initial_options":[]}`), ""), "invalid_arguments", "/initial_options"},
+		{"initial option of 76", modal(element(`{"type":"external_select","initial_option":{"text":{"type":"plain_text","text":"`+strings.Repeat("a", 76)+`"},"value":"a"}}`), ""), "invalid_arguments", "less than 76"},
+		{"initial option without value", modal(element(`{"type":"multi_external_select","initial_options":[{"text":{"type":"plain_text","text":"a"}}]}`), ""), "invalid_arguments", "/value"},
+		{"dispatch_action in letters", modal(strings.Replace(inputBlock, `"block_id"`, `"dispatch_action":"yes","block_id"`, 1), ""), "invalid_arguments", "/dispatch_action"},
 		{"label in mrkdwn", modal(strings.Replace(inputBlock, "plain_text\"", "mrkdwn\"", 1), ""), "invalid_arguments", "plain_text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
