@@ -232,7 +232,7 @@ func (e *entry) finish() content.Item {
 // listEntry reads one entry of a list; ok is false when it is no item.
 func listEntry(b *block) (content.Item, bool) {
 	kids := b.kids
-	for len(kids) > 0 && (kids[0].kind == kindCode || kids[0].kind == kindRule || kids[0].kind == kindPara && plain(kids[0].runs) == "" && len(webLinks(kids[0].runs)) == 0) {
+	for len(kids) > 0 && (kids[0].kind == kindCode || kids[0].kind == kindRule || kids[0].kind == kindPara && kids[0].plain() == "" && len(webLinks(kids[0].runs)) == 0) {
 		kids = kids[1:]
 	}
 	if len(kids) == 0 {

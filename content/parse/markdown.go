@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,10 +27,37 @@ func newMarkdown() parser.Parser {
 			util.Prioritized(cjkEmphasis{}, 500),
 			util.Prioritized(extension.NewStrikethroughParser(), 501),
 		),
-		parser.WithParagraphTransformers(append(parser.DefaultParagraphTransformers(),
-			util.Prioritized(extension.NewTableParagraphTransformer(), 200))...),
+		parser.WithParagraphTransformers(
+			util.Prioritized(references{}, 100),
+			util.Prioritized(extension.NewTableParagraphTransformer(), 200)),
 		parser.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
 	)
+}
+
+// references is goldmark's reader of link definitions, which is not asked about the many paragraphs that hold none.
+type references struct{}
+
+func (references) Transform(node *ast.Paragraph, reader text.Reader, pc parser.Context) {
+	if mayDefine(node.Lines(), reader.Source()) {
+		parser.LinkReferenceParagraphTransformer.Transform(node, reader, pc)
+	}
+}
+
+// mayDefine reports whether a paragraph may begin with a definition such as "[label]: url".
+func mayDefine(lines *text.Segments, source []byte) bool {
+	for k := range lines.Len() {
+		segment := lines.At(k)
+		line := source[segment.Start:segment.Stop]
+		if k == 0 {
+			if line = util.TrimLeftSpace(line); len(line) > 0 && line[0] != '[' {
+				return false
+			}
+		}
+		if bytes.Contains(line, []byte("]:")) {
+			return true
+		}
+	}
+	return lines.Len() == 0
 }
 
 // maxFails is how many attempts of one kind may fail in one paragraph before the rest of it is taken literally.

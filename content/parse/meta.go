@@ -204,19 +204,25 @@ func (h *header) list(names ...string) []string {
 
 // unique are values without blanks around, without empty ones, each once, in their order.
 func unique(values []string) []string {
-	var out []string
+	var out []string         // the beginning of values, until something is left out or trimmed
 	var seen map[string]bool // only of many
 	if len(values) > 16 {
 		seen = make(map[string]bool, len(values))
 	}
-	for _, v := range values {
+	same := true
+	for k, v := range values {
 		if v = strings.TrimSpace(v); v == "" || seen[v] || seen == nil && slices.Contains(out, v) {
+			same = false
 			continue
 		}
 		if seen != nil {
 			seen[v] = true
 		}
-		out = append(out, v)
+		if same = same && values[k] == v; same {
+			out = values[: k+1 : k+1]
+		} else {
+			out = append(out, v)
+		}
 	}
 	return out
 }

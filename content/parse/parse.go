@@ -183,7 +183,7 @@ func (p *issueReader) titleParagraph(root *node) {
 		p.takeMasthead(root, lines)
 		return
 	}
-	said := headingText(first.runs)
+	said := headingText(first.plain())
 	if strings.Contains(joinText(first.runs), "\n") || len(webLinks(first.runs)) > 0 || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
 		return
 	}
@@ -202,7 +202,7 @@ func isOnlyDate(s string) bool {
 // takeMasthead takes a first paragraph of two short lines as title and dateline.
 func (p *issueReader) takeMasthead(root *node, lines [][]run) {
 	first := root.body[0]
-	title, below := headingText(lines[0]), plain(lines[1])
+	title, below := headingText(plain(lines[0])), plain(lines[1])
 	if len(webLinks(first.runs)) > 0 || title == "" || width(title) > 8 || width(below) > 12 || endsSentence(title) || endsSentence(below) {
 		return
 	}
@@ -312,7 +312,9 @@ func itemID(series, issue string, it *content.Item, seen map[string]int) string 
 	name := append(make([]byte, 0, 256), series...)
 	name = append(append(name, '\n'), key...)
 	sum := sha256.Sum256(name)
-	id := hex.EncodeToString(sum[:6])
+	var digits [12]byte
+	hex.Encode(digits[:], sum[:6])
+	id := string(digits[:])
 	seen[id]++
 	if n := seen[id]; n > 1 {
 		return id + "-" + strconv.Itoa(n)

@@ -36,16 +36,16 @@ func outline(blocks []*block) *node {
 		for at.level >= b.level {
 			at = at.parent
 		}
-		n := &node{head: b, level: b.level, parent: at, meta: isMetaHeading(headingText(b.runs))}
+		n := &node{head: b, level: b.level, parent: at, meta: isMetaHeading(headingText(b.plain()))}
 		at.kids = append(at.kids, n)
 		at = n
 	}
 	return root
 }
 
-// headingText is a heading in plain text, without pictographs and the marks of the layout.
-func headingText(runs []run) string {
-	s := withoutEmoji(plain(runs))
+// headingText is what a heading says without pictographs and the marks of the layout.
+func headingText(said string) string {
+	s := withoutEmoji(said)
 	if k := strings.LastIndex(s, "{#"); k > 0 && strings.HasSuffix(s, "}") {
 		s = s[:k]
 	}
@@ -62,7 +62,7 @@ func (p *issueReader) takeTitle(root *node) {
 		return
 	}
 	first := root.kids[0]
-	text := headingText(first.head.runs)
+	text := headingText(first.head.plain())
 	if !p.isTitle(root, first, text) {
 		return
 	}
@@ -187,7 +187,7 @@ func decide(parent *node) {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && !holdsTitles(n.body) && (item > 1 || bringsLink(n)) && !isAsk(headingText(n.head.runs)):
+		case hasProse(n.body) && !holdsTitles(n.body) && (item > 1 || bringsLink(n)) && !isAsk(headingText(n.head.plain())):
 			n.item = true
 		}
 	}
@@ -207,7 +207,7 @@ func (n *node) isLeaf() bool { return len(n.kids) == 0 }
 // standsForOne reports whether a heading without link and the text below it are one piece: the text brings one link of its own line, or
 // ends with a call to it, or the heading carries a number and its text is prose.
 func standsForOne(n *node) bool {
-	numbered := n.head.shape().lead.numbered && !numeralRE.MatchString(headingText(n.head.runs))
+	numbered := n.head.shape().lead.numbered && !numeralRE.MatchString(headingText(n.head.plain()))
 	if n.level < 2 || n.parent.head == nil && n.level < 3 {
 		return numbered && bringsLink(n)
 	}
@@ -352,7 +352,7 @@ func hasProse(body []*block) bool {
 func (p *issueReader) sections(n *node, above []string) {
 	heading := ""
 	if n.head != nil {
-		heading = headingText(n.head.runs)
+		heading = headingText(n.head.plain())
 	}
 	s := content.Section{Heading: heading, Level: n.level, Path: above, Kind: content.SectionNews}
 	if n.meta {
@@ -403,7 +403,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 		t.title, t.rest = trimTitle(plain(l.rest)), nil
 	}
 	if t.title == "" {
-		t.title = headingText(n.head.runs)
+		t.title = headingText(n.head.plain())
 	}
 	e := t.entry(n.head.runs, n.head.line)
 	body, footer := cutFooter(n.body)
@@ -413,7 +413,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 	e.grow(body)
 	p.metaBody("", footer)
 	for _, kid := range n.kids {
-		e.say(headingText(kid.head.runs))
+		e.say(headingText(kid.head.plain()))
 		e.grow(kid.body)
 	}
 	it := e.finish()
@@ -566,7 +566,7 @@ func pseudoHeading(body []*block, k int) string {
 		return ""
 	}
 	said := b.plain()
-	text := headingText(b.runs)
+	text := headingText(said)
 	if text == "" || strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || len(webLinks(b.runs)) > 0 || isAround(said) {
 		return ""
 	}

@@ -266,8 +266,11 @@ func hasEmoji(s string) bool {
 	return false
 }
 
-// withoutEmoji takes pictographs and ":name:" marks out of s.
+// withoutEmoji takes pictographs and ":name:" marks out of s, which is on one line.
 func withoutEmoji(s string) string {
+	if emojiName(s) == 0 && !hasEmoji(s) {
+		return s
+	}
 	if hasEmoji(s) {
 		s = strings.Map(func(r rune) rune {
 			if isEmoji(r) {
