@@ -23,17 +23,18 @@ func CanonicalURL(raw string) string {
 	if host == "" {
 		return ""
 	}
-	out := "https://" + host
+	out := make([]byte, 0, len("https://")+len(raw))
+	out = append(append(out, "https://"...), host...)
 	if path = strings.TrimRight(canonicalPath(path), "/"); path != "" {
-		out += "/" + path
+		out = append(append(out, '/'), path...)
 	}
 	if query = canonicalQuery(query); query != "" {
-		out += "?" + query
+		out = append(append(out, '?'), query...)
 	}
 	if strings.HasPrefix(fragment, "/") || strings.HasPrefix(fragment, "!") {
-		out += "#" + strings.TrimRight(fragment, "/")
+		out = append(append(out, '#'), strings.TrimRight(fragment, "/")...)
 	}
-	return out
+	return string(out)
 }
 
 func canonicalHost(host string) string {
@@ -63,6 +64,9 @@ func escapes(r rune) bool {
 }
 
 func canonicalQuery(query string) string {
+	if query == "" {
+		return ""
+	}
 	var keep []string
 	for part := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(part, "=")

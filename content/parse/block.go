@@ -103,12 +103,15 @@ type converter struct {
 	from  int     // where the last run begins in text
 	to    int     // where it ends; -1 when it is no piece
 	spare []block // blocks not yet used
+	made  int     // how many blocks spare began with
+	runs  []run   // the runs of the paragraph being read
+	pool  []run   // room for the runs of the next paragraphs
 	url   string  // of an <a> written as inline HTML
 	looks look    // of <b>, <strong>, <em>, <i> written as inline HTML
 }
 
 func (c *converter) blocks(parent ast.Node) []*block {
-	var out []*block
+	out := make([]*block, 0, parent.ChildCount())
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
 		b := c.block(n)
 		if b == nil {
@@ -126,7 +129,8 @@ func (c *converter) blocks(parent ast.Node) []*block {
 // add makes a block for n. Blocks are made by the dozen: an issue has many.
 func (c *converter) add(kind blockKind, n ast.Node) *block {
 	if len(c.spare) == 0 {
-		c.spare = make([]block, 32)
+		c.made = min(8+2*c.made, 64)
+		c.spare = make([]block, c.made)
 	}
 	b := &c.spare[0]
 	c.spare = c.spare[1:]
@@ -144,6 +148,7 @@ func (c *converter) block(n ast.Node) *block {
 	case *ast.List:
 		b.kind, b.ordered, b.marker, b.start = kindList, n.IsOrdered(), n.Marker, n.Start
 		b.indent = c.indent(n)
+		b.kids = make([]*block, 0, n.ChildCount())
 		for e := n.FirstChild(); e != nil; e = e.NextSibling() {
 			entry := c.add(kindEntry, e)
 			entry.kids = joinLists(c.blocks(e))
@@ -233,10 +238,25 @@ func (c *converter) indent(n *ast.List) int {
 // inline flattens the inline children of n.
 func (c *converter) inline(n ast.Node) []run {
 	c.url, c.looks = "", 0
-	var runs []run
-	c.flatten(n, run{}, &runs)
-	c.end(runs)
-	return linkify(runs)
+	c.runs = c.runs[:0]
+	c.flatten(n, run{}, &c.runs)
+	c.end(c.runs)
+	return c.keep(linkify(c.runs))
+}
+
+// keep copies runs, as many paragraphs as fit into one piece of memory.
+func (c *converter) keep(runs []run) []run {
+	n := len(runs)
+	if n == 0 {
+		return nil
+	}
+	if len(c.pool) < n {
+		c.pool = make([]run, max(n, min(16+2*cap(c.runs), 64)))
+	}
+	kept := c.pool[:n:n]
+	c.pool = c.pool[n:]
+	copy(kept, runs)
+	return kept
 }
 
 func (c *converter) flatten(parent ast.Node, as run, out *[]run) {

@@ -92,7 +92,7 @@ func listOf(lines []*block) *block {
 		if trimEmoji(said) != said || bullet(said) != "" {
 			marked++
 		}
-		if len(webLinks(line.runs)) > 0 {
+		if hasWebLink(line.runs) {
 			linked++
 		}
 	}
@@ -102,7 +102,7 @@ func listOf(lines []*block) *block {
 		return nil
 	case marked == len(lines):
 		list.kids = entriesOf(lines)
-	case len(webLinks(lines[0].runs)) == 0 && !slices.ContainsFunc(lines[1:], func(b *block) bool { return !strings.HasPrefix(b.plain(), ": ") }):
+	case !hasWebLink(lines[0].runs) && !slices.ContainsFunc(lines[1:], func(b *block) bool { return !strings.HasPrefix(b.plain(), ": ") }):
 		for _, line := range lines[1:] {
 			line.runs = slices.Clone(line.runs)
 			line.runs[0].text = strings.TrimLeft(line.runs[0].text, ": ")
@@ -282,8 +282,9 @@ func (r *reader) survey(body []*block) {
 			if t.lead.numbered {
 				numbered++
 			}
+			ask := isAsk(said)
 			switch {
-			case isAsk(said):
+			case ask:
 			case t.form == strong && t.url == "" && !t.lead.numbered && allBold(firstLine(b.runs)):
 				if boldLines++; boldLines == 1 && !(k+1 < len(body) && body[k+1].kind == kindPara && isAddress(body[k+1].runs)) {
 					break // one bold line alone is a remark; a second one makes them titles
@@ -299,7 +300,7 @@ func (r *reader) survey(body []*block) {
 					plainURLs++
 				}
 			}
-			if len(webLinks(b.runs)) > 0 && !isAsk(said) {
+			if !ask && hasWebLink(b.runs) {
 				linked++
 			}
 		}
@@ -417,7 +418,8 @@ func (r *reader) para(b *block) {
 			r.end()
 			t.complete()
 			if r.open = nil; !t.isSponsored() {
-				r.open, r.openLead = t.entry(b.runs, b.line), t.lead
+				r.openLead = t.lead
+				r.begin(t, b)
 			}
 			return
 		}
@@ -431,9 +433,9 @@ func (r *reader) para(b *block) {
 	if !r.prose {
 		return
 	}
-	if len(webLinks(b.runs)) > 0 && !isAsk(said) {
+	if hasWebLink(b.runs) && !isAsk(said) {
 		r.end()
-		if r.open = b.titled().entry(b.runs, b.line); r.open.item.URL == "" {
+		if r.begin(b.titled(), b); r.open.item.URL == "" {
 			r.open.item.URL = webLinks(b.runs)[0]
 		}
 	} else if r.open != nil && !isAsk(said) {
@@ -454,7 +456,7 @@ func (r *reader) startsAlike(t *titled) bool {
 func isShouted(b *block) bool {
 	said := b.plain()
 	return len(said) <= 80 && strings.Contains(said, " ") && strings.ToUpper(said) == said && strings.ToLower(said) != said && hanCount(said) == 0 &&
-		!endsSentence(said) && !strings.ContainsAny(said, "0123456789:") && len(webLinks(b.runs)) == 0
+		!endsSentence(said) && !strings.ContainsAny(said, "0123456789:") && !hasWebLink(b.runs)
 }
 
 func (r *reader) shouted(said string) {
@@ -463,6 +465,12 @@ func (r *reader) shouted(said string) {
 	} else if r.open.item.By == "" {
 		r.open.item.By = said
 	}
+}
+
+// begin opens the item whose title b holds.
+func (r *reader) begin(t *titled, b *block) {
+	e := t.entry(b.runs, b.line)
+	r.open = &e
 }
 
 func (r *reader) end() {
@@ -541,7 +549,7 @@ func mostlyWords(table *block, column int) bool {
 func (r *reader) table(b *block) {
 	title, link := titleColumn(b)
 	for _, row := range b.kids[1:] {
-		if title >= len(row.kids) || link >= len(row.kids) || len(webLinks(row.kids[link].runs)) == 0 {
+		if title >= len(row.kids) || link >= len(row.kids) || !hasWebLink(row.kids[link].runs) {
 			continue
 		}
 		e := newEntry(row.kids[title].runs, row.line)

@@ -20,6 +20,11 @@ func webLinks(runs []run) []string {
 	return out
 }
 
+// hasWebLink reports whether runs hold an http(s) link.
+func hasWebLink(runs []run) bool {
+	return slices.ContainsFunc(runs, func(r run) bool { return isWeb(r.url) })
+}
+
 // entry is an item being read.
 type entry struct {
 	item  content.Item
@@ -27,13 +32,13 @@ type entry struct {
 }
 
 // newEntry begins an item with the paragraph that holds its title.
-func newEntry(first []run, line int) *entry {
+func newEntry(first []run, line int) entry {
 	t := titleOf(first)
 	return t.entry(first, line)
 }
 
-func (t *titled) entry(first []run, line int) *entry {
-	e := &entry{item: content.Item{Title: t.title, Tags: t.tags, By: t.by, Line: line, Links: webLinks(first)}}
+func (t *titled) entry(first []run, line int) entry {
+	e := entry{item: content.Item{Title: t.title, Tags: t.tags, By: t.by, Line: line, Links: webLinks(first)}}
 	if isWeb(t.url) {
 		e.item.URL = t.url
 	}
@@ -92,14 +97,17 @@ func endsAsSponsored(s string) bool {
 	if s == "" {
 		return false
 	}
-	if c := s[len(s)-1] | 0x20; c != 'r' && c != 'd' && c != 't' && c < utf8.RuneSelf {
+	if last, _ := utf8.DecodeLastRuneInString(s); !sponsorEnds.has(last) {
 		return false
 	}
 	s = strings.ToLower(tail(s, len("advertisement")))
 	return slices.ContainsFunc(sponsorWords, func(w string) bool { return strings.HasSuffix(s, w) })
 }
 
-var sponsorWords = []string{"sponsor", "sponsored", "advertisement", "advert", "ad", "promoted", "广告", "赞助", "推广"}
+var (
+	sponsorWords = []string{"sponsor", "sponsored", "advertisement", "advert", "ad", "promoted", "广告", "赞助", "推广"}
+	sponsorEnds  = marksOf("rdtRDT告助广")
+)
 
 // isSponsored reports whether a tag before the title, or a remark at its end, says that the item was paid for.
 func (t *titled) isSponsored() bool {
@@ -232,7 +240,7 @@ func (e *entry) finish() content.Item {
 // listEntry reads one entry of a list; ok is false when it is no item.
 func listEntry(b *block) (content.Item, bool) {
 	kids := b.kids
-	for len(kids) > 0 && (kids[0].kind == kindCode || kids[0].kind == kindRule || kids[0].kind == kindPara && kids[0].plain() == "" && len(webLinks(kids[0].runs)) == 0) {
+	for len(kids) > 0 && (kids[0].kind == kindCode || kids[0].kind == kindRule || kids[0].kind == kindPara && kids[0].plain() == "" && !hasWebLink(kids[0].runs)) {
 		kids = kids[1:]
 	}
 	if len(kids) == 0 {
@@ -247,7 +255,7 @@ func listEntry(b *block) (content.Item, bool) {
 		it := e.finish()
 		return named(it)
 	}
-	e := &entry{item: content.Item{Line: b.line}}
+	e := entry{item: content.Item{Line: b.line}}
 	e.grow(kids)
 	return named(e.finish())
 }

@@ -70,7 +70,7 @@ func isPlaceholder(b *block) bool {
 	if len(rest) > 0 && rest[0].url != "" && hasLetter(rest[0].text) {
 		return false
 	}
-	if !hasLetter(said) && len(webLinks(runs)) == 0 {
+	if !hasLetter(said) && !hasWebLink(runs) {
 		return true
 	}
 	if strings.HasPrefix(said, "- ") && !hasLetter(said) {

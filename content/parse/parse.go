@@ -72,7 +72,7 @@ func (p *issueReader) blocks(body string) []*block {
 	return markdownBlocks(prepare(body, first))
 }
 
-var abstractRE = regexp.MustCompile(`(?i)^(?:摘要|导读|导语|内容提要|本期摘要|本期导读|提要|summary|abstract|tl;?dr)\s*[:：]\s*`)
+var abstracts = phraseOf(`(?i)^%s\s*[:：]\s*`, `摘要`, `导读`, `导语`, `内容提要`, `本期摘要`, `本期导读`, `提要`, `summary`, `abstract`, `tl;?dr`)
 
 // preface reads people, abstract and date out of what stands before the first heading, and out of quotes and the end of the issue.
 func (p *issueReader) preface(root *node) {
@@ -104,8 +104,8 @@ func (p *issueReader) quote(b *block) bool {
 
 func (p *issueReader) frontLine(b *block, announced *role) bool {
 	said := strings.Trim(b.plain(), "*_ ")
-	if m := abstractRE.FindString(said); m != "" && p.abstract == "" {
-		p.abstract = strings.Trim(said[len(m):], "*_ ")
+	if at := abstracts.find(said); at >= 0 && p.abstract == "" {
+		p.abstract = strings.Trim(said[at:], "*_ ")
 		return true
 	}
 	dated := p.findDateline(b)
@@ -159,7 +159,7 @@ func (p *issueReader) findDateline(b *block) bool {
 	if p.dateline != "" || len(b.plain()) > 400 {
 		return false
 	}
-	linked := len(webLinks(b.runs)) > 0
+	linked := hasWebLink(b.runs)
 	for _, line := range splitLines(b.runs) {
 		said := plain(line)
 		if f, ok := findDate(said); ok && width(said) <= 12 && !(linked && (f.start > 0 || width(said) > 8)) {
@@ -184,7 +184,7 @@ func (p *issueReader) titleParagraph(root *node) {
 		return
 	}
 	said := headingText(first.plain())
-	if strings.Contains(joinText(first.runs), "\n") || len(webLinks(first.runs)) > 0 || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
+	if strings.Contains(joinText(first.runs), "\n") || hasWebLink(first.runs) || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
 		return
 	}
 	if isOnlyDate(said) {
@@ -203,7 +203,7 @@ func isOnlyDate(s string) bool {
 func (p *issueReader) takeMasthead(root *node, lines [][]run) {
 	first := root.body[0]
 	title, below := headingText(plain(lines[0])), plain(lines[1])
-	if len(webLinks(first.runs)) > 0 || title == "" || width(title) > 8 || width(below) > 12 || endsSentence(title) || endsSentence(below) {
+	if hasWebLink(first.runs) || title == "" || width(title) > 8 || width(below) > 12 || endsSentence(title) || endsSentence(below) {
 		return
 	}
 	p.title, p.titleLine, p.dateline = title, first.line, below

@@ -15,7 +15,8 @@ type phrase struct {
 	alternatives []*regexp.Regexp
 	starts       map[uint32]uint64    // by the hash of one to three characters, case folded: the alternatives that can begin with them, as bits
 	known        [1 << 14 / 64]uint64 // a set of the keys of starts, for a quick no
-	first        [256]bool            // the bytes that a match can begin with
+	ascii        [utf8.RuneSelf]bool  // the characters of one byte that a match can begin with
+	wide         [64]uint64           // the first two bytes of the others, six bits of each
 	short        [startRunes]bool     // at which lengths a beginning is known that may be followed by anything
 }
 
@@ -65,7 +66,7 @@ func (p *phrase) within(s string) bool {
 		c := s[k]
 		inWord := word
 		word = c < utf8.RuneSelf && isWordByte[c]
-		if (!inWord && word || c >= utf8.RuneSelf && utf8.RuneStart(c)) && p.may(s[k:]) != 0 && p.matches(cut(s[k:], maxWithin)) {
+		if (!inWord && word || c >= utf8.RuneSelf && utf8.RuneStart(c)) && p.mayBegin(s[k:]) && p.may(s[k:]) != 0 && p.matches(cut(s[k:], maxWithin)) {
 			return true
 		}
 	}
@@ -133,23 +134,37 @@ func (p *phrase) walk(prog *syntax.Prog, pc uint32, hash uint32, n int, alternat
 	}
 }
 
-// learnFirst notes the first bytes of all characters that the instructions read, in either case.
+// learnFirst notes the beginnings of all characters that the instructions read, in either case.
 func (p *phrase) learnFirst(next []*syntax.Inst) {
 	for _, inst := range next {
-		runes, ok := runesOf(inst)
-		if !ok {
-			for c := range p.first {
-				p.first[c] = true
-			}
-			return
-		}
+		runes, _ := runesOf(inst) // of more than it tells, short is set
 		for _, r := range runes {
-			p.first[string(r)[0]] = true
+			p.addFirst(r)
 			for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
-				p.first[string(other)[0]] = true
+				p.addFirst(other)
 			}
 		}
 	}
+}
+
+func (p *phrase) addFirst(r rune) {
+	if r < utf8.RuneSelf {
+		p.ascii[r] = true
+		return
+	}
+	s := string(r)
+	p.wide[s[0]&63] |= 1 << (s[1] & 63)
+}
+
+// mayBegin reports whether a match can begin with the first character of s.
+func (p *phrase) mayBegin(s string) bool {
+	if p.short[0] || s == "" {
+		return true
+	}
+	if c := s[0]; c < utf8.RuneSelf {
+		return p.ascii[c]
+	}
+	return len(s) > 1 && p.wide[s[0]&63]>>(s[1]&63)&1 != 0
 }
 
 func (p *phrase) addShort(hash uint32, n int, alternative uint64) {
@@ -171,7 +186,7 @@ func (p *phrase) at(hash uint32) uint64 {
 
 // may are the alternatives that may match at the start of text, as bits: perhaps too many, never too few.
 func (p *phrase) may(text string) (alternatives uint64) {
-	if text != "" && !p.first[text[0]] && !p.short[0] {
+	if !p.mayBegin(text) {
 		return 0
 	}
 	hash := uint32(0)

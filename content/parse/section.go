@@ -550,7 +550,7 @@ func openHeads(body []*block) []*block {
 
 func headsItems(lines []*block) bool {
 	head := lines[0]
-	if len(lines) < 3 || width(head.plain()) > maxPseudo || head.plain() == "" || len(webLinks(head.runs)) > 0 || endsSentence(head.plain()) {
+	if len(lines) < 3 || width(head.plain()) > maxPseudo || head.plain() == "" || hasWebLink(head.runs) || endsSentence(head.plain()) {
 		return false
 	}
 	return !slices.ContainsFunc(lines[1:], func(b *block) bool { t := b.shape(); return !t.lead.numbered || !t.beginsItem() })
@@ -567,7 +567,7 @@ func pseudoHeading(body []*block, k int) string {
 	}
 	said := b.plain()
 	text := headingText(said)
-	if text == "" || strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || len(webLinks(b.runs)) > 0 || isAround(said) {
+	if text == "" || strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || hasWebLink(b.runs) || isAround(said) {
 		return ""
 	}
 	if r, _ := roleOf(said); r != noRole || isPlaceholder(b) {
@@ -607,7 +607,7 @@ func pseudoHeading(body []*block, k int) string {
 // namesAndURLs reports whether a paragraph is a name without a link on one line and nothing but its URL on the next.
 func namesAndURLs(b *block) bool {
 	lines := splitLines(b.runs)
-	return len(lines) >= 2 && len(webLinks(lines[0])) == 0 && hasWord(joinText(lines[0])) && len(webLinks(lines[1])) == 1 && isAddress(lines[1])
+	return len(lines) >= 2 && !hasWebLink(lines[0]) && hasWord(joinText(lines[0])) && len(webLinks(lines[1])) == 1 && isAddress(lines[1])
 }
 
 func startsLikeName(text string) bool {

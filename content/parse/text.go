@@ -187,7 +187,7 @@ func findURL(s string) (start, end int) {
 		}
 		stop := len(s)
 		for n, r := range s[from:] {
-			if isBlank(r) || isEast(r) || strings.ContainsRune("<>\"`|\\^{}", r) {
+			if urlEnds.has(r) || r >= utf8.RuneSelf && (isBlank(r) || isEast(r)) {
 				stop = from + n
 				break
 			}
@@ -331,6 +331,7 @@ func sentenceEnd(s string) int {
 var (
 	sentenceClosers = marksOf("。！？”）」』》)\"")
 	clauseMarks     = marksOf("，；：、。")
+	urlEnds         = marksOf(" \t\n\v\f<>\"`|\\^{}")
 	titleTail       = marksOf(" \t\u00a0：:。.，,；;、-–—|｜~→»")
 	titleHead       = marksOf(" \u00a0：:，,；;、|｜。")
 )
