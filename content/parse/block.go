@@ -70,6 +70,7 @@ func (b *block) shape() *titled {
 type run struct {
 	text string
 	url  string // destination as written; "" outside links
+	web  bool   // url can be opened by a reader, see isWeb
 	look look
 }
 

@@ -68,7 +68,7 @@ func listNames(list *block) []string {
 func splitParas(body []*block) []*block {
 	var out []*block
 	for _, b := range body {
-		if b.kind != kindPara || !strings.Contains(joinText(b.runs), "\n") {
+		if b.kind != kindPara || !hasLineEnd(b.runs) {
 			out = append(out, b)
 			continue
 		}
@@ -225,7 +225,7 @@ func isLinkRow(runs []run) bool {
 	links := 0
 	for _, r := range runs {
 		switch {
-		case isWeb(r.url) && r.look&(bare|image) == 0 && hasLetter(r.text):
+		case r.web && r.look&(bare|image) == 0 && hasLetter(r.text):
 			links++
 		case r.url != "" || hasLetter(r.text):
 			return false
@@ -377,7 +377,7 @@ func (r *reader) surrounds(b *block) bool {
 		}
 	}
 	rest := b.shape().lead.rest
-	return isAround(b.plain()) && len(rest) > 0 && (rest[0].url == "" || rest[0].look&bare != 0)
+	return len(rest) > 0 && (rest[0].url == "" || rest[0].look&bare != 0) && isAround(b.plain())
 }
 
 // isContents reports whether all links of a list lead inside the page.
@@ -449,7 +449,7 @@ func (r *reader) startsAlike(t *titled) bool {
 		return false
 	}
 	first, before := t.lead.rest[0], r.openLead.rest[0]
-	return isWeb(first.url) && isWeb(before.url) && first.look == before.look && first.look&(bare|image) == 0 && first.url != before.url && width(first.text) > 1
+	return first.web && before.web && first.look == before.look && first.look&(bare|image) == 0 && first.url != before.url && width(first.text) > 1
 }
 
 // isShouted reports whether a paragraph is a few words in capitals, which under an item name who wrote it or who paid for it.
@@ -500,7 +500,7 @@ func titleColumn(table *block) (title, link int) {
 	for _, row := range table.kids[1:] {
 		for k, cell := range row.kids {
 			for _, r := range cell.runs {
-				if !isWeb(r.url) {
+				if !r.web {
 					continue
 				}
 				if r.look&bare != 0 || isCall(r.text) {

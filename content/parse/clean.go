@@ -148,7 +148,14 @@ func (s *source) add(line string, number int) {
 }
 
 func opensFence(line string) string {
-	t := strings.TrimLeft(line, " \t>")
+	begin := 0
+	for begin < len(line) && (line[begin] == ' ' || line[begin] == '\t' || line[begin] == '>') {
+		begin++
+	}
+	t := line[begin:]
+	if t == "" || t[0] != '`' && t[0] != '~' {
+		return ""
+	}
 	for _, mark := range []string{"`", "~"} {
 		n := len(t) - len(strings.TrimLeft(t, mark))
 		if n >= 3 && !(mark == "`" && strings.Contains(t[n:], "`")) {

@@ -13,7 +13,7 @@ import (
 func webLinks(runs []run) []string {
 	var out []string
 	for _, r := range runs {
-		if isWeb(r.url) {
+		if r.web {
 			out = append(out, r.url)
 		}
 	}
@@ -22,7 +22,7 @@ func webLinks(runs []run) []string {
 
 // hasWebLink reports whether runs hold an http(s) link.
 func hasWebLink(runs []run) bool {
-	return slices.ContainsFunc(runs, func(r run) bool { return isWeb(r.url) })
+	return slices.ContainsFunc(runs, func(r run) bool { return r.web })
 }
 
 // entry is an item being read.
@@ -45,7 +45,7 @@ func (t *titled) entry(first []run, line int) entry {
 	if e.item.URL == "" && (t.form == strong || t.form == weak) {
 		e.item.URL = callURL(t.rest)
 	}
-	if links := webLinks(t.rest); len(links) != 1 || links[0] != e.item.URL || !isAddress(t.rest) {
+	if !isAddressOf(t.rest, e.item.URL) {
 		e.say(plain(without(t.rest, e.item.URL)))
 	}
 	if e.item.By == "" {
@@ -142,7 +142,7 @@ func (t *titled) endsInRemark() bool {
 // callURL is where a link leads that only says "read it here".
 func callURL(runs []run) string {
 	for _, r := range runs {
-		if isWeb(r.url) && (isCall(r.text) || r.look&bare != 0) {
+		if r.web && (isCall(r.text) || r.look&bare != 0) {
 			return r.url
 		}
 	}
@@ -222,6 +222,19 @@ func isAddress(runs []run) bool {
 		}
 	}
 	return !hasLetter(label) || isCall(label)
+}
+
+// isAddressOf reports whether a paragraph is only a link to url.
+func isAddressOf(runs []run, url string) bool {
+	links := 0
+	for _, r := range runs {
+		if r.web {
+			if links++; r.url != url {
+				return false
+			}
+		}
+	}
+	return links == 1 && isAddress(runs)
 }
 
 func isBareOf(said, url string) bool { return url != "" && said == url }

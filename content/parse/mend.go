@@ -27,7 +27,9 @@ func closeBrackets(line string) string {
 			return line
 		}
 		k += from
-		from = k + 5
+		if from = k + 5; k > 0 && line[k-1] == ']' {
+			continue
+		}
 		open := strings.LastIndexAny(line[max(0, k-maxLabel):k], "[]()")
 		if open < 0 {
 			continue

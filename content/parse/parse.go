@@ -184,7 +184,7 @@ func (p *issueReader) titleParagraph(root *node) {
 		return
 	}
 	said := headingText(first.plain())
-	if strings.Contains(joinText(first.runs), "\n") || hasWebLink(first.runs) || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
+	if hasLineEnd(first.runs) || hasWebLink(first.runs) || width(said) > 16 || len(root.body)+len(root.kids) < 2 || !carriesNumber(said) {
 		return
 	}
 	if isOnlyDate(said) {
@@ -279,7 +279,7 @@ func setIDs(i *content.Issue) {
 	for s := range i.Sections {
 		count += 2 * len(i.Sections[s].Items) // some have nested ones
 	}
-	seen := make(map[string]int, count)
+	seen := make(map[[idBytes]byte]int, count)
 	issue := ""
 	if i.Number != nil {
 		issue = strconv.Itoa(*i.Number)
@@ -304,7 +304,10 @@ func setIDs(i *content.Issue) {
 	}
 }
 
-func itemID(series, issue string, it *content.Item, seen map[string]int) string {
+// idBytes is how much of a hash names an item; it is written in twice as many digits.
+const idBytes = 6
+
+func itemID(series, issue string, it *content.Item, seen map[[idBytes]byte]int) string {
 	key := content.CanonicalURL(it.URL)
 	if key == "" {
 		key = issue + "\n" + letterKey(it.Title)
@@ -312,11 +315,12 @@ func itemID(series, issue string, it *content.Item, seen map[string]int) string 
 	name := append(make([]byte, 0, 256), series...)
 	name = append(append(name, '\n'), key...)
 	sum := sha256.Sum256(name)
-	var digits [12]byte
-	hex.Encode(digits[:], sum[:6])
+	short := [idBytes]byte(sum[:])
+	seen[short]++
+	var digits [2 * idBytes]byte
+	hex.Encode(digits[:], short[:])
 	id := string(digits[:])
-	seen[id]++
-	if n := seen[id]; n > 1 {
+	if n := seen[short]; n > 1 {
 		return id + "-" + strconv.Itoa(n)
 	}
 	return id

@@ -224,7 +224,7 @@ func holdsTitles(body []*block) bool {
 		if t := b.shape(); (t.beginsItem() || t.lead.numbered) && !isAddress(b.runs) {
 			titles++
 		}
-		if k := strings.IndexByte(joinText(b.runs), '\n'); k >= 0 && titles < 2 {
+		if titles < 2 && hasLineEnd(b.runs) {
 			for _, line := range splitLines(cutHead(b.runs))[1:] {
 				if t := titleOf(line); t.lead.numbered && (t.url != "" || t.form == strong) {
 					titles++
@@ -265,7 +265,7 @@ func isLinkHeading(head *block) bool {
 	}
 	linked, other := 0, 0
 	for _, r := range l.rest {
-		if isWeb(r.url) {
+		if r.web {
 			linked += letters(r.text)
 		} else {
 			other += letters(r.text)
@@ -288,7 +288,7 @@ func isLinkList(list *block) bool {
 	led := 0
 	for _, e := range list.kids {
 		if b := firstPara(e); b != nil {
-			if l := b.shape().lead; len(l.rest) > 0 && isWeb(l.rest[0].url) {
+			if l := b.shape().lead; len(l.rest) > 0 && l.rest[0].web {
 				led++
 			}
 		}
@@ -407,7 +407,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 	}
 	e := t.entry(n.head.runs, n.head.line)
 	body, footer := cutFooter(n.body)
-	if len(body) > 0 && body[0].kind == kindPara && len(body[0].runs) == 1 && isWeb(body[0].runs[0].url) && e.item.URL == "" {
+	if len(body) > 0 && body[0].kind == kindPara && len(body[0].runs) == 1 && body[0].runs[0].web && e.item.URL == "" {
 		e.item.URL = body[0].runs[0].url // a link alone, directly below
 	}
 	e.grow(body)
@@ -513,7 +513,7 @@ func labelled(runs []run) int {
 	links := 0
 	for _, r := range runs[n:] {
 		switch {
-		case isWeb(r.url) && r.look&(bare|image) == 0:
+		case r.web && r.look&(bare|image) == 0:
 			links++
 		case r.url != "" || hasLetter(r.text):
 			return 0
@@ -529,7 +529,7 @@ func labelled(runs []run) int {
 func openHeads(body []*block) []*block {
 	var out []*block
 	for k, b := range body {
-		if b.kind == kindPara && strings.Contains(joinText(b.runs), "\n") {
+		if b.kind == kindPara && hasLineEnd(b.runs) {
 			if lines := linesOf(b); headsItems(lines) {
 				if out == nil {
 					out = append(out, body[:k]...)
@@ -567,7 +567,7 @@ func pseudoHeading(body []*block, k int) string {
 	}
 	said := b.plain()
 	text := headingText(said)
-	if text == "" || strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || hasWebLink(b.runs) || isAround(said) {
+	if text == "" || hasLineEnd(b.runs) && strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || hasWebLink(b.runs) || isAround(said) {
 		return ""
 	}
 	if r, _ := roleOf(said); r != noRole || isPlaceholder(b) {

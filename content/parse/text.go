@@ -15,6 +15,11 @@ func plain(runs []run) string {
 	return squeeze(joinText(runs))
 }
 
+// hasLineEnd reports whether runs hold a line end.
+func hasLineEnd(runs []run) bool {
+	return slices.ContainsFunc(runs, func(r run) bool { return strings.IndexByte(r.text, '\n') >= 0 })
+}
+
 func joinText(runs []run) string {
 	if len(runs) == 1 {
 		return runs[0].text
@@ -135,14 +140,13 @@ func isBlank(r rune) bool {
 	return unicode.IsSpace(r)
 }
 
-// linkify splits bare URLs out of the plain text of runs.
+// linkify marks the links that can be opened, and splits bare URLs out of the plain text of runs.
 func linkify(runs []run) []run {
 	found := false
-	for _, r := range runs {
-		if r.url == "" && strings.Contains(r.text, "://") {
-			found = true
-			break
-		}
+	for k := range runs {
+		r := &runs[k]
+		r.web = isWeb(r.url)
+		found = found || r.url == "" && strings.Contains(r.text, "://")
 	}
 	if !found {
 		return runs
@@ -162,7 +166,8 @@ func linkify(runs []run) []run {
 			if start > 0 {
 				out = append(out, run{text: rest[:start], look: r.look})
 			}
-			out = append(out, run{text: rest[start:end], url: rest[start:end], look: r.look | bare})
+			url := rest[start:end]
+			out = append(out, run{text: url, url: url, web: isWeb(url), look: r.look | bare})
 			rest = rest[end:]
 		}
 		if rest != "" {
@@ -425,8 +430,10 @@ func cutTitle(s string) (title, rest string) {
 }
 
 // trimTitle takes the marks off a title that belong to the layout around it.
-func trimTitle(s string) string {
-	s = squeeze(s)
+func trimTitle(s string) string { return trimMarks(squeeze(s)) }
+
+// trimMarks is trimTitle of a text that squeeze has seen.
+func trimMarks(s string) string {
 	for {
 		t := strings.TrimRightFunc(s, titleTail.has)
 		if strings.HasSuffix(s, "...") && !strings.HasSuffix(t, "...") {

@@ -160,8 +160,7 @@ func cutLabel(runs []run) (label string, rest []run, ok bool) {
 
 // head joins the links and bold pieces at the start that form one phrase. It reports whether they are the title.
 func (t *titled) head(runs []run) bool {
-	var title strings.Builder
-	n, allBold := 0, true
+	title, n, allBold := "", 0, true
 	for n < len(runs) {
 		r := runs[n]
 		switch {
@@ -171,23 +170,23 @@ func (t *titled) head(runs []run) bool {
 			}
 		case r.url != "" && r.look&bare == 0 && (t.url == "" || r.url == t.url):
 			if isBold := r.look&bold != 0; t.url == "" && n > 0 && !isBold && !glued(runs[n-1]) {
-				return t.headEnd(runs, n, title.String(), allBold)
+				return t.headEnd(runs, n, title, allBold)
 			}
 			t.url = r.url
-			title.WriteString(r.text)
+			title += r.text
 		case r.url == "" && r.look&bold != 0 && allBold:
-			title.WriteString(r.text)
+			title += r.text
 		case isGap(r) && n+1 < len(runs) && joins(runs[n-1], runs[n+1], t.url):
-			title.WriteString(r.text)
+			title += r.text
 			n++
 			continue
 		default:
-			return t.headEnd(runs, n, title.String(), allBold)
+			return t.headEnd(runs, n, title, allBold)
 		}
 		allBold = allBold && r.look&bold != 0
 		n++
 	}
-	return t.headEnd(runs, n, title.String(), allBold)
+	return t.headEnd(runs, n, title, allBold)
 }
 
 func glued(before run) bool { return before.text != "" && !strings.HasSuffix(before.text, " ") }
@@ -221,11 +220,11 @@ func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
 		t.url = ""
 		return false
 	}
-	t.title = trimTitle(withoutEmojiEnds(squeeze(title)))
+	t.title = trimMarks(withoutEmojiEnds(squeeze(title)))
 	if t.title == "" {
 		return false
 	}
-	if !hasWord(t.title) && hasWord(follows) && strings.HasPrefix(t.title, "#") || isCall(t.title) && letters(follows) > 20 {
+	if !hasWord(t.title) && hasWord(follows) && strings.HasPrefix(t.title, "#") || len(follows) > 20 && isCall(t.title) && letters(follows) > 20 {
 		t.title, t.url = "", ""
 		return false
 	}
@@ -354,7 +353,7 @@ const maxAside = 16
 // beforeURL takes "title SEPARATOR bare-URL" apart.
 func (t *titled) beforeURL(runs []run) bool {
 	n := slices.IndexFunc(runs, func(r run) bool {
-		return r.look&bare != 0 || isWeb(r.url) && r.look&image == 0 && utf8.RuneCountInString(r.text) > maxAside
+		return r.look&bare != 0 || r.web && r.look&image == 0 && utf8.RuneCountInString(r.text) > maxAside
 	})
 	if n < 0 || runs[n].look&bare == 0 {
 		return false
@@ -450,7 +449,7 @@ func (t *titled) firstSentence(runs []run) {
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
 	at, linkEnd := 0, 0
-	if !slices.ContainsFunc(runs, func(r run) bool { return isWeb(r.url) }) {
+	if !slices.ContainsFunc(runs, func(r run) bool { return r.web }) {
 		runs = nil
 	}
 	for _, r := range runs {
@@ -462,7 +461,7 @@ func (t *titled) firstSentence(runs []run) {
 				at = k + len(text)
 			}
 		}
-		if !isWeb(r.url) || r.look&image != 0 {
+		if !r.web || r.look&image != 0 {
 			continue
 		}
 		inside := k >= 0 && k < end
@@ -474,7 +473,7 @@ func (t *titled) firstSentence(runs []run) {
 			t.url = r.url
 		}
 	}
-	if k := slices.IndexFunc(runs, func(r run) bool { return r.look&image != 0 && isWeb(r.url) }); k >= 0 && t.url == "" {
+	if k := slices.IndexFunc(runs, func(r run) bool { return r.look&image != 0 && r.web }); k >= 0 && t.url == "" {
 		t.url = runs[k].url
 	}
 	if end > maxClause && columns(said[:end]) > maxClause {
@@ -491,7 +490,7 @@ func closingLink(runs []run) (link run, before []run) {
 	for k > 0 && runs[k].url == "" && strings.Trim(runs[k].text, " \n)）。.") == "" {
 		k--
 	}
-	if k < 1 || !isWeb(runs[k].url) || runs[k].look&(bare|image) != 0 || runs[k-1].url != "" {
+	if k < 1 || !runs[k].web || runs[k].look&(bare|image) != 0 || runs[k-1].url != "" {
 		return run{}, nil
 	}
 	link = runs[k]
