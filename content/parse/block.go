@@ -39,6 +39,7 @@ type block struct {
 	text    string // of kindHTML
 
 	said  string  // what plain gives, once asked for
+	asks  answer  // what isAsk gives, once asked for
 	parts *titled // what titled gives, once asked for
 }
 
@@ -49,6 +50,25 @@ func (b *block) plain() string {
 	}
 	return b.said
 }
+
+// isAsk reports whether the block speaks to the reader.
+func (b *block) isAsk() bool {
+	if b.asks == unknown {
+		if b.asks = no; isAsk(b.plain()) {
+			b.asks = yes
+		}
+	}
+	return b.asks == yes
+}
+
+// answer is what was found out about a block.
+type answer uint8
+
+const (
+	unknown answer = iota
+	no
+	yes
+)
 
 // titled takes the block apart into title and rest.
 func (b *block) titled() *titled {

@@ -282,9 +282,8 @@ func (r *reader) survey(body []*block) {
 			if t.lead.numbered {
 				numbered++
 			}
-			ask := isAsk(said)
 			switch {
-			case ask:
+			case b.isAsk():
 			case t.form == strong && t.url == "" && !t.lead.numbered && allBold(firstLine(b.runs)):
 				if boldLines++; boldLines == 1 && !(k+1 < len(body) && body[k+1].kind == kindPara && isAddress(body[k+1].runs)) {
 					break // one bold line alone is a remark; a second one makes them titles
@@ -300,7 +299,7 @@ func (r *reader) survey(body []*block) {
 					plainURLs++
 				}
 			}
-			if !ask && hasWebLink(b.runs) {
+			if !b.isAsk() && hasWebLink(b.runs) {
 				linked++
 			}
 		}
@@ -414,7 +413,7 @@ func (r *reader) para(b *block) {
 			}
 		}
 		isNew = isNew || r.open != nil && r.startsAlike(t)
-		if isNew && !isAsk(said) {
+		if isNew && !b.isAsk() {
 			r.end()
 			t.complete()
 			if r.open = nil; !t.isSponsored() {
@@ -433,12 +432,12 @@ func (r *reader) para(b *block) {
 	if !r.prose {
 		return
 	}
-	if hasWebLink(b.runs) && !isAsk(said) {
+	if hasWebLink(b.runs) && !b.isAsk() {
 		r.end()
 		if r.begin(b.titled(), b); r.open.item.URL == "" {
 			r.open.item.URL = webLinks(b.runs)[0]
 		}
-	} else if r.open != nil && !isAsk(said) {
+	} else if r.open != nil && !b.isAsk() {
 		r.open.para(b.runs, b.plain())
 	}
 }

@@ -22,6 +22,9 @@ var (
 	bulletRE = regexp.MustCompile(`^(?:[•·▪◦‣▍▶►◆◇■□●○★☆➤➜→»✦✧–—]+|-)\s+|^[•·▪▍►◆■●★]\s*`)
 )
 
+// bulletMarks are the characters that bulletRE begins with.
+var bulletMarks = marksOf("•·▪◦‣▍▶►◆◇■□●○★☆➤➜→»✦✧–—-")
+
 // trimLead takes numbers, pictographs, check boxes and tags off the start of runs.
 func trimLead(runs []run) lead {
 	l := lead{rest: runs}
@@ -87,7 +90,7 @@ func (l *lead) setFirst(text string) {
 
 // bullet is the mark of a list that s begins with, written as text.
 func bullet(s string) string {
-	if c, _ := utf8.DecodeRuneInString(s); c != '-' && c < 0xb7 || isEast(c) && c != '—' {
+	if c, _ := utf8.DecodeRuneInString(s); c != '-' && c < 0xb7 || isHan(c) || !bulletMarks.has(c) {
 		return ""
 	}
 	return bulletRE.FindString(s)

@@ -70,7 +70,7 @@ func (p *issueReader) fillNumber(stem string) {
 		}
 		p.warn(line, fmt.Sprintf("number %q is not a number", clip(text, 40)))
 	}
-	for _, text := range []string{p.issue.Title, p.title, p.dateline} {
+	for _, text := range slices.Compact([]string{p.issue.Title, p.title, p.dateline}) {
 		if n, ok := findNumber(text); ok {
 			p.issue.Number = &n
 			return
@@ -124,7 +124,7 @@ func (p *issueReader) fillDate(stem string) {
 		}
 	}
 	p.fixYear(stem)
-	for _, text := range []string{i.Title, p.title, stem, p.dateline} {
+	for _, text := range slices.Compact([]string{i.Title, p.title, stem, p.dateline}) {
 		if i.Date != "" && i.Period[0] != "" {
 			break
 		}
@@ -143,9 +143,12 @@ func (p *issueReader) fillDate(stem string) {
 
 // fixYear settles a title and a file name that name the same day of two years: files are named to be sorted, so theirs is right.
 func (p *issueReader) fixYear(stem string) {
+	if p.issue.Date != "" {
+		return
+	}
 	title, ok := findDate(p.issue.Title)
 	file, ok2 := findDate(stem)
-	if ok && ok2 && p.issue.Date == "" && title.day != file.day && title.day[4:] == file.day[4:] {
+	if ok && ok2 && title.day != file.day && title.day[4:] == file.day[4:] {
 		p.issue.Date = file.day
 		p.warn(max(1, p.titleLine), fmt.Sprintf("the title says %s, the file name %s: the file name was taken", title.day, file.day))
 	}

@@ -12,6 +12,7 @@ import (
 // node is a heading with what stands below it, up to the next heading.
 type node struct {
 	head   *block // nil for the root
+	text   string // of head, see headingText
 	level  int
 	body   []*block
 	kids   []*node
@@ -30,13 +31,14 @@ func outline(blocks []*block) *node {
 			at.body = append(at.body, b)
 			continue
 		}
-		if withoutEmoji(b.plain()) == "" {
+		text := headingText(b.plain())
+		if text == "" && withoutEmoji(b.plain()) == "" {
 			continue
 		}
 		for at.level >= b.level {
 			at = at.parent
 		}
-		n := &node{head: b, level: b.level, parent: at, meta: isMetaHeading(headingText(b.plain()))}
+		n := &node{head: b, text: text, level: b.level, parent: at, meta: isMetaHeading(text)}
 		at.kids = append(at.kids, n)
 		at = n
 	}
@@ -62,8 +64,7 @@ func (p *issueReader) takeTitle(root *node) {
 		return
 	}
 	first := root.kids[0]
-	text := headingText(first.head.plain())
-	if !p.isTitle(root, first, text) {
+	if !p.isTitle(root, first, first.text) {
 		return
 	}
 	p.title, p.titleLine = withoutEmojiEnds(plain(first.head.runs)), first.head.line
@@ -187,7 +188,7 @@ func decide(parent *node) {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && !holdsTitles(n.body) && (item > 1 || bringsLink(n)) && !isAsk(headingText(n.head.plain())):
+		case hasProse(n.body) && !holdsTitles(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
 			n.item = true
 		}
 	}
@@ -207,7 +208,7 @@ func (n *node) isLeaf() bool { return len(n.kids) == 0 }
 // standsForOne reports whether a heading without link and the text below it are one piece: the text brings one link of its own line, or
 // ends with a call to it, or the heading carries a number and its text is prose.
 func standsForOne(n *node) bool {
-	numbered := n.head.shape().lead.numbered && !numeralRE.MatchString(headingText(n.head.plain()))
+	numbered := n.head.shape().lead.numbered && !numeralRE.MatchString(n.text)
 	if n.level < 2 || n.parent.head == nil && n.level < 3 {
 		return numbered && bringsLink(n)
 	}
@@ -350,10 +351,7 @@ func hasProse(body []*block) bool {
 
 // sections writes the node and all below it as sections.
 func (p *issueReader) sections(n *node, above []string) {
-	heading := ""
-	if n.head != nil {
-		heading = headingText(n.head.plain())
-	}
+	heading := n.text
 	s := content.Section{Heading: heading, Level: n.level, Path: above, Kind: content.SectionNews}
 	if n.meta {
 		s.Kind = content.SectionMeta
@@ -403,7 +401,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 		t.title, t.rest = trimTitle(plain(l.rest)), nil
 	}
 	if t.title == "" {
-		t.title = headingText(n.head.plain())
+		t.title = n.text
 	}
 	e := t.entry(n.head.runs, n.head.line)
 	body, footer := cutFooter(n.body)
@@ -413,7 +411,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 	e.grow(body)
 	p.metaBody("", footer)
 	for _, kid := range n.kids {
-		e.say(headingText(kid.head.plain()))
+		e.say(kid.text)
 		e.grow(kid.body)
 	}
 	it := e.finish()
@@ -431,7 +429,7 @@ func cutFooter(body []*block) (text, footer []*block) {
 			if after.kind != kindPara {
 				continue
 			}
-			if r, _ := roleOf(after.plain()); r != noRole || isAsk(after.plain()) {
+			if r, _ := roleOf(after.plain()); r != noRole || after.isAsk() {
 				return body[:k], body[k+1:]
 			}
 		}

@@ -99,8 +99,17 @@ func hasOddBlank(s string) bool {
 	if s[0] == ' ' || s[len(s)-1] == ' ' {
 		return true
 	}
+	again := 0 // where plainWord is asked again
 	for k := 0; k < len(s); k++ {
+		if k >= again {
+			for k+wordLen < len(s) && plainWord(s[k:]) {
+				k += wordLen
+			}
+			again = k + pause
+		}
 		switch c := s[k]; {
+		case c >= 0xe4 && c <= 0xe9: // a Han character, of three bytes
+			k += 2
 		case !mayBlank[c]:
 		case c == ' ':
 			if s[k+1] == ' ' { // it is not the last
@@ -111,6 +120,23 @@ func hasOddBlank(s string) bool {
 		}
 	}
 	return false
+}
+
+// wordLen is how many bytes plainWord looks at; where it said no, it is asked again after pause bytes.
+const wordLen, pause = 8, 64
+
+// plainWord reports, quicker than byte by byte, whether the first wordLen bytes of s are ASCII without control characters, and no two
+// blanks stand together there or with the byte behind.
+func plainWord(s string) bool {
+	const ones = 0x0101010101010101
+	_ = s[wordLen]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	if w&(0x80*ones) != 0 || (w-' '*ones)&(0x80*ones) != 0 {
+		return false
+	}
+	next := w>>8 | uint64(s[wordLen])<<56
+	noBlank := (w ^ ' '*ones) | (next ^ ' '*ones) // a byte is 0 where two blanks stand together
+	return (noBlank-ones)&^noBlank&(0x80*ones) == 0
 }
 
 // mayBlank are the bytes that a blank or an invisible character can begin with.
@@ -238,7 +264,7 @@ func isWeb(url string) bool {
 		return false
 	}
 	for k := range len(url) {
-		if c := url[k]; c == ' ' || c == '\n' || c == '\t' || c == '<' || c == '>' {
+		if c := url[k]; c <= '>' && (c == ' ' || c == '\n' || c == '\t' || c == '<' || c == '>') {
 			return false
 		}
 	}
@@ -453,17 +479,22 @@ func trimMarks(s string) string {
 func letters(s string) int {
 	n := 0
 	for _, r := range s {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		if isLetterOrDigit(r) {
 			n++
 		}
 	}
 	return n
 }
 
-// hasLetter reports whether s holds a letter or digit.
-func hasLetter(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+func isLetterOrDigit(r rune) bool {
+	if r < utf8.RuneSelf {
+		return isWordByte[r] && r != '_'
+	}
+	return r >= 0x4e00 && r <= 0x9fff || unicode.IsLetter(r) || unicode.IsDigit(r)
 }
+
+// hasLetter reports whether s holds a letter or digit.
+func hasLetter(s string) bool { return strings.ContainsFunc(s, isLetterOrDigit) }
 
 // hasWord reports whether s holds a letter.
 func hasWord(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
@@ -509,7 +540,7 @@ func width(s string) int {
 		switch {
 		case isHan(r):
 			han, inWord = han+1, false
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
+		case isLetterOrDigit(r):
 			if !inWord {
 				words, inWord = words+1, true
 			}

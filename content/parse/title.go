@@ -376,14 +376,14 @@ func (t *titled) beforeURL(runs []run) bool {
 		return false
 	}
 	title := trimTitle(strings.TrimRightFunc(before, openers.has))
-	if k := strings.LastIndexFunc(title, tailMarks.has); k > 0 && tailCalls[strings.ToLower(strings.TrimLeftFunc(title[k:], tailMarks.has))] {
-		title = trimTitle(title[:k])
+	last := tail(title, maxTailCall)
+	if k := strings.LastIndexFunc(last, tailMarks.has); k >= 0 && len(last)-k < len(title) && tailCalls[strings.ToLower(strings.TrimLeftFunc(last[k:], tailMarks.has))] {
+		title = trimTitle(title[:len(title)-len(last)+k])
 	}
-	last := max(0, strings.LastIndexFunc(title, nameEnds.has)) // no name goes beyond one of these
-	if m := authorTail(title[last:]); m != nil && last+m[0] > 0 {
-		t.by = strings.TrimSpace(title[last+m[2] : last+m[3]])
-		t.rest = append(t.rest, run{text: trimTitle(title[last+m[0]:]) + " "})
-		title = trimTitle(title[:last+m[0]])
+	if at, name := authorTail(title); at > 0 {
+		t.by = name
+		t.rest = append(t.rest, run{text: trimTitle(title[at:]) + " "})
+		title = trimTitle(title[:at])
 	}
 	if t.title = title; title == "" {
 		t.url = ""
@@ -392,6 +392,9 @@ func (t *titled) beforeURL(runs []run) bool {
 	t.rest = append(t.rest, trimSeparator(trimClosing(runs[n+1:]))...)
 	return true
 }
+
+// maxTailCall is how long, in bytes, a mark and one of tailCalls are at most.
+const maxTailCall = 16
 
 // tailCalls are words between a title and its bare URL.
 var tailCalls = map[string]bool{"链接": true, "地址": true, "详情": true, "详见": true, "请见": true, "参见": true, "见": true, "原文": true,
@@ -402,11 +405,17 @@ var authorTailRE = regexp.MustCompile(`(?i)[,，；;\s]\s*(?:by|作者|译者?|�
 // authorWords are what authorTailRE looks for.
 var authorWords = []string{"by", "By", "BY", "作者", "译", "文"}
 
-func authorTail(s string) []int {
-	if !slices.ContainsFunc(authorWords, func(w string) bool { return strings.Contains(s, w) }) {
-		return nil
+// authorTail finds the author at the end of a title, and where the words begin that name him; at is 0 when there is none.
+func authorTail(title string) (at int, name string) {
+	if !slices.ContainsFunc(authorWords, func(w string) bool { return strings.Contains(title, w) }) {
+		return 0, ""
 	}
-	return authorTailRE.FindStringSubmatchIndex(s)
+	last := max(0, strings.LastIndexFunc(title, nameEnds.has)) // no name goes beyond one of these
+	m := authorTailRE.FindStringSubmatchIndex(title[last:])
+	if m == nil {
+		return 0, ""
+	}
+	return last + m[0], strings.TrimSpace(title[last+m[2] : last+m[3]])
 }
 
 func trimClosing(runs []run) []run {
