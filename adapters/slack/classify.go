@@ -64,7 +64,7 @@ var verdicts = map[string]verdict{
 	"is_archived":                       channelDead,
 	"is_inactive":                       channelDead,
 	"channel_is_limited_access":         channelDead,
-	"not_in_channel":                    notInvited,
+	codeNotInChannel:                    notInvited,
 	"no_permission":                     notAllowed,
 	"access_denied":                     notAllowed,
 	"restricted_action":                 notAllowed,

@@ -92,9 +92,9 @@ var slashCommands = []slack.ManifestSlashCommand{
 // Least privilege: no user token, no reading of messages but those that mention the bot.
 var (
 	scopes = []string{"app_mentions:read", "channels:read", "chat:write", "commands", "groups:read"}
-	// optionalScopes may be refused at the install: history lets a lost answer be looked up, chat:write.public posts without an invitation,
+	// optionalScopes may be refused at the install: history lets a lost answer be looked up, channels:join and chat:write.public post into public channels without an invitation,
 	// files:write posts charts.
-	optionalScopes = []string{"channels:history", "chat:write.public", "files:write", "groups:history"}
+	optionalScopes = []string{"channels:history", "channels:join", "chat:write.public", "files:write", "groups:history"}
 )
 
 // manifest describes the app: base is the public address, "" for Socket Mode.

@@ -13,33 +13,52 @@ import (
 	"weeklybot/bot"
 )
 
-// Send posts one part, once. The Receipt of an app's post is its ts; a webhook gives none.
+// Send posts one part, once. The Receipt of an app's post is its ts; a webhook gives none. A public channel that the bot is not in is joined,
+// if the app may: what was refused for that was not posted, so it is posted then.
 func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
 	if ctx.Err() != nil {
 		return "", ended(ctx)
 	}
+	receipt, fault := a.post(ctx, dst, p)
+	if fault != nil && fault.Code == codeNotInChannel && dst.Kind == KindApp && a.join(ctx, dst) {
+		receipt, fault = a.post(ctx, dst, p)
+	}
+	if fault != nil {
+		return "", fault
+	}
+	return receipt, nil
+}
+
+func (a *Adapter) post(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, *bot.SendError) {
 	if dst.Kind == KindApp && p.Message.OnlyImage() {
-		id, fault := a.postImage(ctx, dst, p)
-		if fault != nil {
-			return "", fault
-		}
-		return id, nil
+		return a.postImage(ctx, dst, p)
 	}
 	pay := render(dst.Kind, p)
 	if err := validate(pay); err != nil {
 		return "", ourMistake.sendError(codeBadPayload, err)
 	}
 	if dst.Kind == KindWebhook {
-		if fault := a.postWebhook(ctx, dst.URL.Reveal(), pay); fault != nil {
-			return "", fault
-		}
-		return "", nil
+		return "", a.postWebhook(ctx, dst.URL.Reveal(), pay)
 	}
-	ts, fault := a.postMessage(ctx, dst, pay)
+	return a.postMessage(ctx, dst, pay)
+}
+
+// codeNotInChannel is Slack's word for a channel that the bot sees and is not in.
+const codeNotInChannel = "not_in_channel"
+
+// join is true once the bot is in dst. Slack lets apps with channels:join into public channels only; for the others, and without the scope,
+// somebody must invite the bot, as the fault of the post says.
+func (a *Adapter) join(ctx context.Context, dst bot.Channel) bool {
+	c, fault := a.call(ctx, dst.Workspace, maxAPIAnswer)
 	if fault != nil {
-		return "", fault
+		return false
 	}
-	return ts, nil
+	_, _, _, err := c.api.JoinConversationContext(ctx, dst.Address)
+	if err != nil {
+		fault = c.fault(ctx, err)
+		a.log.InfoContext(ctx, "channel not joined", "adapter", Name, "workspace", dst.Workspace, "channel", dst.Address, "code", fault.Code)
+	}
+	return err == nil
 }
 
 func (a *Adapter) postMessage(ctx context.Context, dst bot.Channel, pay payload) (bot.Receipt, *bot.SendError) {

@@ -2,8 +2,10 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -329,5 +331,48 @@ func TestTwinPacesTheAdapter(t *testing.T) {
 	}
 	if n := len(tw.Posts()); n != 4 {
 		t.Errorf("%d posts, want 4", n)
+	}
+}
+
+// A public channel that the bot is not in is joined, and the post goes out once; where it may not join, somebody is to invite it.
+func TestJoins(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		address string
+		channel twin.Channel
+		scopes  bool
+		want    string
+	}{
+		{"public", "C5", twin.Channel{NotMember: true}, true, ""},
+		{"private", "C5", twin.Channel{NotMember: true, Private: true}, true, "channel_not_found"},
+		{"archived meanwhile", "C5", twin.Channel{NotMember: true, Archived: true}, true, "is_archived"},
+		{"without the scope", "C5", twin.Channel{NotMember: true}, false, "not_in_channel"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tw, base := newTwin(t, twin.Options{})
+			tw.SetChannel(c.address, c.channel)
+			joins := 0
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/conversations.join") {
+					if joins++; !c.scopes {
+						refuses("missing_scope")(w, r)
+						return
+					}
+				}
+				tw.ServeHTTP(w, r)
+			}))
+			defer front.Close()
+			a := newAdapter(t, testConfig(front.URL), Deps{})
+			dst := testChannel(KindApp, base)
+			dst.Address = c.address
+			receipt, err := a.Send(t.Context(), dst, bot.Post{Key: "d", Part: 1, Parts: 1, Message: text("hello")})
+			var code string
+			if fault, ok := errors.AsType[*bot.SendError](err); ok {
+				code = fault.Code
+			}
+			if code != c.want || (receipt == "") != (c.want != "") || joins > 1 || len(tw.Posts()) != map[bool]int{true: 1}[c.want == ""] {
+				t.Errorf("Send = %q, %v after %d joins, %d posts; want %q", receipt, err, joins, len(tw.Posts()), c.want)
+			}
+		})
 	}
 }
