@@ -36,15 +36,15 @@ func (s *Store) Block(ctx context.Context, w bot.Workspace, d time.Duration) err
 	return nil
 }
 
-// unpackBlocked says how long each workspace is still blocked.
-func unpackBlocked(found []redis.Z, now time.Time) map[bot.Workspace]time.Duration {
-	if len(found) == 0 {
+// unpackBlocked says how long each workspace is still blocked; found lists each with its end.
+func unpackBlocked(found any, now time.Time) map[bot.Workspace]time.Duration {
+	list, _ := found.([]any)
+	if len(list) == 0 {
 		return nil
 	}
-	blocked := make(map[bot.Workspace]time.Duration, len(found))
-	for _, z := range found {
-		field, _ := z.Member.(string)
-		blocked[workspaceOf(field)] = time.UnixMilli(int64(z.Score)).Sub(now)
+	blocked := make(map[bot.Workspace]time.Duration, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		blocked[workspaceOf(text(list[i]))] = time.UnixMilli(number(list[i+1])).Sub(now)
 	}
 	return blocked
 }

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -13,25 +14,26 @@ import (
 
 // Beat tells that node lives, and returns what every node should know.
 func (s *Store) Beat(ctx context.Context, node string) (bot.Pulse, error) {
-	now, err := s.Now(ctx)
-	if err != nil {
+	var last, order *redis.StringCmd
+	var first *redis.ZSliceCmd
+	var held *redis.MapStringStringCmd
+	cmds, err := pipelined(ctx, s.rdb, pulseScript, func(p redis.Pipeliner) []*redis.Cmd {
+		pulse := pulseScript.EvalSha(ctx, p, []string{s.keys.nodes(), s.keys.blocked()}, node, bot.LeaseTTL.Milliseconds())
+		last, order = p.Get(ctx, s.keys.head()), p.Get(ctx, s.keys.lastOrder())
+		first = p.ZRangeWithScores(ctx, s.keys.times(), 0, 0)
+		held = p.HGetAll(ctx, s.keys.held())
+		return []*redis.Cmd{pulse}
+	})
+	reply, failed := cmds[0].Slice()
+	if err := cmp.Or(failed, none(err), none(last.Err()), none(order.Err()), first.Err(), held.Err()); err != nil {
 		return bot.Pulse{}, err
 	}
-	pipe := s.rdb.Pipeline()
-	pipe.ZAdd(ctx, s.keys.nodes(), redis.Z{Score: float64(now.UnixMilli()), Member: node})
-	pipe.ZRemRangeByScore(ctx, s.keys.nodes(), "-inf", fmt.Sprint(now.Add(-bot.LeaseTTL).UnixMilli()))
-	count := pipe.ZCard(ctx, s.keys.nodes())
-	last, order := pipe.Get(ctx, s.keys.head()), pipe.Get(ctx, s.keys.lastOrder())
-	due := pipe.ZCount(ctx, s.keys.times(), "-inf", fmt.Sprint(now.UnixMilli()))
-	held := pipe.HGetAll(ctx, s.keys.held())
-	pipe.ZRemRangeByScore(ctx, s.keys.blocked(), "-inf", fmt.Sprint(now.UnixMilli()))
-	blocked := pipe.ZRangeWithScores(ctx, s.keys.blocked(), 0, -1)
-	if _, err := pipe.Exec(ctx); none(err) != nil {
-		return bot.Pulse{}, err
-	}
+	now := time.UnixMilli(number(reply[0]))
+	due := first.Val()
 	return bot.Pulse{
-		Nodes: max(1, int(count.Val())), Head: number(last.Val()), Orders: number(order.Val()), Due: due.Val() > 0, Now: now,
-		Held: unpackHeld(held.Val()), Blocked: unpackBlocked(blocked.Val(), now),
+		Nodes: max(1, int(number(reply[1]))), Head: number(last.Val()), Orders: number(order.Val()), Now: now,
+		Due:  len(due) > 0 && int64(due[0].Score) <= now.UnixMilli(),
+		Held: unpackHeld(held.Val()), Blocked: unpackBlocked(reply[2], now),
 	}, nil
 }
 

@@ -10,6 +10,9 @@ import (
 //go:embed beat.lua
 var beatSource string
 
+//go:embed pulse.lua
+var pulseSource string
+
 //go:embed release.lua
 var releaseSource string
 
@@ -37,6 +40,7 @@ var reserveSource string
 var (
 	reserveScript = redis.NewScript(reserveSource)
 	ailScript     = redis.NewScript(ailSource)
+	pulseScript   = redis.NewScript(pulseSource)
 	beatScript    = redis.NewScript(beatSource)
 	releaseScript = redis.NewScript(releaseSource)
 	commitScript  = redis.NewScript(commitSource)
