@@ -173,18 +173,29 @@ docs:
 				continue docs
 			}
 		}
-		score, where, own := float32(0), uint64(0), uint8(0)
-		for k, m := range ms {
-			v, f := m.value()
-			score += v * idf[k]
-			where |= uint64(f) << (4 * k)
-			own |= f &^ inContext
-		}
-		if own != 0 && !p.dead.has(d) {
-			c.take(p, articleOf[d], d, score, where)
+		if !p.dead.has(d) {
+			if score, where, ok := together(ms, idf); ok {
+				c.take(p, articleOf[d], d, score, where)
+			}
 		}
 		d = lead.next()
 	}
+}
+
+// together is the score of the document at which all of ms stand, and the fields by matcher; ok when it does match, not only by the name
+// of its issue.
+func together(ms []matcher, idf []float32) (score float32, where uint64, ok bool) {
+	own := uint8(0)
+	for k, m := range ms {
+		if !m.sure() {
+			return 0, 0, false
+		}
+		v, f := m.value()
+		score += v * idf[k]
+		where |= uint64(f) << (4 * k)
+		own |= f &^ inContext
+	}
+	return score, where, own != 0
 }
 
 // pair is several for two plain terms, which is what most queries of more than one come to: without interfaces.

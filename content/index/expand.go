@@ -148,8 +148,11 @@ func (x *Index) splitWord(w string) (a, b string) {
 
 func (x *Index) matches(a alternative) bool {
 	for k := range x.parts {
-		if m := x.parts[k].seg.matcherOf(a); m != nil && m.next() != noDoc {
-			return true
+		m := x.parts[k].seg.matcherOf(a)
+		for m != nil && m.next() != noDoc {
+			if m.sure() {
+				return true
+			}
 		}
 	}
 	return false

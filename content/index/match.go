@@ -9,13 +9,14 @@ import (
 	"weeklybot/content/internal/words"
 )
 
-// matcher walks the documents of one segment that match something, in order. next moves on, seek to the first document not
-// before the one given; both return where they are, noDoc at the end. value is how well the document matches, 0 to 1, and in
-// which fields.
+// matcher walks the documents of one segment that may match something, in order. next moves on, seek to the first document not
+// before the one given; both return where they are, noDoc at the end. sure says whether the document does match, which may mean reading
+// its text: it is asked last. value is how well the document, of which it is sure, matches, 0 to 1, and in which fields.
 type matcher interface {
 	doc() uint32
 	next() uint32
 	seek(doc uint32) uint32
+	sure() bool
 	value() (float32, uint8)
 	cost() int // about how many documents
 }
@@ -75,11 +76,15 @@ func (u *union) seek(doc uint32) uint32 {
 	return least
 }
 
+func (u *union) sure() bool {
+	return slices.ContainsFunc(u.parts, func(p matcher) bool { return p.doc() == u.at && p.sure() })
+}
+
 func (u *union) value() (float32, uint8) {
 	var best float32
 	var fields uint8
 	for _, p := range u.parts {
-		if p.doc() == u.at {
+		if p.doc() == u.at && p.sure() {
 			v, f := p.value()
 			best, fields = max(best, v), fields|f
 		}
@@ -98,18 +103,19 @@ func (u *union) cost() int {
 // all matches what each of its parts matches; with a phrase, only documents that hold it.
 type all struct {
 	seg    *segment
-	parts  []matcher // the rarest first
+	parts  []*cursor // the rarest first
 	phrase string
-	latin  bool  // the phrase is of Latin words
-	fields uint8 // that hold the phrase, of the document at hand
+	latin  bool   // the phrase is of Latin words
+	read   uint32 // the document that was read last
+	fields uint8  // of it, that hold the phrase
 }
 
-func newAll(seg *segment, parts []matcher, phrase string) matcher {
-	slices.SortFunc(parts, func(a, b matcher) int { return a.cost() - b.cost() })
+func newAll(seg *segment, parts []*cursor, phrase string) matcher {
+	slices.SortFunc(parts, func(a, b *cursor) int { return a.cost() - b.cost() })
 	return &all{seg: seg, parts: parts, phrase: phrase, latin: strings.Contains(phrase, " ")}
 }
 
-func (a *all) doc() uint32 { return a.parts[0].doc() }
+func (a *all) doc() uint32 { return a.parts[0].at }
 
 func (a *all) next() uint32 { return a.settle(a.parts[0].next()) }
 
@@ -123,16 +129,13 @@ func (a *all) seek(doc uint32) uint32 {
 // settle moves on from doc to the first document that all parts match.
 func (a *all) settle(doc uint32) uint32 {
 	for doc != noDoc {
-		if there := a.meet(doc); there != doc {
-			doc = a.parts[0].seek(there)
-			continue
+		there := a.meet(doc)
+		if there == doc {
+			break
 		}
-		if a.phrase == "" || a.verify(doc) {
-			return doc
-		}
-		doc = a.parts[0].next()
+		doc = a.parts[0].seek(there)
 	}
-	return noDoc
+	return doc
 }
 
 // meet is doc when all parts match it, else a later document before which there is none.
@@ -145,15 +148,19 @@ func (a *all) meet(doc uint32) uint32 {
 	return doc
 }
 
-// verify looks for the phrase in the fields that all parts share.
-func (a *all) verify(doc uint32) bool {
+// sure looks for the phrase in the fields that all parts share.
+func (a *all) sure() bool {
+	doc := a.doc()
+	if a.phrase == "" || a.read == doc {
+		return a.phrase == "" || a.fields != 0
+	}
 	fields := uint8(0xff)
 	for _, p := range a.parts {
 		_, f := p.value()
 		fields &= f
 	}
 	it := a.seg.docs[doc].item
-	a.fields = 0
+	a.read, a.fields = doc, 0
 	if fields&inTitle != 0 && (a.holds(it.Title) || slices.ContainsFunc(it.Tags, a.holds)) {
 		a.fields |= inTitle
 	}
@@ -236,6 +243,8 @@ func (m *issueDocsMatcher) seek(doc uint32) uint32 {
 	return noDoc
 }
 
+func (m *issueDocsMatcher) sure() bool { return true }
+
 func (m *issueDocsMatcher) value() (float32, uint8) { return contextual, inContext }
 
 func (m *issueDocsMatcher) cost() int {
@@ -283,7 +292,7 @@ func (s *segment) withContext(m matcher, g group) matcher {
 }
 
 func (s *segment) matcherOf(a alternative) matcher {
-	parts := make([]matcher, 0, len(a.terms))
+	parts := make([]*cursor, 0, len(a.terms))
 	for _, t := range a.terms {
 		l, ok := s.lookup(t)
 		if !ok {

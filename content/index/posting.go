@@ -135,6 +135,8 @@ func (c *cursor) leap(doc uint32) {
 	c.block = k
 }
 
+func (c *cursor) sure() bool { return true }
+
 func (c *cursor) value() (float32, uint8) { return float32(c.weight) * (1.0 / maxWeight), c.fields }
 
 func (c *cursor) cost() int { return int(c.list.n) }
