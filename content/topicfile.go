@@ -229,7 +229,7 @@ func buildTopics(entries []topicEntry) *Topics {
 		}
 	}
 	t.folded = sync.OnceValue(t.foldedSpellings)
-	t.pairs = sync.OnceValue(t.spellingPairs)
+	t.alike = sync.OnceValue(t.likenesses)
 	return t
 }
 

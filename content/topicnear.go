@@ -22,12 +22,7 @@ func (t *Topics) Near(text string, n int) []string {
 		score float64
 	}
 	score := t.named(text)
-	grams := pairs(words.Fold(text))
-	for k, spellings := range t.pairs() {
-		for _, s := range spellings {
-			score[k] = max(score[k], dice(grams, s))
-		}
-	}
+	t.alike().each(words.Fold(text), func(topic int, likeness float64) { score[topic] = max(score[topic], likeness) })
 	var best []near
 	for k, s := range score {
 		if s >= minLikeness && !t.topics[k].word {
@@ -107,18 +102,46 @@ func (t *Topics) foldedSpellings() [][]string {
 	return out
 }
 
-// spellingPairs are the pairs of each spelling of each topic.
-func (t *Topics) spellingPairs() [][][]uint64 {
-	out := make([][][]uint64, len(t.topics))
-	for k, spellings := range t.folded() {
-		for _, s := range spellings {
-			out[k] = append(out[k], pairs(s))
-		}
-	}
-	return out
+// likenesses are the spellings of all topics by the pairs of letters that they have.
+type likenesses struct {
+	spellings []pairedSpelling
+	having    map[uint64][]int32 // pair → spellings
 }
 
-// pairs are the sorted pairs of neighbouring letters of each word, its borders included; a Han character is a word's worth.
+type pairedSpelling struct{ topic, pairs int }
+
+func (t *Topics) likenesses() *likenesses {
+	l := &likenesses{having: map[uint64][]int32{}}
+	for topic, spellings := range t.folded() {
+		for _, s := range spellings {
+			ps := pairs(s)
+			for _, p := range ps {
+				l.having[p] = append(l.having[p], int32(len(l.spellings)))
+			}
+			l.spellings = append(l.spellings, pairedSpelling{topic, len(ps)})
+		}
+	}
+	return l
+}
+
+// each calls yield for every spelling that shares pairs with a folded text: twice the shared part over the sum of both, 0 to 1.
+func (l *likenesses) each(folded string, yield func(topic int, likeness float64)) {
+	ps := pairs(folded)
+	shared := make([]int, len(l.spellings))
+	for _, p := range ps {
+		for _, k := range l.having[p] {
+			shared[k]++
+		}
+	}
+	for k, n := range shared {
+		if n > 0 {
+			yield(l.spellings[k].topic, 2*float64(n)/float64(len(ps)+l.spellings[k].pairs))
+		}
+	}
+}
+
+// pairs are the pairs of neighbouring letters of each word, its borders included; a Han character is a word's worth. A pair that comes
+// again is another pair.
 func pairs(folded string) []uint64 {
 	var out []uint64
 	for word := range strings.FieldsSeq(folded) {
@@ -131,24 +154,17 @@ func pairs(folded string) []uint64 {
 		}
 	}
 	slices.Sort(out)
+	again := uint64(0)
+	for k := 1; k < len(out); k++ {
+		if out[k] == out[k-1]&^(again<<againShift) {
+			again++
+		} else {
+			again = 0
+		}
+		out[k] |= again << againShift
+	}
 	return out
 }
 
-// dice is twice the shared part of two sorted lists over their lengths, 0 to 1.
-func dice(a, b []uint64) float64 {
-	if most := 2 * float64(min(len(a), len(b))) / float64(max(1, len(a)+len(b))); most < minLikeness {
-		return 0 // whatever they share
-	}
-	both := 0
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch c := cmp.Compare(a[i], b[j]); {
-		case c == 0:
-			both, i, j = both+1, i+1, j+1
-		case c < 0:
-			i++
-		default:
-			j++
-		}
-	}
-	return 2 * float64(both) / float64(len(a)+len(b))
-}
+// againShift is above the bits of a pair.
+const againShift = 53

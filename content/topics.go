@@ -16,8 +16,8 @@ type Topics struct {
 	topics  []topic      // ordered as entries
 	names   map[string]int
 	trie    trie
-	folded  func() [][]string   // the spellings of each topic, words having none; for Complete and pairs
-	pairs   func() [][][]uint64 // for Near
+	folded  func() [][]string  // the spellings of each topic, words having none; for Complete and alike
+	alike   func() *likenesses // for Near
 }
 
 type topic struct {
