@@ -50,7 +50,7 @@ func (p *issueReader) fill() {
 	if len(i.Editors) == 0 {
 		i.Editors = h.people(editorNames...)
 	}
-	i.Tags, i.Categories = h.list(tagNames[:3]...), h.list(categoryNames...)
+	i.Tags, i.Categories = h.list(tagNames...), h.list(categoryNames...)
 	if i.Series == "" {
 		if i.Series, _ = h.first(seriesNames...); i.Series == "" {
 			i.Series = seriesOf(i.Source)
