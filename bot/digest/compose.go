@@ -16,9 +16,9 @@ const hotPageFirst = 10
 // layout is part of every Key: it rises when one recipe gives another Message than before.
 const layout = 1
 
-// Compose makes what r asks for out of entries (the catalogue, ascending; entries outside r are passed over) and lib. items counts the
-// items of the message, nested entries not counted; with 0 there is nothing to send. topics, which may be nil, gives topics their
-// shown names.
+// Compose makes what r asks for out of entries and lib. entries is the catalogue, ascending: at least what lies in r, and all of it when r.First;
+// nil lets a first digest take any issue, for a look ahead. items counts the items of the message, nested entries not counted; with 0 there is
+// nothing to send. topics, which may be nil, gives topics their shown names.
 func Compose(r bot.Recipe, entries []bot.Entry, lib *content.Library, topics *content.Topics) (msg bot.Message, items int) {
 	chosen := choose(r, entries, lib)
 	if len(chosen) == 0 {

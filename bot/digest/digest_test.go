@@ -170,6 +170,23 @@ func TestComposeNothing(t *testing.T) {
 	}
 }
 
+// A first digest that is composed late holds what it would have held on time: the rest comes with the next one.
+func TestFirstDigestComposedLate(t *testing.T) {
+	onTime := bot.Recipe{From: 2, Upto: 2, First: true, Style: bot.StyleHeadlines, Lang: "zh"}
+	msg, _ := Compose(onTime, catalogue(), library(), nil)
+	got := show(msg)
+	for _, want := range []string{"用 Wasm 写网关插件", "热点 1", "热点 11"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	for _, later := range []string{"网关大会开放报名", "Merge window closes", "热点 14", "热点 3\n"} {
+		if strings.Contains(got, later) {
+			t.Errorf("%q was published later and is in:\n%s", later, got)
+		}
+	}
+}
+
 func TestIssueAlone(t *testing.T) {
 	lib := library()
 	golden(t, "issue_full_zh", show(Issue(lib.Issue("clouds/#12"), bot.StyleFull, "zh", 0)))

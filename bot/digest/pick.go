@@ -82,7 +82,7 @@ func choose(r bot.Recipe, entries []bot.Entry, lib *content.Library) []*pick {
 		}
 	}
 	if r.First {
-		chosen.addFirsts(r, lib)
+		chosen.addFirsts(r, entries, lib)
 	}
 	var list []*pick
 	for key, ids := range chosen {
@@ -122,14 +122,17 @@ func (c choice) add(key string, items []string) {
 	}
 }
 
-// addFirsts takes the newest issue of each series that has something about the recipe's topics; of a growing page its first items.
-func (c choice) addFirsts(r bot.Recipe, lib *content.Library) {
+// addFirsts takes the newest issue of each series that has something about the recipe's topics; of a growing page its first items. What the
+// catalogue did not know yet at r.Upto comes with a later digest, so it is passed over however late this one is composed.
+func (c choice) addFirsts(r bot.Recipe, entries []bot.Entry, lib *content.Library) {
+	known, later := whenKnown(r, entries)
 	done := make(map[string]bool)
 	for _, i := range lib.Issues() {
-		if done[i.Series] || !inSeries(r, i.Series) {
+		if done[i.Series] || !inSeries(r, i.Series) || entries != nil && !known[i.Key()] {
 			continue
 		}
-		p := newPick(i, about(r.Topics))
+		matches := about(r.Topics)
+		p := newPick(i, func(it *content.Item) bool { return matches(it) && !later[it.ID] })
 		if len(p.parts) == 0 {
 			continue
 		}
@@ -140,6 +143,21 @@ func (c choice) addFirsts(r bot.Recipe, lib *content.Library) {
 		}
 		c.add(i.Key(), items)
 	}
+}
+
+// whenKnown sorts what the catalogue holds by a recipe's end: keys of the issues known by then, and IDs of items that pages got later.
+func whenKnown(r bot.Recipe, entries []bot.Entry) (known, later map[string]bool) {
+	known, later = make(map[string]bool), make(map[string]bool)
+	for _, e := range entries {
+		if e.Seq <= r.Upto {
+			known[e.Key] = true
+			continue
+		}
+		for _, id := range e.Items {
+			later[id] = true
+		}
+	}
+	return known, later
 }
 
 // ids names the first n items.

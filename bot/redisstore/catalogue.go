@@ -109,6 +109,22 @@ func (s *Store) Entries(ctx context.Context, from, upto int64) ([]bot.Entry, err
 	return entries, nil
 }
 
+// EntriesFor reads the catalogue entries that a recipe is composed from: those in it, or all there are when it is a first digest.
+func (s *Store) EntriesFor(ctx context.Context, r bot.Recipe) ([]bot.Entry, error) {
+	if !r.First {
+		return s.Entries(ctx, r.From, r.Upto)
+	}
+	head, err := s.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.Entries(ctx, 0, max(head, r.Upto))
+	if entries == nil {
+		entries = []bot.Entry{} // an empty catalogue, not an unknown one
+	}
+	return entries, err
+}
+
 // Head is the last number of the catalogue.
 func (s *Store) Head(ctx context.Context) (int64, error) {
 	head, _, err := s.headNow(ctx)

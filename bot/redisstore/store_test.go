@@ -411,7 +411,7 @@ func TestExportImportKeepsWhatIsStillToCome(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, entries, err := other.Next(ctx, fresh.ID)
-		if err != nil || cmp.Diff(want, got) != "" || !got.First || len(entries) != 1 || entries[0].Key != "a/#2" {
+		if err != nil || cmp.Diff(want, got) != "" || !got.First || len(entries) != 2 || entries[1].Key != "a/#2" { // a first digest is composed from the whole catalogue
 			t.Errorf("the next digest changed (%v, %v):\n%s", err, entries, cmp.Diff(want, got))
 		}
 		for _, bad := range []string{"", "{}", "[", `{"type":"weeklybot-state","version":1}` + "\n" + `{"type":"channel"}`,

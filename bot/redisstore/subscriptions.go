@@ -154,7 +154,7 @@ func (s *Store) Next(ctx context.Context, id bot.SubscriptionID) (bot.Recipe, []
 		return bot.Recipe{}, nil, err
 	}
 	recipe := bot.RecipeFor(records[0], bot.Run{From: slots[0].Upto, Upto: head, Last: slots[0].Last, Due: now})
-	entries, err := s.Entries(ctx, recipe.From, recipe.Upto)
+	entries, err := s.EntriesFor(ctx, recipe)
 	return recipe, entries, err
 }
 

@@ -188,7 +188,7 @@ const behindFor = time.Minute
 
 // Compose makes the Message of a recipe out of the newest Library.
 func (a *app) Compose(ctx context.Context, r bot.Recipe) (bot.Message, int, error) {
-	entries, err := a.db.store.Entries(ctx, r.From, r.Upto)
+	entries, err := a.db.store.EntriesFor(ctx, r)
 	if err != nil {
 		return bot.Message{}, 0, err
 	}
