@@ -34,34 +34,57 @@ type step struct {
 	skipped   int
 	cancelled int // channels of a broadcast that was cancelled
 	owe       []bot.Debt
-	ctl       int64  // the shard's change counter before the records were read
-	cursor    string // hex of the last member read
-	last      bool
+	ctl       int64    // the shard's change counter before the records were read
+	cursor    string   // hex of the last member read
+	rest      []string // members after it
 }
 
-// fanOut goes through a slot's members in order, from the run's cursor on. The loop pages each step before the next one is read.
+func (st *step) last() bool { return len(st.rest) == 0 }
+
+// fanOut goes through a slot's members in order, from the run's cursor on. The loop pages each step while the next one is read.
 func (e *Engine) fanOut(s *shard, r *run) {
 	ctl, from := s.lease.Ctl, r.Run
 	e.work.Go(func() {
 		members, ok := e.members(s, from)
+		if !ok {
+			return
+		}
 		cursor, _ := hex.DecodeString(from.Cursor)
 		at := sort.Search(len(members), func(i int) bool { return members[i] > string(cursor) })
-		for ok {
-			end := min(at+batchOf(from), len(members))
-			st, done := e.readStep(s, from, members[at:end])
-			if !done {
+		next := e.readAhead(s, from, members[at:], ctl)
+		for {
+			st, ok := <-next
+			if !ok {
 				return
 			}
-			st.ctl, st.last, st.cursor = ctl, end == len(members), from.Cursor
-			if end > at {
-				st.cursor = hex.EncodeToString([]byte(members[end-1]))
+			if len(st.rest) > 0 {
+				next = e.readAhead(s, from, st.rest, ctl)
 			}
-			if ctl, ok = e.pageStep(s, r, st); st.last {
+			if ctl, ok = e.pageStep(s, r, st); !ok || st.last() {
 				return
 			}
-			from.Cursor, at = st.cursor, end
 		}
 	})
+}
+
+// readAhead reads the first step of members; the channel is closed without one when the shard is lost. ctl is a value of the shard's change
+// counter from before: what has changed since that commit was answered is read again.
+func (e *Engine) readAhead(s *shard, r bot.Run, members []string, ctl int64) <-chan step {
+	read := make(chan step, 1)
+	e.work.Go(func() {
+		defer close(read)
+		n := min(batchOf(r), len(members))
+		st, ok := e.readStep(s, r, members[:n])
+		if !ok {
+			return
+		}
+		st.ctl, st.rest, st.cursor = ctl, members[n:], r.Cursor
+		if n > 0 {
+			st.cursor = hex.EncodeToString([]byte(members[n-1]))
+		}
+		read <- st
+	})
+	return read
 }
 
 // members reads those that a run is for, in order, again until Redis answers or the engine stops: a slot's members, all channels for a
@@ -236,7 +259,7 @@ func (e *Engine) page(s *shard, r *run, st step) {
 	if r.Broadcast != "" && len(st.planned) > 0 {
 		r.FirstPage, r.LastPage = cmp.Or(r.FirstPage, first), s.page
 	}
-	if st.last {
+	if st.last() {
 		r.State = bot.RunDone
 		if r.Broadcast == "" {
 			s.next.Slots = append(s.next.Slots, bot.SlotRun{Slot: r.Slot, Upto: r.Upto})

@@ -543,3 +543,59 @@ func TestAShardWithoutAnAnswerHoldsUpNobody(t *testing.T) {
 	eventually(t, "all posts", func() bool { return p.count() >= channels && w.settled() })
 	exactlyOnce(t, p, channels, "0-1/1")
 }
+
+// meddler is a store in which somebody changes something after the second step of a fan-out was read, and before the first is paged.
+type meddler struct {
+	*redisstore.Store
+	reads  atomic.Int64
+	ahead  chan struct{} // closed when the second step was read
+	once   sync.Once
+	meddle func()
+}
+
+func (m *meddler) Records(ctx context.Context, shard int, members []string) ([]bot.Record, []error, error) {
+	records, faults, err := m.Store.Records(ctx, shard, members)
+	if m.reads.Add(1) == 2 {
+		close(m.ahead)
+	}
+	return records, faults, err
+}
+
+func (m *meddler) Commit(ctx context.Context, commits []bot.Commit) []bot.Committed {
+	for _, c := range commits {
+		if len(c.Pages) > 0 {
+			m.once.Do(func() { <-m.ahead; m.meddle() })
+		}
+	}
+	return m.Store.Commit(ctx, commits)
+}
+
+// A fan-out reads ahead of what it pages; who unsubscribes in between gets nothing all the same.
+func TestWhatWasReadAheadIsReadAgainAfterAChange(t *testing.T) {
+	w := embeddedWorld(t)
+	const channels = fanoutBatch + 100
+	w.subscribe(channels)
+	members, err := w.store.Members(t.Context(), 0, "09**1")
+	if err != nil || len(members) != channels {
+		t.Fatalf("%d members, %v", len(members), err)
+	}
+	var last bot.SubscriptionID
+	for i := range channels {
+		id := bot.SubscriptionID{Channel: chat(i).ID(), Ordinal: 1}
+		if packMember(bot.SlotMember(id)) == members[channels-1] {
+			last = id
+		}
+	}
+	queue := &meddler{Store: w.store, ahead: make(chan struct{}), meddle: func() {
+		if err := w.store.Remove(context.Background(), last); err != nil {
+			t.Errorf("Remove = %v", err)
+		}
+	}}
+	p := &platform{}
+	w.engine(p, func(c *Config) { c.Queue = queue })
+	w.due()
+	eventually(t, "the others' posts", func() bool { return p.count() >= channels-1 && w.settled() })
+	if n := w.outcomes()[bot.Skipped]; p.count() != channels-1 || n != 1 {
+		t.Errorf("%d posts, %d skipped; want %d and 1", p.count(), n, channels-1)
+	}
+}
