@@ -84,8 +84,9 @@ func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {
 type lane struct {
 	name    string
 	adapter bot.Adapter
-	window  int // most deliveries granted at a time
-	flying  int // granted, no outcome written yet
+	window  int                      // most deliveries granted at a time
+	shared  func(bot.Channel) string // Config.Shared
+	flying  int                      // granted, no outcome written yet
 	spaces  map[string]*space
 	ring    queue[*space] // workspaces with ready deliveries, in turn
 	whole   *space        // limits of all of them together; it holds no deliveries
@@ -99,9 +100,9 @@ type lane struct {
 	accepted prometheus.Counter
 }
 
-func newLane(a bot.Adapter, window int, m *metrics) *lane {
+func newLane(a bot.Adapter, window int, shared func(bot.Channel) string, m *metrics) *lane {
 	l := &lane{
-		name: a.Name(), spaces: map[string]*space{}, whole: &space{name: wholeLane}, adapter: a, window: window, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(),
+		name: a.Name(), spaces: map[string]*space{}, whole: &space{name: wholeLane}, adapter: a, window: window, shared: shared, stale: map[*shard]*rereads{}, pace: newPace(a), ward: newWard(),
 		jobs:    make(chan *delivery, 2*window), // a second one for what is granted beside stalled shards
 		seconds: m.seconds.WithLabelValues(a.Name()), accepted: m.attempts.WithLabelValues(a.Name(), "", ""),
 	}

@@ -77,6 +77,9 @@ type Config struct {
 	Adapters []bot.Adapter
 	// Resolve adds what only this process knows of a channel: URL and key of a channel declared in its config.
 	Resolve func(bot.Channel) (bot.Channel, error)
+	// Shared names the destination of a channel that others lead to as well: several declared channels with the URL of one robot. "" = it is
+	// the only one; nil: all are. The pace of such channels is kept by all replicas together.
+	Shared func(bot.Channel) string
 	// Next is the first occurrence of a cron schedule after a time.
 	Next func(bot.Schedule, time.Time) (time.Time, error)
 	// When is the first moment at or after a time at which a subscription's digest may come, or that this one is skipped; nil = at once.
@@ -137,6 +140,9 @@ func (c *Config) setDefaults() {
 	if c.Resolve == nil {
 		c.Resolve = func(ch bot.Channel) (bot.Channel, error) { return ch, nil }
 	}
+	if c.Shared == nil {
+		c.Shared = func(bot.Channel) string { return "" }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -175,7 +181,7 @@ func New(cfg Config) *Engine {
 	}
 	e.cuts = newCuts(cfg)
 	for _, a := range cfg.Adapters {
-		e.lanes[a.Name()] = newLane(a, cfg.InFlight, e.metrics)
+		e.lanes[a.Name()] = newLane(a, cfg.InFlight, cfg.Shared, e.metrics)
 	}
 	return e
 }

@@ -18,6 +18,7 @@ type shard struct {
 	lease   bot.Lease
 	renewed atomic.Int64    // when the last known good renewal was asked for, unix ms: the lease holds LeaseTTL longer
 	ready   bool            // what the owner before left behind has been read
+	since   time.Time       // when it was taken from another owner
 	leaving bool            // for good: to be given back as soon as nothing is on its way
 	lost    bool            // fenced: whatever still refers to it does nothing
 	page    int64           // last page number given
@@ -240,6 +241,7 @@ func (e *Engine) lose(s *shard) {
 			for _, d := range flights {
 				if !d.onWire {
 					l.flying-- // granted, not handed to a worker: nobody will answer for it
+					l.pace.answered(d)
 				}
 			}
 		}

@@ -26,7 +26,7 @@ func (e *Engine) grant() {
 			if d == nil {
 				break
 			}
-			switch free := l.pace.freeAt(d.entry.Member.Channel); {
+			switch free := l.pace.freeAt(d); {
 			case e.tooLate(d, now):
 				e.end(d, bot.Missed, "window")
 			case l.holds(d):
@@ -35,6 +35,7 @@ func (e *Engine) grant() {
 				d.shard.sending.paged = append(d.shard.sending.paged, d)
 			case d.cut == nil || d.ctl < d.shard.lease.Ctl:
 				l.reread(d)
+			case l.pace.waits(d):
 			case free.After(now):
 				d.notBefore = free
 				l.push(d)
@@ -86,7 +87,7 @@ func (e *Engine) tooLate(d *delivery, now time.Time) bool {
 // launch writes the flight of a delivery's next part into the commit being filled, and which cut goes out if the ledger does not know.
 func (e *Engine) launch(d *delivery, now time.Time) {
 	s, l := d.shard, d.lane
-	l.pace.used(d.channel.Kind, d.entry.Member.Channel, now)
+	l.pace.used(d, now)
 	l.spaceOf(d.channel).spend()
 	l.whole.spend()
 	l.flying++
@@ -242,6 +243,7 @@ func (e *Engine) takeLanded() {
 // land turns the result of a post into the delivery's next state.
 func (e *Engine) land(d *delivery, res result) {
 	d.shard.unfly(d)
+	d.lane.pace.answered(d)
 	if d.shard.lost {
 		return
 	}
@@ -395,7 +397,7 @@ func (e *Engine) limited(d *delivery, err *bot.SendError) {
 	switch {
 	case err.Action == bot.ActAll:
 		e.block(d.lane, d.lane.whole, after)
-	case err.Scope == bot.ScopeWorkspace:
+	case err.Scope == bot.ScopeWorkspace || d.lane.shared(d.channel) != "":
 		e.block(d.lane, d.lane.spaceOf(d.channel), after)
 	}
 	d.lane.pace.block(d.entry.Member.Channel, time.Now().Add(after))

@@ -32,14 +32,19 @@ func (l *lane) ready(d *delivery, checked bool) {
 	l.enter(s)
 }
 
-// spaceOf is the workspace of a channel; those that belong to none share a queue. Its budget is that of the first kind that has one.
+// spaceOf is the workspace of a channel; those that belong to none share a queue. Its budget is that of the first kind that has one. Several
+// channels that are one destination are a workspace, which may be posted to as often as the one.
 func (l *lane) spaceOf(ch bot.Channel) *space {
 	w, ok := bot.WorkspaceOf(ch)
+	gap := l.pace.spaceGaps[ch.Kind]
+	if shared := l.shared(ch); shared != "" {
+		w, ok, gap = bot.Workspace{Adapter: l.name, Name: sharedPrefix + shared}, true, l.pace.gaps[ch.Kind]
+	}
 	if !ok {
 		return l.spaceNamed(noWorkspace)
 	}
 	s := l.spaceNamed(w.Name)
-	if gap := l.pace.spaceGaps[ch.Kind]; gap > 0 && s.budget == nil {
+	if gap > 0 && s.budget == nil {
 		s.budget = newBudget(w, gap)
 	}
 	return s
@@ -62,6 +67,14 @@ func (l *lane) enter(s *space) {
 	}
 }
 
+// readyLen is how many deliveries are ready in the workspaces that take part.
+func (l *lane) readyLen() (n int) {
+	for _, s := range l.ring.list[l.ring.head:] {
+		n += s.len()
+	}
+	return n
+}
+
 func (s *space) len() int { return s.checked.len() + s.ready.len() }
 
 // pop takes the next delivery that still matters; nil when there is none. Of a leaving shard the next owner sends.
@@ -79,13 +92,13 @@ func (s *space) pop() *delivery {
 
 // pop takes the next delivery that may go as far as budgets are concerned; nil when there is none.
 func (e *Engine) pop(l *lane, now time.Time) *delivery {
-	if l.whole.aside || !e.may(l, l.whole, now) {
+	if l.ring.len() == 0 || l.whole.aside || !e.may(l, l.whole, now) {
 		return nil
 	}
 	for l.ring.len() > 0 {
 		s := l.ring.list[l.ring.head]
 		var d *delivery
-		if e.may(l, s, now) {
+		if s.len() > 0 && e.may(l, s, now) { // an empty one must not reserve what others could use
 			d = s.pop()
 		}
 		if d == nil || l.ring.len() > 1 { // alone, it keeps its place
@@ -112,7 +125,7 @@ func (e *Engine) may(l *lane, s *space, now time.Time) bool {
 	default:
 		want := s.len()
 		if s == l.whole {
-			want = l.window
+			want = l.readyLen()
 		}
 		e.reserve(l, s, want)
 	}
@@ -188,6 +201,8 @@ func (s *space) spend() {
 const (
 	wholeLane   = "*"
 	noWorkspace = "-"
+	// sharedPrefix stands before the name of a destination that several channels share.
+	sharedPrefix = "="
 )
 
 // block keeps a workspace, or with it the whole platform, free of posts; every node learns of it with its next beat.

@@ -121,14 +121,16 @@ func (e *Engine) inheritCut(s *shard, d *delivery, stored map[string]*cut) error
 	return nil
 }
 
-// takenOver puts the inherited deliveries on their way and goes on with open runs. Destinations that may have been posted to a moment ago
-// keep their gap.
+// takenOver puts the inherited deliveries on their way and goes on with open runs. Destinations may have been posted to a
+// moment ago, and keep their gap.
 func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	if s.lost {
 		return
 	}
 	s.ready, s.owed, s.ill = true, t.Owed, t.Ill
-	now := time.Now()
+	if t.Lease.Epoch > 1 { // else nobody had it before
+		s.since = time.Now()
+	}
 	for _, page := range t.Pages {
 		s.pages[page.Number] = 0
 	}
@@ -146,7 +148,7 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 		s.next.touch(lane) // what was on the wire is accounted for below
 	}
 	for _, d := range deliveries {
-		e.adopt(s, d, now)
+		e.adopt(s, d)
 	}
 	for _, r := range t.Runs {
 		open := &run{Run: r}
@@ -158,7 +160,7 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	}
 }
 
-func (e *Engine) adopt(s *shard, d *delivery, now time.Time) {
+func (e *Engine) adopt(s *shard, d *delivery) {
 	s.open[d.place] = d
 	if !d.ofChannel() {
 		if before := s.bySub[d.sub()]; before != nil {
@@ -177,7 +179,6 @@ func (e *Engine) adopt(s *shard, d *delivery, now time.Time) {
 		e.giveUp(d, bot.Held, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "uncertain", MaybeSent: true, Err: errCrashed})
 	default:
 		if d.uncertain {
-			d.lane.pace.used(d.channel.Kind, d.entry.Member.Channel, now)
 			e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
 			e.record(d, bot.Uncertain, "") // the flight's record goes with the next commit
 		}

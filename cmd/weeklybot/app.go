@@ -89,7 +89,7 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	})
 	a.router = a.newRouter(cfg, a.observe(metrics))
 	a.engine = outbox.New(outbox.Config{
-		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Next: schedule.Next, When: a.exceptions.When,
+		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Shared: a.shared, Next: schedule.Next, When: a.exceptions.When,
 		OnUncertain: outbox.OnUncertain(cfg.OnUncertain), Log: log, Metrics: metrics,
 	})
 	a.web = a.newWeb(cfg, metrics)
@@ -220,6 +220,9 @@ func (a *app) resolve(ch bot.Channel) (bot.Channel, error) {
 	}
 	return ch, nil
 }
+
+// shared names the robot that several declared channels lead to; "" when the channel is alone.
+func (a *app) shared(ch bot.Channel) string { return a.cfg.Load().shared(ch.ID()) }
 
 // findChannel is the channel that a person names: as the configuration declares it, or "slack:T1/C1" for a place that the bot can post to
 // itself.

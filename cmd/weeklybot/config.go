@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -47,6 +49,7 @@ type Config struct {
 	dir      string // folder of the file
 	once     sync.Once
 	channels map[bot.ChannelID]bot.Channel
+	leads    map[bot.Secret]int // how many channels have a URL
 }
 
 // RedisConfig says where Redis is: url for one server, addrs for a Cluster, addrs and master for Sentinel; nothing for the store inside
@@ -262,14 +265,25 @@ func (c *Config) channel(i int) (bot.Channel, error) {
 // declared is every channel of the file by its ID. The file does not change any more: it is worked out once.
 func (c *Config) declared() map[bot.ChannelID]bot.Channel {
 	c.once.Do(func() {
-		c.channels = map[bot.ChannelID]bot.Channel{}
+		c.channels, c.leads = map[bot.ChannelID]bot.Channel{}, map[bot.Secret]int{}
 		for i := range c.Channels {
 			if ch, err := c.channel(i); err == nil {
 				c.channels[ch.ID()] = ch
+				c.leads[ch.URL]++
 			}
 		}
 	})
 	return c.channels
+}
+
+// shared names the URL of a declared channel that others have too, without giving it away; "" when the channel is alone.
+func (c *Config) shared(id bot.ChannelID) string {
+	ch, ok := c.declared()[id]
+	if !ok || ch.URL == "" || c.leads[ch.URL] < 2 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(ch.URL.Reveal()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // subscription turns the i-th declaration into the channel and what it gets. topics may be nil: topics are then taken as written.
