@@ -99,15 +99,19 @@ func mergeEntry(old, add topicEntry, taken func(string) bool) topicEntry {
 
 func canonical(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
-func parseEntries(data []byte) ([]topicEntry, error) {
+func parseEntries(data []byte) (out []topicEntry, err error) {
 	if len(data) > maxTopicsBytes {
 		return nil, fmt.Errorf("the topics file has %d bytes; at most %d are read", len(data), maxTopicsBytes)
 	}
+	defer func() {
+		if r := recover(); r != nil { // the YAML library does on some tags
+			out, err = nil, errors.New("cannot be read as YAML: tags (!name) are not used in a topics file")
+		}
+	}()
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, errors.New(oneLine(err))
 	}
-	var out []topicEntry
 	for _, doc := range file.Docs {
 		switch body := doc.Body.(type) {
 		case nil, *ast.CommentGroupNode, *ast.NullNode:
