@@ -69,6 +69,13 @@ type Recaller interface {
 	Recall(ctx context.Context, dst Channel, r Receipt) error
 }
 
+// Messenger can speak to one person alone.
+type Messenger interface {
+	// Direct is the channel of a member, as a Subscription's By names them: "<adapter>:<workspace>/<member>". ok is false where the bot cannot
+	// begin to speak to that person. It does no I/O.
+	Direct(workspace, member string) (ch Channel, ok bool)
+}
+
 // Checker tries the adapter's credentials without posting anything.
 type Checker interface {
 	// Check returns one line per credential tried.

@@ -19,7 +19,7 @@ type Ailment struct {
 	Code   string    `json:"code"` // the platform's own
 	Action Action    `json:"action,omitempty"`
 	Since  time.Time `json:"since"`
-	Told   bool      `json:"told,omitempty"` // a notice is on its way
+	Text   string    `json:"text,omitempty"` // for the operator, what the adapter says of it; holds no secret
 }
 
 // Says is what people there can do about it, in zh or en.

@@ -12,7 +12,8 @@ type Tally interface {
 type Meter struct {
 	Adapter     string // Adapter.Name
 	Name        string // "OpenAPI": the platform's own word
-	Used, Limit int64  // calls of this month
+	Month       string // "2026-11", in the platform's zone
+	Used, Limit int64  // calls of that month
 }
 
 // Low says whether the allowance soon runs out: less than a fifth is left.

@@ -112,6 +112,7 @@ type Record struct {
 type Owed struct {
 	From  int64
 	First bool // it never had its first digest
+	Times int  // planned dates in a row that brought nothing for a fault; those that were paused, folded or held back do not count
 }
 
 // Page is up to 100 deliveries of one lane, written before any of them is sent.

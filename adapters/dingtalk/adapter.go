@@ -58,6 +58,7 @@ type Adapter struct {
 var (
 	_ bot.Adapter   = (*Adapter)(nil)
 	_ bot.Previewer = (*Adapter)(nil)
+	_ bot.Messenger = (*Adapter)(nil)
 	_ bot.Checker   = (*Adapter)(nil)
 	_ bot.Hook      = (*Adapter)(nil)
 )

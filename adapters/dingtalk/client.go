@@ -86,6 +86,12 @@ func urlSecrets(raw string, secret bot.Secret) []string {
 	return secrets
 }
 
+// Direct is the robot's chat with a member of its organisation.
+func (a *Adapter) Direct(workspace, member string) (bot.Channel, bool) {
+	ok := a.cfg.Enabled() && member != "" && (a.cfg.CorpID == "" || workspace == a.cfg.CorpID)
+	return bot.Channel{Adapter: Name, Kind: KindApp, Workspace: workspace, Address: userPrefix + member, Name: member}, ok
+}
+
 // call is one of the app robot's two.
 type call struct {
 	path string

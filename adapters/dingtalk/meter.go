@@ -35,11 +35,12 @@ func (a *Adapter) Meters(ctx context.Context) ([]bot.Meter, error) {
 	}
 	var meters []bot.Meter
 	for _, m := range []*meter{a.calls, a.messages} {
+		month := monthOf(a.now())
 		used, err := m.flush(ctx)
 		if err != nil {
 			return nil, err
 		}
-		meters = append(meters, bot.Meter{Adapter: Name, Name: m.name, Used: used, Limit: m.limit})
+		meters = append(meters, bot.Meter{Adapter: Name, Name: m.name, Month: month, Used: used, Limit: m.limit})
 	}
 	return meters, nil
 }
@@ -95,11 +96,13 @@ func (m *meter) count(ctx context.Context) {
 // turn begins a new month when it is time, of the platform's zone. What is not written down of the last one is forgotten. The caller holds
 // the lock.
 func (m *meter) turn(now time.Time) {
-	month := now.In(china).Format("2006-01")
+	month := monthOf(now)
 	if month != m.month {
 		m.month, m.pending, m.since, m.warned = month, 0, now, 0
 	}
 }
+
+func monthOf(t time.Time) string { return t.In(china).Format("2006-01") }
 
 var china = time.FixedZone("UTC+8", 8*60*60)
 

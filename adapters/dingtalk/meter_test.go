@@ -62,7 +62,8 @@ func replicas(t *testing.T, store *tally) (first, second *Adapter, tw *twin.Twin
 func meters(t *testing.T, a *Adapter, calls, messages int64) {
 	t.Helper()
 	got, err := a.Meters(t.Context())
-	want := []bot.Meter{{Adapter: "dingtalk", Name: "OpenAPI", Used: calls, Limit: 100}, {Adapter: "dingtalk", Name: "Webhook & Stream", Used: messages, Limit: monthlyMessages}}
+	month := monthOf(a.now())
+	want := []bot.Meter{{Adapter: "dingtalk", Name: "OpenAPI", Month: month, Used: calls, Limit: 100}, {Adapter: "dingtalk", Name: "Webhook & Stream", Month: month, Used: messages, Limit: monthlyMessages}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Meters: %v (-want +got):\n%s", err, diff)
 	}

@@ -23,6 +23,12 @@ const (
 // receiverTypes says by its beginning what kind of ID an Address is.
 var receiverTypes = map[string]string{"oc_": "chat_id", "ou_": "open_id", "on_": "union_id"}
 
+// Direct is the app bot's chat with a member, by their open_id.
+func (a *Adapter) Direct(workspace, member string) (bot.Channel, bool) {
+	ok := a.cfg.Enabled() && strings.HasPrefix(member, "ou_")
+	return bot.Channel{Adapter: Name, Kind: KindApp, Workspace: workspace, Address: member, Name: member}, ok
+}
+
 // call makes one call and reads the answer. done says whether an answer with code 0 is one of acceptance. No fault holds one of secrets,
 // the token or a key of the app.
 func (a *Adapter) call(ctx context.Context, method, target, token string, body apihttp.Body, done func(answer) bool, secrets ...string) (answer, *apihttp.Judged) {

@@ -65,6 +65,7 @@ var (
 	_ bot.Hook      = (*Adapter)(nil)
 	_ bot.Listener  = (*Adapter)(nil)
 	_ bot.Previewer = (*Adapter)(nil)
+	_ bot.Messenger = (*Adapter)(nil)
 	_ bot.Checker   = (*Adapter)(nil)
 	_ bot.Finder    = (*Adapter)(nil)
 	_ bot.Toolbox   = (*Adapter)(nil)

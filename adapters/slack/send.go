@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -59,6 +60,13 @@ func (a *Adapter) join(ctx context.Context, dst bot.Channel) bool {
 		a.log.InfoContext(ctx, "channel not joined", "adapter", Name, "workspace", dst.Workspace, "channel", dst.Address, "code", fault.Code)
 	}
 	return err == nil
+}
+
+// Direct is the app's conversation with a member: chat.postMessage takes a user's ID for the channel, and posts into the direct message.
+// Source: docs.slack.dev/reference/methods/chat.postMessage, "Post to a DM", read 2026-11.
+func (a *Adapter) Direct(workspace, member string) (bot.Channel, bool) {
+	ok := a.cfg.Enabled() && (strings.HasPrefix(member, "U") || strings.HasPrefix(member, "W"))
+	return bot.Channel{Adapter: Name, Kind: KindApp, Workspace: workspace, Address: member, Name: member}, ok
 }
 
 func (a *Adapter) postMessage(ctx context.Context, dst bot.Channel, pay payload) (bot.Receipt, *bot.SendError) {

@@ -25,6 +25,7 @@ const (
 var (
 	_ bot.Adapter   = (*Adapter)(nil)
 	_ bot.Previewer = (*Adapter)(nil)
+	_ bot.Messenger = (*Adapter)(nil)
 )
 
 // Config is how the text looks.
@@ -73,6 +74,9 @@ func wantsANSI(out io.Writer) bool {
 func Channel() bot.Channel {
 	return bot.Channel{Adapter: name, Kind: prompt, Address: string(prompt), Name: name}
 }
+
+// Direct is the terminal: whoever types there reads there.
+func (a *Adapter) Direct(string, string) (bot.Channel, bool) { return Channel(), true }
 
 // Name is "terminal".
 func (a *Adapter) Name() string { return name }

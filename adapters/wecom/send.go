@@ -69,6 +69,17 @@ func (a *Adapter) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Re
 	return receipt, nil
 }
 
+// Direct is the app's chat with a member, or that of the AI bot that keeps a connection.
+func (a *Adapter) Direct(workspace, member string) (bot.Channel, bool) {
+	ch := bot.Channel{Adapter: Name, Kind: KindApp, Workspace: workspace, Address: "user:" + member, Name: member}
+	if a.app(workspace) != nil {
+		return ch, validID(member)
+	}
+	b := a.bot(workspace)
+	ch.Kind, ch.Address = KindAIBot, member
+	return ch, b != nil && b.socket() && validID(member)
+}
+
 func (a *Adapter) send(ctx context.Context, dst bot.Channel, body post, key string) (bot.Receipt, *bot.SendError) {
 	switch dst.Kind {
 	case KindWebhook:

@@ -58,11 +58,17 @@ func (e *Engine) hold(d *delivery, err *bot.SendError) {
 	d.probe = false
 	if _, held := l.ward.held[w.Name]; !held {
 		a := bot.Ailment{Code: err.Code, Action: err.Action, Since: time.Now()}
+		if err.Err != nil {
+			a.Text = err.Err.Error()
+		}
 		l.ward.held[w.Name], l.ward.touched[w.Name] = a, a.Since
 		l.ward.tryAt[w.Name] = a.Since.Add(e.cfg.Probe)
 		e.log.Error("a workspace refuses the bot; its deliveries wait until it works again", "adapter", w.Adapter, "workspace", w.Name, "code", err.Code, "err", err.Err)
 		e.stored("hold a workspace", func(ctx context.Context) error {
-			_, err := e.queue.Hold(ctx, w, a)
+			first, err := e.queue.Hold(ctx, w, a)
+			if first {
+				e.cfg.Alarm.Held(w, a) // else the next beat finds whoever was first
+			}
 			return err
 		})
 	}
@@ -98,6 +104,9 @@ func (e *Engine) heldNow(held map[bot.Workspace]bot.Ailment, asked time.Time) {
 	}
 	for w, a := range held {
 		if l := e.lanes[w.Adapter]; l != nil && l.ward.touched[w.Name].Before(asked) {
+			if before, known := l.ward.held[w.Name]; !known || !before.Since.Equal(a.Since) {
+				e.cfg.Alarm.Held(w, a)
+			}
 			l.ward.held[w.Name] = a
 		}
 	}
@@ -189,6 +198,7 @@ func (e *Engine) ail(d *delivery, err *bot.SendError) {
 	s.ill[id] = a
 	s.next.Ailments = append(s.next.Ailments, bot.ChannelHealth{Channel: id, Ailment: a})
 	s.next.note()
+	e.cfg.Alarm.Ailing(id, a)
 }
 
 // well ends a channel's probation.
@@ -218,6 +228,7 @@ func (e *Engine) learnIll(s *shard, ills int64) {
 			for id, a := range ill {
 				if _, known := s.ill[id]; !known {
 					s.ill[id] = a
+					e.cfg.Alarm.Ailing(id, a)
 				}
 			}
 		})

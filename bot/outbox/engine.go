@@ -70,6 +70,19 @@ const (
 	Hold   OnUncertain = "hold"   // a person decides
 )
 
+// Alarm hears what people must be told. Its methods never block; they may hear the same more than once, from several nodes too. What has the
+// same names and the same beginning is one thing.
+type Alarm interface {
+	// Ailing is a channel on probation since a.Since.
+	Ailing(id bot.ChannelID, a bot.Ailment)
+	// Held is a workspace that is held since a.Since.
+	Held(w bot.Workspace, a bot.Ailment)
+	// MissedRun is a run that was past its window when it was found. Each shard says it of its own part.
+	MissedRun(r bot.Run)
+	// Undelivered is a subscription that got nothing at several planned dates in a row, and is owed since.
+	Undelivered(id bot.SubscriptionID, owed bot.Owed)
+}
+
 // Config of an Engine. Queue, Composer and Next are required.
 type Config struct {
 	Queue    Queue
@@ -84,6 +97,7 @@ type Config struct {
 	Next func(bot.Schedule, time.Time) (time.Time, error)
 	// When is the first moment at or after a time at which a subscription's digest may come, or that this one is skipped; nil = at once.
 	When        func(bot.Subscription, time.Time) (at time.Time, skip bool)
+	Alarm       Alarm // nil: nobody is told
 	OnUncertain OnUncertain
 	Node        string        // name of this process among its equals; "" = random
 	Window      time.Duration // how long after its time a run may still go out; 0 = 6 h
@@ -143,10 +157,21 @@ func (c *Config) setDefaults() {
 	if c.Shared == nil {
 		c.Shared = func(bot.Channel) string { return "" }
 	}
+	if c.Alarm == nil {
+		c.Alarm = silent{}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 }
+
+// silent is an Alarm that nobody hears.
+type silent struct{}
+
+func (silent) Ailing(bot.ChannelID, bot.Ailment)        {}
+func (silent) Held(bot.Workspace, bot.Ailment)          {}
+func (silent) MissedRun(bot.Run)                        {}
+func (silent) Undelivered(bot.SubscriptionID, bot.Owed) {}
 
 // Engine delivers. Make it with New, start it once with Run.
 type Engine struct {

@@ -152,7 +152,7 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 		case l == nil:
 			e.log.Warn("a channel's platform is not configured; its digest is owed", "adapter", rec.Channel.Adapter, "channel", rec.Channel.Name)
 			st.skipped++
-			st.owe = append(st.owe, bot.Debt{Member: rec.Member, Owed: bot.Owed{From: recipe.From, First: recipe.First}})
+			st.owe = append(st.owe, bot.Debt{Member: rec.Member, Owed: bot.Owed{From: recipe.From, First: recipe.First, Times: 1}})
 			continue
 		}
 		due, skip := e.when(rec.Sub, r.Due)
@@ -253,7 +253,7 @@ func (e *Engine) page(s *shard, r *run, st step) {
 		}
 	}
 	for _, debt := range st.owe {
-		s.owe(debt.Member, debt.Owed)
+		e.owe(s, debt.Member, debt.Owed)
 	}
 	r.Cursor, r.Paged, r.Skips, r.Cancelled = st.cursor, r.Paged+len(st.planned), r.Skips+st.skipped, r.Cancelled+st.cancelled
 	if r.Broadcast != "" && len(st.planned) > 0 {

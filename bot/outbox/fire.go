@@ -32,6 +32,7 @@ func (e *Engine) fireDue(s *shard, t bot.Tick, now time.Time) {
 		if now.Sub(newest) > e.cfg.Window {
 			r.State = bot.RunMissed
 			e.log.Warn("a run was missed; its issues come with the next", "run", r.ID, "due", newest)
+			e.cfg.Alarm.MissedRun(r)
 		}
 		e.metrics.lag.Set(now.Sub(newest).Seconds())
 		e.fire(s, r, next)

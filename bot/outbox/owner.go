@@ -258,6 +258,7 @@ func (e *Engine) lose(s *shard) {
 func (s *shard) owe(m bot.SlotMember, o bot.Owed) {
 	if before, ok := s.owed[m]; ok {
 		o.From, o.First = min(o.From, before.From), o.First || before.First
+		o.Times += before.Times
 	}
 	s.owed[m] = o
 	s.next.Debts = append(s.next.Debts, bot.Debt{Member: m, Owed: o})

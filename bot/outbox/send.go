@@ -481,9 +481,24 @@ func (e *Engine) settle(d *delivery, state bot.DeliveryState, code string) {
 			s.paid(m) // nobody is there to be owed
 		}
 	case state != bot.Sent && code != codeNothing:
-		s.owe(m, bot.Owed{From: recipe.From, First: recipe.First})
+		debt := bot.Owed{From: recipe.From, First: recipe.First}
+		if state != bot.Skipped {
+			debt.Times = 1
+		}
+		e.owe(s, m, debt)
 	case d.entry.Owed && state == bot.Sent:
 		s.paid(m)
+	}
+}
+
+// undelivered is at how many planned dates in a row a subscription gets nothing before people are told.
+const undelivered = 3
+
+// owe notes what a member is still to get; people are told when it was in vain too often.
+func (e *Engine) owe(s *shard, m bot.SlotMember, debt bot.Owed) {
+	s.owe(m, debt)
+	if owed := s.owed[m]; debt.Times > 0 && owed.Times >= undelivered {
+		e.cfg.Alarm.Undelivered(bot.SubscriptionID(m), owed)
 	}
 }
 

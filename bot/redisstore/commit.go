@@ -248,14 +248,20 @@ func toJSON(v any) string {
 	return string(b)
 }
 
+// packOwed writes "<from>[f][x<times>]".
 func packOwed(o bot.Owed) string {
-	return strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First]
+	s := strconv.FormatInt(o.From, 10) + map[bool]string{true: "f"}[o.First]
+	if o.Times > 0 {
+		s += "x" + strconv.Itoa(o.Times)
+	}
+	return s
 }
 
 func unpackOwed(s string) *bot.Owed {
 	if s == "" {
 		return nil
 	}
+	s, times, _ := strings.Cut(s, "x")
 	s, first := strings.CutSuffix(s, "f")
-	return &bot.Owed{From: number(s), First: first}
+	return &bot.Owed{From: number(s), First: first, Times: int(number(times))}
 }

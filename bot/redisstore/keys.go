@@ -74,6 +74,7 @@ func (k keys) meta() string    { return k.prefix + ":{all}:meta" }    // hash: s
 func (k keys) nodes() string   { return k.prefix + ":{all}:nodes" }   // zset: node → last beat, unix ms
 func (k keys) held() string    { return k.prefix + ":{all}:held" }    // hash: adapter TAB workspace → its ailment as JSON
 func (k keys) tally() string   { return k.prefix + ":{all}:tally" }   // hash: name TAB month → count
+func (k keys) notices() string { return k.prefix + ":{all}:notices" } // hash: notice → JSON, or when it was told
 func (k keys) blocked() string { return k.prefix + ":{all}:blocked" } // zset: adapter TAB workspace → until, unix ms
 func (k keys) budget(workspace string) string {
 	return k.prefix + ":{pace" + workspace + "}:pace" // string: when the next post may go, unix µs

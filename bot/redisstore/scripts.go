@@ -37,7 +37,11 @@ var voteSource string
 //go:embed reserve.lua
 var reserveSource string
 
+//go:embed notice.lua
+var noticeSource string
+
 var (
+	noticeScript  = redis.NewScript(noticeSource)
 	reserveScript = redis.NewScript(reserveSource)
 	ailScript     = redis.NewScript(ailSource)
 	pulseScript   = redis.NewScript(pulseSource)

@@ -40,7 +40,8 @@ type Store struct {
 	opt  Options
 	keys keys
 
-	maxVotes int // tests keep fewer
+	maxVotes   int // tests keep fewer of both
+	maxNotices int64
 }
 
 // Open prepares the store: it writes or checks the schema version and the number of shards. It fails when Redis cannot be reached, or
@@ -74,7 +75,7 @@ func Open(ctx context.Context, rdb redis.UniversalClient, opt Options) (*Store, 
 		return nil, fmt.Errorf("the store under prefix %q says it has %d shards: its meta record is damaged", opt.Prefix, shards)
 	}
 	k.shards = int(shards)
-	return &Store{rdb: rdb, opt: opt, keys: k, maxVotes: maxVotes}, nil
+	return &Store{rdb: rdb, opt: opt, keys: k, maxVotes: maxVotes, maxNotices: maxNotices}, nil
 }
 
 // Shards is how many shards the store has.

@@ -24,6 +24,7 @@ import (
 	"weeklybot/bot/admin"
 	"weeklybot/bot/command"
 	"weeklybot/bot/digest"
+	"weeklybot/bot/notice"
 	"weeklybot/bot/outbox"
 	"weeklybot/bot/schedule"
 	"weeklybot/bot/web"
@@ -46,6 +47,7 @@ type app struct {
 	desk       *admin.Desk
 	router     *command.Router
 	engine     *outbox.Engine
+	notices    *notice.Teller
 	web        *web.Server
 	changed    chan struct{} // the Library changed: tell the catalogue
 	votes      *votes
@@ -88,9 +90,12 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 		Store: a.db.store, Library: a.library, Topics: a.topics, Adapters: a.adapters, FindChannel: a.findChannel, Lang: cfg.Lang, Zone: cfg.Zone, Log: log,
 	})
 	a.router = a.newRouter(cfg, a.observe(metrics))
+	a.notices = notice.New(notice.Config{
+		Store: a.db.store, Adapters: a.adapters, Admins: func() []string { return a.cfg.Load().Admins }, Lang: cfg.Lang, Log: log,
+	})
 	a.engine = outbox.New(outbox.Config{
 		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Shared: a.shared, Next: schedule.Next, When: a.exceptions.When,
-		OnUncertain: outbox.OnUncertain(cfg.OnUncertain), Log: log, Metrics: metrics,
+		Alarm: a.notices, OnUncertain: outbox.OnUncertain(cfg.OnUncertain), Log: log, Metrics: metrics,
 	})
 	a.web = a.newWeb(cfg, metrics)
 	if err := a.declare(ctx, cfg); err != nil {

@@ -68,6 +68,8 @@ func (a *app) run(ctx context.Context, c *commands, listener net.Listener, promp
 	group.Go(func() error { return a.engine.Run(ctx) })
 	group.Go(func() error { return a.serveHTTP(ctx, listener) })
 	group.Go(func() error { a.publishing(ctx); return nil })
+	group.Go(func() error { return a.notices.Run(ctx) })
+	group.Go(func() error { a.watching(ctx); return nil })
 	group.Go(func() error {
 		a.votes.follow(ctx, func(err error) { a.log.Warn("the votes of members cannot be read", "err", err) })
 		return nil

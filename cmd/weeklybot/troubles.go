@@ -28,7 +28,7 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 	if year, missing := a.holidaysMissing(time.Now()); missing {
 		say("没有 %d 年的节假日数据，届时按普通工作日处理。", "There is no data for the holidays of %d; its weekdays will count as workdays.", year)
 	}
-	say("%d 种期刊比平常晚了一倍以上还没有新的一期。", "%d newsletters have had no new issue for more than twice their usual time.", silentSeries(a.library().Issues(), time.Now()))
+	say("%d 种期刊比平常晚了一倍以上还没有新的一期。", "%d newsletters have had no new issue for more than twice their usual time.", len(silentSeries(a.library().Issues(), time.Now())))
 	ctx, cancel := context.WithTimeout(ctx, troublesTime)
 	defer cancel()
 	h, err := a.db.store.Health(ctx)
@@ -38,6 +38,30 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 	say("%d 个工作区暂时发不出去，恢复后继续。", "%d workspaces cannot be reached; they go on once they can.", len(h.Held))
 	say("%d 个频道最近没有送达，到点会再试。", "%d channels were lately not delivered to; they are tried again at each time.", h.Probation)
 	return list
+}
+
+// watchEvery is how often the bot looks for troubles that nothing else comes upon.
+const watchEvery = 10 * time.Minute
+
+// watching raises notices of what only a look from time to time finds, until ctx ends.
+func (a *app) watching(ctx context.Context) {
+	for {
+		now := time.Now()
+		for series, newest := range silentSeries(a.library().Issues(), now) {
+			a.notices.Silent(series, newest)
+		}
+		if year, missing := a.holidaysMissing(now); missing {
+			a.notices.NoHolidays(year)
+		}
+		for _, m := range a.meters(ctx) {
+			a.notices.Allowance(m)
+		}
+		select {
+		case <-time.After(watchEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // meters are how much of platforms' monthly allowances is used. A store that does not answer has none to tell.
@@ -88,15 +112,16 @@ const (
 	endedAfter = 10
 )
 
-// silentSeries counts newsletters whose newest issue is older than twice the usual gap between their issues, the median.
-func silentSeries(issues []*content.Issue, now time.Time) (n int) {
+// silentSeries are the newsletters whose newest issue is older than twice the usual gap between their issues, the median; with its date.
+func silentSeries(issues []*content.Issue, now time.Time) map[string]time.Time {
+	silent := map[string]time.Time{}
 	dates := map[string][]time.Time{}
 	for _, i := range issues {
 		if day, err := time.Parse(time.DateOnly, i.Date); err == nil {
 			dates[i.Series] = append(dates[i.Series], day)
 		}
 	}
-	for _, days := range dates {
+	for series, days := range dates {
 		slices.SortFunc(days, time.Time.Compare)
 		var gaps []time.Duration
 		for i := 1; i < len(days); i++ {
@@ -108,10 +133,10 @@ func silentSeries(issues []*content.Issue, now time.Time) (n int) {
 			continue
 		}
 		slices.Sort(gaps)
-		usual, silent := gaps[len(gaps)/2], now.Sub(days[len(days)-1])
-		if silent > 2*usual && silent < endedAfter*usual {
-			n++
+		usual, newest := gaps[len(gaps)/2], days[len(days)-1]
+		if since := now.Sub(newest); since > 2*usual && since < endedAfter*usual {
+			silent[series] = newest
 		}
 	}
-	return n
+	return silent
 }
