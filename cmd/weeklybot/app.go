@@ -48,6 +48,7 @@ type app struct {
 	router     *command.Router
 	engine     *outbox.Engine
 	notices    *notice.Teller
+	silent     atomic.Int64 // newsletters silent for too long, at the last look
 	web        *web.Server
 	changed    chan struct{} // the Library changed: tell the catalogue
 	votes      *votes

@@ -28,7 +28,7 @@ func (a *app) troubles(ctx context.Context, lang string) (list []string) {
 	if year, missing := a.holidaysMissing(time.Now()); missing {
 		say("没有 %d 年的节假日数据，届时按普通工作日处理。", "There is no data for the holidays of %d; its weekdays will count as workdays.", year)
 	}
-	say("%d 种期刊比平常晚了一倍以上还没有新的一期。", "%d newsletters have had no new issue for more than twice their usual time.", len(silentSeries(a.library().Issues(), time.Now())))
+	say("%d 种期刊比平常晚了一倍以上还没有新的一期。", "%d newsletters have had no new issue for more than twice their usual time.", int(a.silent.Load()))
 	ctx, cancel := context.WithTimeout(ctx, troublesTime)
 	defer cancel()
 	h, err := a.db.store.Health(ctx)
@@ -47,7 +47,9 @@ const watchEvery = 10 * time.Minute
 func (a *app) watching(ctx context.Context) {
 	for {
 		now := time.Now()
-		for series, newest := range silentSeries(a.library().Issues(), now) {
+		silent := a.announced(ctx, silentSeries(a.library().Issues(), now))
+		a.silent.Store(int64(len(silent)))
+		for series, newest := range silent {
 			a.notices.Silent(series, newest)
 		}
 		if year, missing := a.holidaysMissing(now); missing {
@@ -62,6 +64,24 @@ func (a *app) watching(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// announced are those of the silent newsletters of which the bot has seen an issue come: the others are an archive, which may be silent.
+func (a *app) announced(ctx context.Context, silent map[string]time.Time) map[string]time.Time {
+	if len(silent) == 0 {
+		return nil
+	}
+	entries, err := a.db.store.EntriesFor(ctx, bot.Recipe{First: true})
+	if err != nil {
+		return nil // the next look tells
+	}
+	came := map[string]time.Time{}
+	for _, e := range entries {
+		if newest, ok := silent[e.Series]; ok && !e.Back {
+			came[e.Series] = newest
+		}
+	}
+	return came
 }
 
 // meters are how much of platforms' monthly allowances is used. A store that does not answer has none to tell.
