@@ -119,7 +119,11 @@ func safeURL(raw string) string {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return ""
 	}
-	return u.String()
+	written := u.String() // marks that Go takes in a host are escaped now, which nobody takes there
+	if _, err := url.Parse(written); err != nil {
+		return ""
+	}
+	return written
 }
 
 func host(raw string) string {
