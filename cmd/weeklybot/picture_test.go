@@ -120,7 +120,8 @@ func look(t *testing.T, ctx context.Context, page, want string) image.Image {
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(columnWidth, columnHeight), chromedp.Navigate(page)); err != nil {
 		t.Fatal(err)
 	}
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	const fromTheTop = `for (const e of document.querySelectorAll("*")) { e.scrollTop = 0 }; scrollTo(0, 0); document.body.innerText`
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](fromTheTop))
 	if err != nil || !strings.Contains(text, want) {
 		t.Errorf("%s: %v, and no %q in:\n%s", page, err, want, text)
 	}
