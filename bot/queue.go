@@ -29,6 +29,20 @@ type Lease struct {
 	Order  int64 // number of the last Order carried out
 }
 
+// Beat is what a node learns when it says that it lives.
+type Beat struct {
+	Ticks []Tick    // of the shards that are the node's now, or were until now; those that could not be asked are left out
+	Pulse *Pulse    // read after the ticks: what is due holds all that was published before; nil: it could not be read
+	Next  time.Time // when the next slot of the node's shards, or the next broadcast, falls due, by Redis' clock; zero: none is planned
+}
+
+// FallsDue notes that something falls due at a time.
+func (b *Beat) FallsDue(at time.Time) {
+	if b.Next.IsZero() || at.Before(b.Next) {
+		b.Next = at
+	}
+}
+
 // Tick is what a shard has to do now. Lease.Commit says which commits it has seen: what a later one changed is not due again.
 type Tick struct {
 	Lease Lease

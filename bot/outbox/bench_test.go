@@ -255,7 +255,7 @@ func fanOutOnce(b *testing.B, c childConfig, rdb redis.UniversalClient, count *t
 	a := &counted{poster: newBenchPoster(c.Sink, width), left: make(chan struct{})}
 	a.want.Store(int64(n))
 	defer a.client.CloseIdleConnections()
-	engine := New(Config{Queue: store, Composer: &titles{}, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, Workers: width, Beat: 50 * time.Millisecond})
+	engine := New(Config{Queue: store, Composer: &titles{}, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, Workers: width})
 	go func() { stopped <- engine.Run(ctx) }()
 	for shard := range store.Shards() {
 		for rdb.HGet(ctx, store.Key(shard, "st"), "owner").Val() != c.Node {
@@ -264,8 +264,8 @@ func fanOutOnce(b *testing.B, c childConfig, rdb redis.UniversalClient, count *t
 	}
 	time.Sleep(100 * time.Millisecond) // the takeovers
 	trips := count.n.Load()
-	makeDue(b, store, rdb)
-	began := time.Now()
+	began := time.Now().Add(1200 * time.Millisecond).Truncate(time.Millisecond) // there is a beat before
+	makeDue(b, store, rdb, began)
 	<-a.left
 	trips = count.n.Load() - trips
 	for !allDone(ctx, store, rdb) {

@@ -188,12 +188,12 @@ func (c childConfig) prepare(t testing.TB, n int) {
 			t.Fatal(err)
 		}
 	}
-	makeDue(t, store, rdb)
+	makeDue(t, store, rdb, time.Now())
 }
 
-func makeDue(t testing.TB, store *redisstore.Store, rdb redis.UniversalClient) {
+func makeDue(t testing.TB, store *redisstore.Store, rdb redis.UniversalClient, at time.Time) {
 	for shard := range store.Shards() {
-		if err := rdb.ZAddXX(context.Background(), store.Key(shard, "due"), redis.Z{Score: float64(time.Now().UnixMilli()), Member: "slot"}).Err(); err != nil {
+		if err := rdb.ZAddXX(context.Background(), store.Key(shard, "due"), redis.Z{Score: float64(at.UnixMilli()), Member: "slot"}).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,9 +26,8 @@ import (
 // Queue is what the engine needs of the store. Commit may fail after it worked: the same commit is then given again.
 type Queue interface {
 	Shards() int
-	Beat(ctx context.Context, node string) (bot.Pulse, error)
+	Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error)
 	Leave(ctx context.Context, node string) error
-	Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error)
 	Release(ctx context.Context, leases []bot.Lease) error
 	Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []error, error)
 	Commit(ctx context.Context, commits []bot.Commit) []bot.Committed

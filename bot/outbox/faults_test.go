@@ -59,7 +59,7 @@ const everysec = "kill -9 of Redis, AOF everysec"
 
 // steps are the places at which a process may end: around each call to the store and each post.
 var steps = []string{
-	"before tick", "after tick", "before takeover", "after takeover", "after members", "after records", "before commit", "after commit",
+	"before beat", "after beat", "before takeover", "after takeover", "after members", "after records", "before commit", "after commit",
 	"after parts", "before send", "after send",
 }
 
@@ -77,10 +77,10 @@ func (m *mortal) step(name string) {
 	}
 }
 
-func (m *mortal) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
-	m.step("before tick")
-	defer m.step("after tick")
-	return m.Store.Tick(ctx, node, held, want)
+func (m *mortal) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+	m.step("before beat")
+	defer m.step("after beat")
+	return m.Store.Beat(ctx, node, held, want)
 }
 
 func (m *mortal) Takeover(ctx context.Context, l bot.Lease) (bot.Takeover, []error, error) {

@@ -445,11 +445,11 @@ func (b *broken) Commit(ctx context.Context, c []bot.Commit) []bot.Committed {
 	}
 	return b.Store.Commit(ctx, c)
 }
-func (b *broken) Tick(ctx context.Context, n string, held, want []int) ([]bot.Tick, error) {
+func (b *broken) Beat(ctx context.Context, n string, held, want []int) (bot.Beat, error) {
 	if b.dead.Load() {
-		return nil, errGone
+		return bot.Beat{}, errGone
 	}
-	return b.Store.Tick(ctx, n, held, want)
+	return b.Store.Beat(ctx, n, held, want)
 }
 func (b *broken) Release(ctx context.Context, l []bot.Lease) error {
 	if b.dead.Load() {

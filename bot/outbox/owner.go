@@ -52,12 +52,13 @@ func newShard(ctx context.Context, l bot.Lease) *shard {
 	return s
 }
 
-// beats looks once a second at the leases and at what is due, until ctx ends.
+// beats looks once a second, and at each moment at which something falls due, at the leases and at what is due, until ctx ends.
 func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	timer := time.NewTicker(e.cfg.Beat)
 	defer timer.Stop()
-	share := e.share(ctx)
+	b, _ := e.askBeat(ctx, nil, nil) // how many nodes there are, before any shard is taken
+	share := e.shareOf(b, e.queue.Shards())
 	for {
 		held, answer := []int(nil), make(chan []int, 1)
 		e.tell(func() { answer <- slices.Sorted(maps.Keys(e.shards)) })
@@ -66,37 +67,45 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 		case <-e.ctx.Done():
 			return
 		}
-		share = e.beat(ctx, held, share)
+		b = e.beat(ctx, held, share)
+		share = e.shareOf(b, share)
 		select {
 		case <-timer.C:
+		case <-nextDue(b):
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// share tells Redis that this node lives, and is how many shards it may have among those that do.
-func (e *Engine) share(ctx context.Context) int {
-	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
-	defer cancel()
-	pulse, err := e.queue.Beat(ctx, e.cfg.Node)
-	if err != nil {
-		return e.queue.Shards()
+// nextDue says when the first thing falls due that a beat found planned.
+func nextDue(b bot.Beat) <-chan time.Time {
+	if b.Pulse == nil || b.Next.IsZero() {
+		return nil
 	}
-	return shareOf(e.queue.Shards(), pulse.Nodes)
+	return time.After(b.Next.Sub(b.Pulse.Now))
 }
 
-func shareOf(shards, nodes int) int { return (shards + nodes - 1) / nodes }
+// shareOf is how many shards this node may have among those that live; before, when a beat did not find it out.
+func (e *Engine) shareOf(b bot.Beat, before int) int {
+	if b.Pulse == nil {
+		return before
+	}
+	return (e.queue.Shards() + b.Pulse.Nodes - 1) / b.Pulse.Nodes
+}
 
 // beatTimeout is how long one beat waits for Redis: shorter than a lease lives.
 const beatTimeout = 3 * time.Second
 
-// beat renews this node's leases, takes its share of the shards, and tells Redis that it lives. The catalogue's head is read last: a run that is
-// found due holds every issue published before it was. When only the catalogue and the list of nodes cannot be reached (one master of a Cluster
-// is away), the leases are renewed all the same, and nothing is fired yet.
-func (e *Engine) beat(ctx context.Context, held []int, share int) int {
+func (e *Engine) askBeat(ctx context.Context, held, want []int) (bot.Beat, error) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
+	return e.queue.Beat(ctx, e.cfg.Node, held, want)
+}
+
+// beat renews this node's leases, takes its share of the shards, and tells Redis that it lives. When only what all nodes share cannot be
+// reached (one master of a Cluster is away), the leases are renewed all the same, and nothing is fired yet.
+func (e *Engine) beat(ctx context.Context, held []int, share int) bot.Beat {
 	var want []int
 	for s := range e.queue.Shards() {
 		if !slices.Contains(held, s) && len(held) < share {
@@ -104,28 +113,31 @@ func (e *Engine) beat(ctx context.Context, held []int, share int) int {
 		}
 	}
 	asked := time.Now()
-	ticks, err := e.queue.Tick(ctx, e.cfg.Node, held, want)
-	pulse, err2 := e.queue.Beat(ctx, e.cfg.Node)
-	if err2 == nil {
-		share = shareOf(e.queue.Shards(), pulse.Nodes)
+	b, err := e.askBeat(ctx, held, want)
+	if b.Pulse != nil && b.Pulse.Due {
+		e.startDue(ctx, b.Pulse.Now)
 	}
-	if pulse.Due {
-		if err := e.queue.StartDue(ctx, pulse.Now); err != nil {
-			e.log.Error("a broadcast could not be started; trying again", "err", err)
-		}
-	}
-	err = errors.Join(err, err2)
+	share = e.shareOf(b, share)
 	e.tell(func() {
-		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
+		if !errors.Is(ctx.Err(), context.Canceled) {
 			e.outageIs(err)
 		}
-		if err2 == nil {
-			e.heldNow(pulse.Held, asked)
-			e.blockedNow(pulse.Blocked)
+		if b.Pulse != nil {
+			e.heldNow(b.Pulse.Held, asked)
+			e.blockedNow(b.Pulse.Blocked)
 		}
-		e.ticked(found{ticks: ticks, held: held, share: share, pulse: pulse, headless: err2 != nil, asked: asked})
+		e.ticked(found{Beat: b, held: held, share: share, asked: asked})
 	})
-	return share
+	return b
+}
+
+// startDue starts the broadcasts whose time has come.
+func (e *Engine) startDue(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	if err := e.queue.StartDue(ctx, now); err != nil {
+		e.log.Error("a broadcast could not be started; trying again", "err", err)
+	}
 }
 
 // outageIs says once when Redis goes away, and once when it is back.
@@ -141,24 +153,24 @@ func (e *Engine) outageIs(err error) {
 
 // found is what one beat found.
 type found struct {
-	ticks    []bot.Tick
-	held     []int // the shards this node had when it asked
-	share    int
-	pulse    bot.Pulse // read after the ticks
-	headless bool      // pulse could not be read
-	asked    time.Time
+	bot.Beat
+	held  []int // the shards this node had when it asked
+	share int   // how many it may have
+	asked time.Time
 }
 
 // ticked takes note of leases won and lost, and starts what is due.
 func (e *Engine) ticked(b found) {
 	if e.stopping {
-		e.giveBack(b.ticks)
+		e.giveBack(b.Ticks)
 		return
 	}
 	e.measure()
-	e.head, e.orders = max(e.head, b.pulse.Head), max(e.orders, b.pulse.Orders)
+	if p := b.Pulse; p != nil {
+		e.head, e.orders = max(e.head, p.Head), max(e.orders, p.Orders)
+	}
 	var excess []bot.Tick
-	for _, t := range b.ticks {
+	for _, t := range b.Ticks {
 		s := e.shards[t.Lease.Shard]
 		switch {
 		case t.Err != nil:
@@ -172,12 +184,12 @@ func (e *Engine) ticked(b found) {
 		default:
 			s.renewed.Store(b.asked.UnixMilli())
 			s.setCtl(t.Lease.Ctl)
-			if s.ready && !s.leaving && !b.headless {
+			if s.ready && !s.leaving && b.Pulse != nil {
 				e.learnIll(s, t.Ills)
-				e.fireDue(s, t, b.pulse.Now)
+				e.fireDue(s, t, b.Pulse.Now)
 				e.announce(s)
 				e.obey(s)
-				e.age(s, b.pulse.Now)
+				e.age(s, b.Pulse.Now)
 			}
 		}
 	}

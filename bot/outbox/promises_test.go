@@ -307,14 +307,14 @@ type stale struct {
 	old atomic.Pointer[[]bot.Tick]
 }
 
-func (s *stale) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
-	ticks, err := s.Store.Tick(ctx, node, held, want)
-	if err == nil && len(ticks) == 1 && len(ticks[0].Due) > 0 {
-		s.old.CompareAndSwap(nil, &ticks)
+func (s *stale) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+	b, err := s.Store.Beat(ctx, node, held, want)
+	if err == nil && len(b.Ticks) == 1 && len(b.Ticks[0].Due) > 0 {
+		s.old.CompareAndSwap(nil, &b.Ticks)
 	} else if old := s.old.Load(); old != nil && err == nil {
-		return *old, nil
+		b.Ticks = *old
 	}
-	return ticks, err
+	return b, err
 }
 
 // A beat whose answer was slow does not fire what has been fired since.
@@ -415,11 +415,11 @@ func TestCommitWaitsForReplicas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticks, err := store.Tick(t.Context(), "n", nil, []int{0})
+	b, err := store.Beat(t.Context(), "n", nil, []int{0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := bot.Commit{Lease: ticks[0].Lease, Number: ticks[0].Lease.Commit + 1, Pub: 1}
+	c := bot.Commit{Lease: b.Ticks[0].Lease, Number: b.Ticks[0].Lease.Commit + 1, Pub: 1}
 	for range 2 {
 		if r := store.Commit(t.Context(), []bot.Commit{c}); r[0].Err == nil {
 			t.Error("a commit without a replica was acknowledged")
@@ -427,18 +427,18 @@ func TestCommitWaitsForReplicas(t *testing.T) {
 	}
 }
 
-// beforeTick does something once, right before the engine looks for what is due.
-type beforeTick struct {
+// beforeBeat does something once, right before the engine looks for what is due.
+type beforeBeat struct {
 	Queue
 	once sync.Once
 	do   func()
 }
 
-func (q *beforeTick) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
+func (q *beforeBeat) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
 	if len(held) > 0 {
 		q.once.Do(q.do)
 	}
-	return q.Queue.Tick(ctx, node, held, want)
+	return q.Queue.Beat(ctx, node, held, want)
 }
 
 func TestARunHoldsWhatWasPublishedAMomentBefore(t *testing.T) {
@@ -450,7 +450,7 @@ func TestARunHoldsWhatWasPublishedAMomentBefore(t *testing.T) {
 		eventually(t, "40 posts", func() bool { return p.count() >= 40 })
 		eventually(t, "a finished ledger", w.settled)
 		stop()
-		q := &beforeTick{Queue: w.store, do: func() { w.publish("second"); w.due() }}
+		q := &beforeBeat{Queue: w.store, do: func() { w.publish("second"); w.due() }}
 		w.engine(p, func(c *Config) { c.Queue = q })
 		eventually(t, "40 more posts", func() bool { return p.count() >= 80 })
 		exactlyOnce(t, p, 40, "0-1/1", "1-2/1")
@@ -598,4 +598,26 @@ func TestWhatWasReadAheadIsReadAgainAfterAChange(t *testing.T) {
 	if n := w.outcomes()[bot.Skipped]; p.count() != channels-1 || n != 1 {
 		t.Errorf("%d posts, %d skipped; want %d and 1", p.count(), n, channels-1)
 	}
+}
+
+// eager is a store that says at each beat that something is about to fall due.
+type eager struct {
+	Queue
+	beats atomic.Int64
+}
+
+func (q *eager) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+	b, err := q.Queue.Beat(ctx, node, held, want)
+	if q.beats.Add(1); b.Pulse != nil {
+		b.FallsDue(b.Pulse.Now.Add(5 * time.Millisecond))
+	}
+	return b, err
+}
+
+// What falls due before the next beat has a beat of its own.
+func TestABeatComesWhenSomethingFallsDue(t *testing.T) {
+	w := embeddedWorld(t)
+	q := &eager{Queue: w.store}
+	w.engine(&platform{}, func(c *Config) { c.Queue = q; c.Beat = time.Hour })
+	eventually(t, "beats", func() bool { return q.beats.Load() >= 5 })
 }

@@ -34,7 +34,7 @@ func TestSoak(t *testing.T) {
 	runs := 0
 	for end := time.Now().Add(*soakFor); time.Now().Before(end) || runs < 8; runs++ {
 		publishOne(t, store)
-		makeDue(t, store, rdb)
+		makeDue(t, store, rdb, time.Now())
 		eventually(t, "a run's last receipt", func() bool { return allDone(ctx, store, rdb) })
 		var m runtime.MemStats
 		runtime.GC()

@@ -3,7 +3,8 @@
 -- ARGV  node, ttl in ms, "1" = the node does not hold the lease yet (a new epoch begins), "1" = take it from anyone (the only process),
 --       most slots returned
 -- Returns {0, now} when another node holds it, else
---   {1, now, epoch, commit, page, pub, ctl, order, {slot, due in ms, definition, upto, last, ...}, ills}
+--   {1, now, epoch, commit, page, pub, ctl, order, {slot, due in ms, definition, upto, last, ...}, ills, next in ms}: when the first slot that is
+--   not due yet will be, '0' = there is none
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local v = redis.call('HMGET', KEYS[1], 'owner', 'until', 'epoch', 'commit', 'page', 'pub', 'ctl', 'order', 'ills')
@@ -26,4 +27,5 @@ for i = 1, #due, 2 do
   list[#list + 1] = s[2] or '0'
   list[#list + 1] = s[3] or '0'
 end
-return {1, now, epoch, tonumber(v[4] or '0'), tonumber(v[5] or '0'), tonumber(v[6] or '0'), tonumber(v[7] or '0'), tonumber(v[8] or '0'), list, tonumber(v[9] or '0')}
+local next = redis.call('ZRANGEBYSCORE', KEYS[2], string.format('(%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+return {1, now, epoch, tonumber(v[4] or '0'), tonumber(v[5] or '0'), tonumber(v[6] or '0'), tonumber(v[7] or '0'), tonumber(v[8] or '0'), list, tonumber(v[9] or '0'), next[2] or '0'}

@@ -85,8 +85,8 @@ func TestDueBroadcastsStartOnce(t *testing.T) {
 		if err != nil || len(orders) != 2 || orders[0].Kind == "" || orders[1].Kind == "" {
 			t.Fatalf("orders %+v, %v: want two", orders, err)
 		}
-		if p, err := s.Beat(t.Context(), "node"); err != nil || p.Orders != 2 || p.Due {
-			t.Errorf("Beat = %+v, %v: want two orders and nothing due", p, err)
+		if b, err := s.Beat(t.Context(), "node", nil, nil); err != nil || b.Pulse.Orders != 2 || b.Pulse.Due || b.Next.IsZero() {
+			t.Errorf("Beat = %+v, %v: want two orders, nothing due, something planned", b, err)
 		}
 		for id, want := range map[string]bot.BroadcastState{once: bot.BroadcastRunning, often: bot.BroadcastRunning, later: bot.BroadcastScheduled} {
 			b, err := s.Broadcast(t.Context(), id)
@@ -111,8 +111,8 @@ func TestCancelBeatsStart(t *testing.T) {
 		if err := s.StartDue(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := s.Beat(t.Context(), "node"); err != nil || p.Orders != 0 {
-			t.Errorf("Beat = %+v, %v: want no order", p, err)
+		if b, err := s.Beat(t.Context(), "node", nil, nil); err != nil || b.Pulse.Orders != 0 {
+			t.Errorf("Beat = %+v, %v: want no order", b.Pulse, err)
 		}
 	})
 }

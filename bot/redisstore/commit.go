@@ -63,7 +63,7 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits []bot.Commit) []bot.Committed {
 	done := make([]bot.Committed, len(commits))
 	var wait *redis.Cmd
-	cmds, err := pipelined(ctx, rdb, commitScript, func(p redis.Pipeliner) []*redis.Cmd {
+	cmds, err := pipelined(ctx, rdb, func(p redis.Pipeliner) []*redis.Cmd {
 		var cmds []*redis.Cmd
 		for _, c := range commits {
 			keys, args := s.writes(c)
@@ -73,7 +73,7 @@ func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits
 			wait = p.Do(ctx, "WAIT", s.opt.WaitReplicas, waitFor.Milliseconds())
 		}
 		return cmds
-	})
+	}, commitScript)
 	for i := range done {
 		if i >= len(cmds) {
 			done[i].Err = err

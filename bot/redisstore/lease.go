@@ -3,7 +3,9 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,29 +14,58 @@ import (
 	"weeklybot/bot"
 )
 
-// Beat tells that node lives, and returns what every node should know.
-func (s *Store) Beat(ctx context.Context, node string) (bot.Pulse, error) {
-	var last, order *redis.StringCmd
-	var first *redis.ZSliceCmd
-	var held *redis.MapStringStringCmd
-	cmds, err := pipelined(ctx, s.rdb, pulseScript, func(p redis.Pipeliner) []*redis.Cmd {
-		pulse := pulseScript.EvalSha(ctx, p, []string{s.keys.nodes(), s.keys.blocked()}, node, bot.LeaseTTL.Milliseconds())
-		last, order = p.Get(ctx, s.keys.head()), p.Get(ctx, s.keys.lastOrder())
-		first = p.ZRangeWithScores(ctx, s.keys.times(), 0, 0)
-		held = p.HGetAll(ctx, s.keys.held())
-		return []*redis.Cmd{pulse}
-	})
-	reply, failed := cmds[0].Slice()
-	if err := cmp.Or(failed, none(err), none(last.Err()), none(order.Err()), first.Err(), held.Err()); err != nil {
-		return bot.Pulse{}, err
+// Beat renews the leases that the node holds, tries to take the shards in want, and tells that the node lives. The error says why something of the
+// Beat is missing. It is one round trip; on a Cluster two, because its masters answer in any order.
+func (s *Store) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+	ticks := &tickCalls{node: node, shards: slices.Concat(held, want), held: len(held)}
+	pulse := &pulseCalls{}
+	askTicks := func(p redis.Pipeliner) []*redis.Cmd { return s.askTicks(ctx, p, ticks) }
+	askPulse := func(p redis.Pipeliner) []*redis.Cmd { return s.askPulse(ctx, p, node, pulse) }
+	if _, cluster := s.rdb.(*redis.ClusterClient); cluster { // each call keeps its own error
+		_, _ = pipelined(ctx, s.rdb, askTicks, beatScript)
+		_, _ = pipelined(ctx, s.rdb, askPulse, pulseScript)
+	} else {
+		both := func(p redis.Pipeliner) []*redis.Cmd { return append(askTicks(p), askPulse(p)...) }
+		_, _ = pipelined(ctx, s.rdb, both, beatScript, pulseScript)
+	}
+	var b bot.Beat
+	failed := ticks.read(&b)
+	return b, errors.Join(failed, pulse.read(&b))
+}
+
+// pulseCalls are what a node asks of what all nodes share.
+type pulseCalls struct {
+	script      *redis.Cmd
+	last, order *redis.StringCmd
+	first       *redis.ZSliceCmd // the next broadcast
+	held        *redis.MapStringStringCmd
+}
+
+func (s *Store) askPulse(ctx context.Context, p redis.Pipeliner, node string, c *pulseCalls) []*redis.Cmd {
+	c.script = pulseScript.EvalSha(ctx, p, []string{s.keys.nodes(), s.keys.blocked()}, node, bot.LeaseTTL.Milliseconds())
+	c.last, c.order = p.Get(ctx, s.keys.head()), p.Get(ctx, s.keys.lastOrder())
+	c.first = p.ZRangeWithScores(ctx, s.keys.times(), 0, 0)
+	c.held = p.HGetAll(ctx, s.keys.held())
+	return []*redis.Cmd{c.script}
+}
+
+func (c *pulseCalls) read(b *bot.Beat) error {
+	reply, failed := c.script.Slice()
+	if err := cmp.Or(failed, none(c.last.Err()), none(c.order.Err()), c.first.Err(), c.held.Err()); err != nil {
+		return fmt.Errorf("read what all nodes share: %w", err)
 	}
 	now := time.UnixMilli(number(reply[0]))
-	due := first.Val()
-	return bot.Pulse{
-		Nodes: max(1, int(number(reply[1]))), Head: number(last.Val()), Orders: number(order.Val()), Now: now,
-		Due:  len(due) > 0 && int64(due[0].Score) <= now.UnixMilli(),
-		Held: unpackHeld(held.Val()), Blocked: unpackBlocked(reply[2], now),
-	}, nil
+	b.Pulse = &bot.Pulse{
+		Nodes: max(1, int(number(reply[1]))), Head: number(c.last.Val()), Orders: number(c.order.Val()), Now: now,
+		Held: unpackHeld(c.held.Val()), Blocked: unpackBlocked(reply[2], now),
+	}
+	if list := c.first.Val(); len(list) > 0 {
+		at := int64(list[0].Score)
+		if b.Pulse.Due = at <= now.UnixMilli(); !b.Pulse.Due {
+			b.FallsDue(time.UnixMilli(at))
+		}
+	}
+	return nil
 }
 
 // Leave takes node off the list of those that live.
@@ -42,33 +73,35 @@ func (s *Store) Leave(ctx context.Context, node string) error {
 	return s.rdb.ZRem(ctx, s.keys.nodes(), node).Err()
 }
 
-// Tick renews the leases that the node holds and tries to take the shards in want. One Tick per shard comes back, for those that are the
-// node's now or were until now (Err = ErrFenced); those that could not be asked are left out, and the error says why.
-func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.Tick, error) {
-	shards := append(append([]int(nil), held...), want...)
-	if len(shards) == 0 {
-		return nil, nil
+// tickCalls are what a node asks of shards: first of those it holds.
+type tickCalls struct {
+	node   string
+	shards []int
+	held   int
+	calls  []*redis.Cmd
+}
+
+func (s *Store) askTicks(ctx context.Context, p redis.Pipeliner, c *tickCalls) []*redis.Cmd {
+	c.calls = c.calls[:0]
+	for i, sh := range c.shards {
+		c.calls = append(c.calls, beatScript.EvalSha(ctx, p, []string{s.keys.state(sh), s.keys.due(sh), s.keys.slots(sh)},
+			c.node, bot.LeaseTTL.Milliseconds(), flag(i >= c.held), flag(s.opt.Sole), dueLimit))
 	}
-	cmds, err := pipelined(ctx, s.rdb, beatScript, func(p redis.Pipeliner) []*redis.Cmd {
-		var cmds []*redis.Cmd
-		for i, sh := range shards {
-			cmds = append(cmds, beatScript.EvalSha(ctx, p, []string{s.keys.state(sh), s.keys.due(sh), s.keys.slots(sh)},
-				node, bot.LeaseTTL.Milliseconds(), flag(i >= len(held)), flag(s.opt.Sole), dueLimit))
-		}
-		return cmds
-	})
-	var ticks []bot.Tick
-	for i, c := range cmds {
-		reply, failed := c.Slice()
+	return c.calls
+}
+
+func (c *tickCalls) read(b *bot.Beat) (err error) {
+	for i, call := range c.calls {
+		reply, failed := call.Slice()
 		if failed != nil {
-			err = fmt.Errorf("renew the lease of shard %d: %w", shards[i], failed)
+			err = fmt.Errorf("renew the lease of shard %d: %w", c.shards[i], failed)
 			continue // one server of a Cluster may be down: the others' shards go on
 		}
-		tick := bot.Tick{Lease: bot.Lease{Shard: shards[i], Node: node}}
+		tick := bot.Tick{Lease: bot.Lease{Shard: c.shards[i], Node: c.node}}
 		if number(reply[0]) == 0 {
-			if i < len(held) {
+			if i < c.held {
 				tick.Err = bot.ErrFenced
-				ticks = append(ticks, tick)
+				b.Ticks = append(b.Ticks, tick)
 			}
 			continue
 		}
@@ -83,9 +116,12 @@ func (s *Store) Tick(ctx context.Context, node string, held, want []int) ([]bot.
 			})
 		}
 		tick.Ills = number(reply[9])
-		ticks = append(ticks, tick)
+		b.Ticks = append(b.Ticks, tick)
+		if next := number(reply[10]); next > 0 {
+			b.FallsDue(time.UnixMilli(next))
+		}
 	}
-	return ticks, err
+	return err
 }
 
 // Release gives shards back before their leases end.
@@ -93,13 +129,13 @@ func (s *Store) Release(ctx context.Context, leases []bot.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}
-	_, err := pipelined(ctx, s.rdb, releaseScript, func(p redis.Pipeliner) []*redis.Cmd {
+	_, err := pipelined(ctx, s.rdb, func(p redis.Pipeliner) []*redis.Cmd {
 		var cmds []*redis.Cmd
 		for _, l := range leases {
 			cmds = append(cmds, releaseScript.EvalSha(ctx, p, []string{s.keys.state(l.Shard)}, l.Node, l.Epoch))
 		}
 		return cmds
-	})
+	}, releaseScript)
 	return err
 }
 

@@ -54,9 +54,9 @@ var (
 	voteScript    = redis.NewScript(voteSource)
 )
 
-// pipelined sends fill's script calls in one pipeline. Where the server has forgotten the script, it is loaded and the whole pipeline
+// pipelined sends fill's calls of scripts in one pipeline. Where the server has forgotten one, they are loaded and the whole pipeline
 // repeated: every script compares before it writes, so what already ran changes nothing.
-func pipelined(ctx context.Context, rdb redis.UniversalClient, script *redis.Script, fill func(redis.Pipeliner) []*redis.Cmd) ([]*redis.Cmd, error) {
+func pipelined(ctx context.Context, rdb redis.UniversalClient, fill func(redis.Pipeliner) []*redis.Cmd, scripts ...*redis.Script) ([]*redis.Cmd, error) {
 	var cmds []*redis.Cmd
 	for try := 0; ; try++ {
 		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -66,7 +66,9 @@ func pipelined(ctx context.Context, rdb redis.UniversalClient, script *redis.Scr
 		if try > 0 || !forgotten(cmds) {
 			return cmds, err
 		}
-		_ = load(ctx, rdb, script) // where it fails, the second try says why; other masters of a Cluster have it now
+		for _, script := range scripts {
+			_ = load(ctx, rdb, script) // where it fails, the second try says why; other masters of a Cluster have it now
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
 		test(t, open(t, c, Options{Shards: 1, Sole: true}))
 	})
 	t.Run("redis", func(t *testing.T) {
-		test(t, open(t, needs.RedisClient(t), Options{Prefix: "t" + strings.ReplaceAll(t.Name(), "/", "_")}))
+		test(t, open(t, needs.RedisClient(t), Options{Prefix: fmt.Sprint("t", time.Now().UnixNano())}))
 	})
 }
 
@@ -352,11 +352,11 @@ func FuzzUnpack(f *testing.F) {
 func take(t *testing.T, s *Store, node string) bot.Lease {
 	t.Helper()
 	shard := s.keys.shardOf(channel(1).ID())
-	ticks, err := s.Tick(t.Context(), node, nil, []int{shard})
-	if err != nil || len(ticks) != 1 {
-		t.Fatalf("take shard %d: %v, %v", shard, ticks, err)
+	b, err := s.Beat(t.Context(), node, nil, []int{shard})
+	if err != nil || len(b.Ticks) != 1 {
+		t.Fatalf("take shard %d: %v, %v", shard, b, err)
 	}
-	return ticks[0].Lease
+	return b.Ticks[0].Lease
 }
 
 func TestMain(m *testing.M) { os.Exit(m.Run()) }
