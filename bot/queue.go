@@ -182,7 +182,8 @@ type Outcome struct {
 	Rest      []Receipt // broadcasts only: of the parts after the first, so that they can be recalled
 }
 
-// DeadLetter is a delivery that nobody retries, or one held for a person to decide. It is stored as JSON.
+// DeadLetter is a delivery that people should see: one that nobody retries (dead), one held for a person to decide, or one that was posted again though it
+// may have arrived (uncertain). It is stored as JSON.
 type DeadLetter struct {
 	ID      string        `json:"id"`
 	State   DeliveryState `json:"state"`

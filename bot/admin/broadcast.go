@@ -382,6 +382,7 @@ type Report struct {
 	Recall    *bot.Progress // nil: not recalled
 	Failures  []bot.DeadLetter
 	Reasons   map[string]int // code → failed deliveries, those that Failures leaves out too
+	Uncertain int            // deliveries that were posted again though they may have arrived
 }
 
 // Report sums a broadcast up, with the reason of each failure.
@@ -395,7 +396,12 @@ func (d *Desk) Report(ctx context.Context, a Actor, id string) (r Report, err er
 	}
 	r.Reasons = map[string]int{}
 	err = d.deps.Store.EachLetter(ctx, "", func(l bot.DeadLetter) error {
-		if last := b.Last(); last != nil && l.Run == last.ID || b.Recall != nil && l.Run == b.Recall.ID {
+		last := b.Last()
+		switch mine := last != nil && l.Run == last.ID || b.Recall != nil && l.Run == b.Recall.ID; {
+		case !mine:
+		case l.State == bot.Uncertain:
+			r.Uncertain++
+		default:
 			if r.Reasons[l.Code]++; len(r.Failures) < maxFailures {
 				r.Failures = append(r.Failures, l)
 			}

@@ -13,7 +13,7 @@ import (
 // errEnough ends a walk: the page is full.
 var errEnough = errors.New("enough")
 
-// Deliveries lists dead and held deliveries behind one (after, "" = all), at most limit. state and run narrow it down; "" = any.
+// Deliveries lists dead, held and uncertain deliveries behind one (after, "" = all), at most limit. state and run narrow it down; "" = any.
 func (d *Desk) Deliveries(ctx context.Context, a Actor, after string, state bot.DeliveryState, run string, limit int) (list []bot.DeadLetter, err error) {
 	err = d.deps.Store.EachLetter(ctx, after, func(l bot.DeadLetter) error {
 		if state != "" && l.State != state || run != "" && l.Run != run {
@@ -30,7 +30,7 @@ func (d *Desk) Deliveries(ctx context.Context, a Actor, after string, state bot.
 	return list, a.missing("delivery", after, err)
 }
 
-// Newest lists the newest dead and held deliveries, newest first.
+// Newest lists the newest dead, held and uncertain deliveries, newest first.
 func (d *Desk) Newest(ctx context.Context, limit int) (list []bot.DeadLetter, total int, err error) {
 	keep := func(n int) {
 		slices.SortFunc(list, func(a, b bot.DeadLetter) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
@@ -71,18 +71,25 @@ func (d *Desk) ByHandle(ctx context.Context, a Actor, name string) (found bot.De
 	return found, a.missing("delivery", name, err)
 }
 
-// Delivery is one dead or held delivery.
+// Delivery is one dead, held or uncertain delivery.
 func (d *Desk) Delivery(ctx context.Context, a Actor, id string) (bot.DeadLetter, error) {
 	l, err := d.deps.Store.FindLetter(ctx, id)
 	return l, a.missing("delivery", id, err)
 }
 
-// Retry delivers a dead or held delivery after all. What came with a later digest meanwhile is not sent again.
+// Retry delivers a dead or held delivery after all. What came with a later digest meanwhile is not sent again, nor is an uncertain one, which was.
 func (d *Desk) Retry(ctx context.Context, a Actor, id string) error {
+	l, err := d.Delivery(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if l.State == bot.Uncertain {
+		return a.fault(CodeBusy, "它可能已送达，并且已经重发过；不会再发。", "It may have arrived, and was sent again already; it is not sent once more.")
+	}
 	return d.settle(ctx, a, "deliveries retry", id, d.deps.Store.Replay)
 }
 
-// Drop forgets a dead or held delivery. One that was held counts as arrived.
+// Drop forgets a dead, held or uncertain delivery. One that was held counts as arrived.
 func (d *Desk) Drop(ctx context.Context, a Actor, id string) error {
 	return d.settle(ctx, a, "deliveries drop", id, d.deps.Store.Drop)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 	"weeklybot/content"
 )
 
-// chat is a platform that refuses one channel.
-type chat struct{}
+// chat is a platform that refuses one channel, and does not answer the first post to another.
+type chat struct{ posts *atomic.Int64 }
 
 func (chat) Name() string                                  { return "chat" }
 func (chat) Kinds() []bot.Kind                             { return []bot.Kind{"app"} }
@@ -25,9 +26,12 @@ func (chat) Split(_ bot.Kind, m bot.Message) []bot.Message { return []bot.Messag
 func (chat) Preview(_ bot.Kind, p bot.Post) (body []byte, _ error) {
 	return fmt.Appendf(nil, "%q", p.Message.Title), nil
 }
-func (chat) Send(_ context.Context, dst bot.Channel, _ bot.Post) (bot.Receipt, error) {
+func (c chat) Send(_ context.Context, dst bot.Channel, _ bot.Post) (bot.Receipt, error) {
 	if dst.Address == "C0" {
 		return "", &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "is_archived", Err: errors.New("the channel is archived")}
+	}
+	if dst.Address == "C1" && c.posts.Add(1) == 1 {
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "no_answer", MaybeSent: true, Err: errors.New("EOF")}
 	}
 	return "receipt", nil
 }
@@ -51,10 +55,11 @@ func TestScheduledBroadcastIsReported(t *testing.T) {
 		}
 	}
 	lib := content.NewLibrary(nil, content.DefaultTopics())
-	desk := New(Deps{Store: store, Library: func() *content.Library { return lib }, Topics: content.DefaultTopics(), Adapters: []bot.Adapter{chat{}}, Lang: "en", Zone: "UTC"})
+	platform := chat{&atomic.Int64{}}
+	desk := New(Deps{Store: store, Library: func() *content.Library { return lib }, Topics: content.DefaultTopics(), Adapters: []bot.Adapter{platform}, Lang: "en", Zone: "UTC"})
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	engine := outbox.New(outbox.Config{Queue: store, Adapters: []bot.Adapter{chat{}}, Next: schedule.Next, Beat: 20 * time.Millisecond})
+	engine := outbox.New(outbox.Config{Queue: store, Adapters: []bot.Adapter{platform}, Next: schedule.Next, Beat: 20 * time.Millisecond, Backoff: 10 * time.Millisecond})
 	go func() { stopped <- engine.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-stopped })
 
@@ -90,5 +95,16 @@ func TestScheduledBroadcastIsReported(t *testing.T) {
 		if r.Broadcast.Next.IsZero() || r.Broadcast.Last().Done == nil {
 			t.Errorf("occurrence %d: %+v has no next time, or no end", n, r.Broadcast)
 		}
+		if want := 2 - n; r.Uncertain != want { // the first was posted again without an answer
+			t.Errorf("occurrence %d: %d uncertain, want %d", n, r.Uncertain, want)
+		}
+	}
+	list, err := desk.Deliveries(t.Context(), me, "", bot.Uncertain, "", 10)
+	if err != nil || len(list) != 1 || list[0].Code != "no_answer" {
+		t.Fatalf("uncertain deliveries: %+v, %v", list, err)
+	}
+	var refused *bot.UserError
+	if err := desk.Retry(t.Context(), me, list[0].ID); !errors.As(err, &refused) || refused.Code != CodeBusy {
+		t.Errorf("Retry of what was sent again = %v, want a fault with code %s", err, CodeBusy)
 	}
 }

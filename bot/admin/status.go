@@ -13,7 +13,7 @@ import (
 type Status struct {
 	Channels      int                        `json:"channels"` // with a subscription
 	Subscriptions map[bot.State]int          `json:"subscriptions"`
-	Letters       map[bot.DeliveryState]int  `json:"letters"`    // dead and held deliveries
+	Letters       map[bot.DeliveryState]int  `json:"letters"`    // dead, held and uncertain deliveries
 	Broadcasts    map[bot.BroadcastState]int `json:"broadcasts"` // the newest hundred
 	Held          []Held                     `json:"held"`       // workspaces that refuse the bot
 }

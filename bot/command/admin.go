@@ -206,6 +206,9 @@ func (r *Router) reportBroadcast(ctx context.Context, c *call, words []string) (
 	if report.Recall != nil {
 		msg.Blocks = append(msg.Blocks, text(c.say("撤回：", "Taken back: ")+c.progress(*report.Recall)))
 	}
+	if report.Uncertain > 0 {
+		msg.Blocks = append(msg.Blocks, text(fmt.Sprintf(c.say("可能送达了两次：%d", "May have arrived twice: %d"), report.Uncertain)))
+	}
 	for _, code := range slices.Sorted(maps.Keys(report.Reasons)) {
 		msg.Blocks = append(msg.Blocks, text(fmt.Sprintf("%s × %d", code, report.Reasons[code])))
 	}
@@ -265,7 +268,7 @@ func (r *Router) schedules(ctx context.Context, c *call) (Answer, error) {
 	return Answer{Message: msg}, nil
 }
 
-// deliveries lists what did not arrive, delivers one after all, or drops it.
+// deliveries lists what did not arrive, or may have arrived twice, delivers one after all, or drops it.
 func (r *Router) deliveries(ctx context.Context, c *call) (Answer, error) {
 	if err := r.mayAdminister(c); err != nil {
 		return Answer{}, err
@@ -278,9 +281,9 @@ func (r *Router) deliveries(ctx context.Context, c *call) (Answer, error) {
 		return Answer{}, err
 	}
 	if total == 0 {
-		return Answer{Message: bot.Message{Title: c.say("没有失败或待定的投递", "No delivery is dead or held")}}, nil
+		return Answer{Message: bot.Message{Title: c.say("没有失败或不确定的投递", "No delivery is dead, held or uncertain")}}, nil
 	}
-	msg := bot.Message{Title: fmt.Sprintf(c.say("失败或待定的投递（%d）", "Dead and held deliveries (%d)"), total)}
+	msg := bot.Message{Title: fmt.Sprintf(c.say("失败或不确定的投递（%d）", "Dead, held and uncertain deliveries (%d)"), total)}
 	for _, l := range list {
 		msg.Blocks = append(msg.Blocks, letterBlock(l))
 	}
@@ -322,10 +325,13 @@ func (r *Router) status(ctx context.Context, c *call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	notArrived := maps.Clone(s.Letters)
+	delete(notArrived, bot.Uncertain)
 	lines := []string{
 		fmt.Sprintf(c.say("有订阅的频道：%d", "Channels with a subscription: %d"), s.Channels),
 		c.say("订阅：", "Subscriptions: ") + tally(s.Subscriptions),
-		c.say("没有送达：", "Not delivered: ") + tally(s.Letters),
+		c.say("没有送达：", "Not delivered: ") + tally(notArrived),
+		fmt.Sprintf(c.say("可能送达了两次：%d", "May have arrived twice: %d"), s.Letters[bot.Uncertain]),
 		c.say("群发：", "Broadcasts: ") + tally(s.Broadcasts),
 		fmt.Sprintf(c.say("期刊：%d 期，%d 条", "Newsletters: %d issues, %d items"), len(c.lib.Issues()), c.lib.ItemCount()),
 	}

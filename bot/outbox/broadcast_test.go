@@ -244,7 +244,7 @@ func TestOneSubscriptionIsFired(t *testing.T) {
 	})
 }
 
-// letters are all dead and held deliveries.
+// letters are all dead letters.
 func (w *world) letters() (list []bot.DeadLetter) {
 	w.t.Helper()
 	for sh := range w.store.Shards() {

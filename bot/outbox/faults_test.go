@@ -142,8 +142,8 @@ func obeySignals() {
 
 // tallied is what rounds of one fault came to.
 type tallied struct {
-	rounds, posts, lost, doubled, onWire, held int
-	back                                       []time.Duration
+	rounds, posts, lost, doubled, listed, onWire, held int
+	back                                               []time.Duration
 }
 
 // TestFaults breaks one thing in the middle of a run, or keeps it broken for a while: nothing is lost; nothing comes twice where the platform
@@ -179,14 +179,15 @@ func TestFaults(t *testing.T) {
 				defer mu.Unlock()
 				s := sum[f.name]
 				s.rounds++
-				s.posts, s.lost, s.doubled, s.onWire, s.held = s.posts+r.posts, s.lost+r.lost, s.doubled+r.doubled, s.onWire+r.bound, s.held+r.held
+				s.posts, s.lost, s.doubled, s.onWire = s.posts+r.posts, s.lost+r.lost, s.doubled+r.doubled, s.onWire+r.bound
+				s.listed, s.held = s.listed+r.listed, s.held+r.held
 				if r.back > 0 {
 					s.back = append(s.back, r.back)
 				}
 			})
 		}
 	})
-	table := fmt.Sprintf("seed %d\n| fault | rounds | posts | lost | twice | may have been on the wire | held and listed | next receipt after, median | at most |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n", seed)
+	table := fmt.Sprintf("seed %d\n| fault | rounds | posts | lost | posts twice | may have been on the wire | listed as uncertain | listed as held | next receipt after, median | at most |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n", seed)
 	for _, f := range troubles {
 		s := sum[f.name]
 		if s == nil || s.rounds == 0 {
@@ -197,7 +198,7 @@ func TestFaults(t *testing.T) {
 			slices.Sort(s.back)
 			middle, most = s.back[len(s.back)/2], s.back[len(s.back)-1]
 		}
-		table += fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %.1f s | %.1f s |\n", f.name, s.rounds, s.posts, s.lost, s.doubled, s.onWire, s.held, middle.Seconds(), most.Seconds())
+		table += fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %.1f s | %.1f s |\n", f.name, s.rounds, s.posts, s.lost, s.doubled, s.onWire, s.listed, s.held, middle.Seconds(), most.Seconds())
 	}
 	t.Log(table)
 }
@@ -216,8 +217,8 @@ type faultRound struct {
 	kills  int
 	how    string // what exactly happened
 
-	posts, lost, doubled, bound, held int
-	back                              time.Duration // from the fault's end to the next receipt
+	posts, lost, doubled, bound, listed, held int
+	back                                      time.Duration // from the fault's end to the next receipt
 }
 
 const faultChannels, faultInFlight = 150, 32
@@ -281,20 +282,29 @@ func (r *faultRound) judge(store, mode string) {
 	var problems []string
 	r.lost, r.doubled, problems = r.sink.result(faultChannels, 1)
 	r.posts = int(r.sink.count.Load())
-	missing := r.lost
+	missing, listed := r.lost, map[string]bool{}
 	r.c.withStore(func(s *redisstore.Store) {
 		for shard := range s.Shards() {
 			letters, err := s.Letters(r.Context(), shard)
 			must(r, err)
 			for _, l := range letters {
-				if l.State == bot.Held {
+				switch l.State {
+				case bot.Held:
 					r.held++
-				} else {
+				case bot.Uncertain:
+					listed[bot.DeliveryKey(l.ID)] = true
+				default:
 					problems = append(problems, fmt.Sprint("a dead letter: ", l.Code, " ", l.Reason))
 				}
 			}
 		}
 	})
+	for _, key := range r.sink.twice() {
+		if !listed[key] {
+			problems = append(problems, fmt.Sprint("came twice and is not listed: ", key))
+		}
+	}
+	r.listed = len(listed)
 	r.lost -= min(r.lost, r.held*r.c.Parts) // a person sees them, and decides
 	if mode == "resend" && r.fault.name != "graceful stop" {
 		r.bound = max(1, r.kills)*faultInFlight + int(r.sink.unheard.Load())

@@ -509,6 +509,10 @@ func TestUncertainIsHeldOrResent(t *testing.T) {
 			if p.count() != want {
 				t.Errorf("%d posts, want %d", p.count(), want)
 			}
+			state := map[OnUncertain]bot.DeliveryState{Hold: bot.Held, Resend: bot.Uncertain}[policy]
+			if l := w.letters(); len(l) != 1 || l[0].State != state || l[0].Code != "no_answer" {
+				t.Errorf("listed: %+v, want one %s delivery", l, state)
+			}
 		})
 	}
 }

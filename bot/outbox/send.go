@@ -299,13 +299,22 @@ func (e *Engine) notLooked(d *delivery, err *bot.SendError) {
 		e.limited(d, err)
 	case d.attempts < e.cfg.MaxAttempts && err.Fault != bot.Permanent:
 		e.rest(d, err.Code, e.backoff(d.attempts))
-	case e.cfg.OnUncertain == Hold:
-		e.giveUp(d, bot.Held, err)
-	default:
+	case e.unknowable(d, err):
 		e.log.Warn("a platform does not say whether a post arrived; it is posted again", "delivery", d.id(), "adapter", d.lane.name, "code", err.Code, "err", err.Err)
 		d.uncertain, d.whole, d.looks, d.attempts = false, false, 0, 0
 		e.rest(d, err.Code, 0)
 	}
+}
+
+// unknowable does what is configured with a delivery that may have arrived when nobody can find out: it is held, or listed and posted again. It says
+// whether it goes on.
+func (e *Engine) unknowable(d *delivery, err *bot.SendError) (goesOn bool) {
+	if e.cfg.OnUncertain == Hold {
+		e.giveUp(d, bot.Held, err)
+		return false
+	}
+	e.list(d, bot.Uncertain, err)
+	return true
 }
 
 // arrived goes on with the next part, or ends the delivery.
@@ -335,8 +344,7 @@ func (e *Engine) failed(d *delivery, err *bot.SendError) {
 	if err.MaybeSent {
 		d.uncertain, d.looks = true, 0
 		e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
-		if e.cfg.OnUncertain == Hold && !e.canTell(d) {
-			e.giveUp(d, bot.Held, err)
+		if !e.canTell(d) && !e.unknowable(d, err) {
 			return
 		}
 	}
@@ -418,11 +426,17 @@ func (e *Engine) canTell(d *delivery) bool {
 func (e *Engine) giveUp(d *delivery, state bot.DeliveryState, err *bot.SendError) {
 	e.log.Warn("a delivery did not arrive", "delivery", d.id(), "adapter", d.lane.name, "channel", d.channel.Name, "state", string(state),
 		"code", err.Code, "fault", string(err.Fault), "attempt", d.attempts, "err", err.Err)
+	e.list(d, state, err)
+	e.end(d, state, err.Code)
+}
+
+// list puts a delivery where people see it: one that did not arrive, or one that may arrive twice.
+func (e *Engine) list(d *delivery, state bot.DeliveryState, err *bot.SendError) {
 	d.shard.next.Letters = append(d.shard.next.Letters, bot.DeadLetter{
 		ID: d.id(), State: state, Channel: d.lane.name + " " + string(d.channel.Kind) + " " + d.channel.Name, Sub: d.sub().String(), Run: d.entry.Run,
 		Code: err.Code, Reason: err.Error(), At: time.Now(), Place: d.place,
 	})
-	e.end(d, state, err.Code)
+	d.shard.next.note()
 }
 
 // Codes of deliveries that end without a post. Only what is paused is still owed.

@@ -184,23 +184,43 @@ func (s *sink) result(n, each int) (lost, doubled int, faults []string) {
 		lost = n*each - len(s.got)
 	}
 	for _, parts := range s.got {
-		posts, best, missing := 0, 0, 1000
-		have := map[int]int{}
-		for part, times := range parts {
-			_, all, _ := cutPart(part)
-			n, _ := strconv.Atoi(all)
-			have[n]++
-			posts += times
-		}
-		for n, k := range have { // a digest that was sent anew may have been cut anew
-			if n-k < missing || n-k == missing && n > best {
-				best, missing = n, n-k
-			}
-		}
+		missing, again := tallyParts(parts)
 		lost += missing
-		doubled += posts - (best - missing)
+		doubled += again
 	}
 	return lost, doubled, s.order
+}
+
+// twice are the keys of what came more than once, or partly so.
+func (s *sink) twice() (keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, parts := range s.got {
+		if _, again := tallyParts(parts); again > 0 {
+			_, key, _ := strings.Cut(id, " ")
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// tallyParts says how many parts of a delivery are missing, and how many posts were too many.
+func tallyParts(parts map[string]int) (missing, again int) {
+	posts, best := 0, 0
+	missing = 1000
+	have := map[int]int{}
+	for part, times := range parts {
+		_, all, _ := cutPart(part)
+		n, _ := strconv.Atoi(all)
+		have[n]++
+		posts += times
+	}
+	for n, k := range have { // a digest that was sent anew may have been cut anew
+		if n-k < missing || n-k == missing && n > best {
+			best, missing = n, n-k
+		}
+	}
+	return missing, posts - (best - missing)
 }
 
 // example shows some of what came more than once.

@@ -175,13 +175,11 @@ func (e *Engine) adopt(s *shard, d *delivery) {
 		e.end(d, bot.Dead, "not_configured")
 	case d.gone && !d.begun():
 		e.end(d, bot.Skipped, codeEnded)
-	case d.uncertain && e.cfg.OnUncertain == Hold && !e.canTell(d):
-		e.giveUp(d, bot.Held, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "uncertain", MaybeSent: true, Err: errCrashed})
-	default:
-		if d.uncertain {
-			e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
-			e.record(d, bot.Uncertain, "") // the flight's record goes with the next commit
-		}
+	case !d.uncertain:
+		d.lane.push(d)
+	case e.canTell(d) || e.unknowable(d, &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "uncertain", MaybeSent: true, Err: errCrashed}):
+		e.metrics.uncertain.WithLabelValues(d.lane.name).Inc()
+		e.record(d, bot.Uncertain, "") // the flight's record goes with the next commit
 		d.lane.push(d)
 	}
 }

@@ -205,7 +205,7 @@ func (s *Store) openDebts(ctx context.Context, sh int) (map[bot.SlotMember]bot.O
 	return debts, nil
 }
 
-// Letters lists a shard's dead and held deliveries, oldest first.
+// Letters lists a shard's dead letters, oldest first.
 func (s *Store) Letters(ctx context.Context, shard int) ([]bot.DeadLetter, error) {
 	stored, err := s.rdb.HGetAll(ctx, s.keys.letters(shard)).Result()
 	if err != nil {

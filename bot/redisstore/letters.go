@@ -9,7 +9,7 @@ import (
 	"weeklybot/bot"
 )
 
-// Letter reads one dead or held delivery; bot.ErrNotFound when there is none.
+// Letter reads one dead letter; bot.ErrNotFound when there is none.
 func (s *Store) Letter(ctx context.Context, shard int, id string) (l bot.DeadLetter, err error) {
 	body, err := s.rdb.HGet(ctx, s.keys.letters(shard), id).Result()
 	switch {
@@ -32,7 +32,7 @@ func (s *Store) FindLetter(ctx context.Context, id string) (bot.DeadLetter, erro
 	return s.Letter(ctx, shard, id)
 }
 
-// EachLetter calls fn for every dead and held delivery behind after ("" = all), in one order for good, until fn returns an error, which is
+// EachLetter calls fn for every dead letter behind after ("" = all), in one order for good, until fn returns an error, which is
 // returned. Damaged ones are left out.
 func (s *Store) EachLetter(ctx context.Context, after string, fn func(bot.DeadLetter) error) error {
 	first := 0

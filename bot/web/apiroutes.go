@@ -250,6 +250,7 @@ type reportJSON struct {
 	Recall    *bot.Progress    `json:"recall"`
 	Reasons   map[string]int   `json:"reasons"`
 	Failures  []bot.DeadLetter `json:"failures"`
+	Uncertain int              `json:"uncertain"`
 }
 
 func (api *API) broadcastRoutes() {
@@ -291,7 +292,7 @@ func (api *API) broadcastRoutes() {
 	})
 	api.handle("GET", "broadcasts/{id}/report", func(r request) (any, error) {
 		report, err := api.desk.Report(r.ctx, r.actor, r.PathValue("id"))
-		return reportJSON{broadcastView(report.Broadcast), report.Progress, report.Recall, report.Reasons, listOf(report.Failures)}, err
+		return reportJSON{broadcastView(report.Broadcast), report.Progress, report.Recall, report.Reasons, listOf(report.Failures), report.Uncertain}, err
 	})
 	api.handle("GET", "broadcasts/{id}/preview", func(r request) (any, error) {
 		previews, err := api.desk.Previews(r.ctx, r.actor, r.PathValue("id"))

@@ -341,7 +341,7 @@ func (n *subsFireCmd) Run(ctx context.Context, c *commands, s streams) error {
 }
 
 type deliveriesCmd struct {
-	List  deliveriesListCmd  `cmd:"" help:"Dead and held deliveries, with their reasons."`
+	List  deliveriesListCmd  `cmd:"" help:"Dead, held and uncertain deliveries, with their reasons."`
 	Show  deliveriesShowCmd  `cmd:"" help:"One of them."`
 	Retry deliveriesRetryCmd `cmd:"" help:"Deliver it after all: a dead one again, a held one once more."`
 	Drop  deliveriesDropCmd  `cmd:"" help:"Forget it; a held one counts as arrived."`
@@ -352,7 +352,7 @@ var deliveryFields = []string{"at", "state", "code", "channel", "id"}
 type deliveriesListCmd struct {
 	remote
 	page
-	State string `help:"Only dead, or only held." enum:"dead,held," default:""`
+	State string `help:"Only dead, only held, or only uncertain." enum:"dead,held,uncertain," default:""`
 	Of    string `help:"Only those of one run." name:"run" placeholder:"RUN"`
 }
 
@@ -502,7 +502,7 @@ type bcReportCmd struct{ named }
 
 func (n *bcReportCmd) Run(ctx context.Context, c *commands, s streams) error {
 	return n.call(ctx, c, s, http.MethodGet, n.on("broadcasts", "report"), nil, func(w io.Writer, answer json.RawMessage) error {
-		if err := lines(w, answer, "broadcast.id", "broadcast.state", "progress.reached", "progress.counts", "progress.open", "progress.left", "recall.counts", "reasons"); err != nil {
+		if err := lines(w, answer, "broadcast.id", "broadcast.state", "progress.reached", "progress.counts", "progress.open", "progress.left", "recall.counts", "uncertain", "reasons"); err != nil {
 			return err
 		}
 		return rows("failures", append(deliveryFields, "reason")...)(w, answer)
