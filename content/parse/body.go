@@ -354,7 +354,7 @@ func (r *reader) block(b *block) {
 }
 
 func (r *reader) list(b *block) {
-	if isContents(b) || strings.HasSuffix(b.kids[len(b.kids)-1].firstText(), "{:toc}") {
+	if len(b.kids) == 0 || isContents(b) || strings.HasSuffix(b.kids[len(b.kids)-1].firstText(), "{:toc}") {
 		return
 	}
 	r.out = slices.Grow(r.out, len(b.kids))

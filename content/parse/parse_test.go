@@ -124,7 +124,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"---\ntitle: [", "---\na: &a [*a, *a]\n---\n", "+++\nx = [\n+++", "{\"a\":1}\n# x", "Title: x\n---\n", "- [a](http://b.c/d", "1. #### [x](https://y.z)\n",
 		"<html><body><ul><li><ul><li>a<blockquote><li>b", "| a |\n|--|\n| [b](https://c.d/e) |", "[**[A\\] b**](https://c.d)**：**e", "\xff\xfe# a\x00b", "> > > - > 1. a\n\n\tb",
-		"**a**\n<https://b.c/d>\n", "【x】\n- y\n", "a\r\rb\r\n===\r\n", "* [ - ]()\n* **No x this week.**", "![[[[](a](b)](c", "《[a](https://b.cc/d)》：e", "{{< a >}}{% b %}{: .c}",
+		"**a**\n<https://b.c/d>\n", "【x】\n- y\n", "a\r\rb\r\n===\r\n", "* [ - ]()\n* **No x this week.**", "![[[[](a](b)](c", "《[a](https://b.cc/d)》：e", "{{< a >}}{% b %}{: .c}", "<ul></ul>\n\ntext",
 	} {
 		f.Add("issue.md", []byte(s))
 	}
