@@ -140,7 +140,7 @@ type Page struct {
 type PageEntry struct {
 	Member SlotMember
 	Run    string
-	Due    time.Time
+	Due    time.Time // the Run's
 	Recipe Recipe
 	Owed   bool // the recipe pays a debt: success clears it
 }

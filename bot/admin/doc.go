@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weeklybot/bot"
+	"weeklybot/bot/schedule"
 	"weeklybot/content"
 )
 
@@ -57,8 +58,9 @@ type Deps struct {
 	Adapters []bot.Adapter
 	// FindChannel gives the channel that a person names: one declared in the configuration, or "slack:T1/C1".
 	FindChannel func(name string) (bot.Channel, error)
-	Lang        string // of broadcasts that name none
-	Zone        string // of times and schedules that name none
+	Exceptions  func() schedule.Exceptions // the bot's own quiet hours and holidays; nil: none
+	Lang        string                     // of broadcasts that name none
+	Zone        string                     // of times and schedules that name none
 	Log         *slog.Logger
 	Now         func() time.Time // nil = time.Now
 }
@@ -76,6 +78,9 @@ func New(d Deps) *Desk {
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Exceptions == nil {
+		d.Exceptions = func() schedule.Exceptions { return schedule.Exceptions{Zone: d.Zone} }
 	}
 	desk := &Desk{deps: d, adapters: map[string]bot.Adapter{}}
 	for _, a := range d.Adapters {

@@ -22,6 +22,8 @@ type Wish struct {
 	Style    *bot.Style `json:"style"`
 	Lang     *string    `json:"lang"`
 	MaxItems *int       `json:"max_items"`
+	Quiet    *string    `json:"quiet_hours"` // "22:00-08:00", none; "" = as the bot's own
+	Holidays *string    `json:"holidays"`    // skip, next, none; "" = as the bot's own
 }
 
 // Subscribed is a subscription with its channel.
@@ -58,7 +60,7 @@ func (d *Desk) Subscriptions(ctx context.Context, a Actor, after string, limit i
 func (d *Desk) subscribed(ch bot.Channel, s bot.Subscription) Subscribed {
 	v := Subscribed{Channel: ch, Sub: s}
 	if s.State != bot.StatePaused && !s.Schedule.OnPublish {
-		if next, err := schedule.Next(s.Schedule, d.deps.Now()); err == nil {
+		if next, err := d.deps.Exceptions().Next(s, d.deps.Now()); err == nil {
 			v.Next = next
 		}
 	}
@@ -123,7 +125,17 @@ func (d *Desk) apply(a Actor, w Wish, s *bot.Subscription) error {
 	if w.MaxItems != nil {
 		s.MaxItems = *w.MaxItems
 	}
+	if w.Quiet != nil {
+		if s.Except.Quiet, err = schedule.ParseQuiet(*w.Quiet); err != nil {
+			return a.fault("bad_quiet_hours", "免打扰是两个时刻，例如 22:00-08:00；或 none。", "Quiet hours are two different times of day such as 22:00-08:00, or none.")
+		}
+	}
+	if w.Holidays != nil {
+		s.Except.Holidays = *w.Holidays
+	}
 	switch {
+	case !schedule.IsHolidayRule(s.Except.Holidays):
+		return a.fault("bad_holidays", "节假日只能是 skip、next 或 none。", "The rule for holidays is skip, next or none.")
 	case !slices.Contains([]bot.Style{bot.StyleHeadlines, bot.StyleBrief, bot.StyleFull}, s.Style):
 		return a.fault("bad_style", "样式只能是 headlines、brief 或 full。", "The style is headlines, brief or full.")
 	case s.Lang != "zh" && s.Lang != "en":

@@ -70,7 +70,7 @@ type Deps struct {
 	Votes       Votes                             // nil: nobody counts
 	Lang        string                            // of answers when nothing else tells; "en", else Chinese
 	Zone        string                            // of schedules without one: an IANA name
-	Exceptions  schedule.Exceptions               // the bot's own quiet hours and holidays
+	Exceptions  func() schedule.Exceptions        // the bot's own quiet hours and holidays; nil: none
 	SubscribeBy string                            // who may change subscriptions: "anyone", "managers" or "admins"
 	Admins      []string                          // "slack:T1/U1", or an adapter's name alone for everybody on it ("terminal")
 	Desk        *admin.Desk                       // nil: nothing to administer
@@ -116,6 +116,9 @@ func New(deps Deps) *Router {
 	}
 	if deps.Zone == "" {
 		deps.Zone = "UTC"
+	}
+	if deps.Exceptions == nil {
+		deps.Exceptions = func() schedule.Exceptions { return schedule.Exceptions{Zone: deps.Zone} }
 	}
 	return &Router{
 		deps: deps, grammar: newGrammar(),

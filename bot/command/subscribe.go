@@ -104,7 +104,7 @@ func (r *Router) nextRun(c *call, s bot.Subscription) string {
 	if s.Schedule.OnPublish {
 		return c.say("下次：新的一期发布时", "Next: when an issue is published")
 	}
-	next, err := r.deps.Exceptions.Next(s, r.deps.Now())
+	next, err := r.deps.Exceptions().Next(s, r.deps.Now())
 	if err != nil {
 		return c.say("下次时间未知", "Next time unknown")
 	}

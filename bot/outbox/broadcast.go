@@ -45,7 +45,7 @@ func (e *Engine) readBroadcast(s *shard, r bot.Run, records []bot.Record) (st st
 			st.skipped++
 			continue
 		}
-		c, err := e.cuts.of(s.ctx, l.adapter, rec.Channel.Kind, recipe, r.Due)
+		c, err := e.cuts.of(s.ctx, l.adapter, rec.Channel.Kind, recipe, r.Due.Add(e.cfg.Window))
 		if err != nil {
 			c = nil // composed, or reported, before it goes
 		}

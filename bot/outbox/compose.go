@@ -41,8 +41,8 @@ func newCuts(cfg Config) *cuts {
 }
 
 // of gives the cut of a recipe for one kind of channel; nil when there is nothing to say, errNoParts when the adapter makes nothing of it. The parts of a digest that needs several are
-// stored before it is returned, and live until the delivery window that began at due is over, and Keep longer.
-func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recipe, due time.Time) (*cut, error) {
+// stored before it is returned, and live until the delivery window ends, and Keep longer.
+func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recipe, end time.Time) (*cut, error) {
 	if len(r.Recall) > 0 {
 		return &cut{parts: make([]bot.Message, len(r.Recall))}, nil
 	}
@@ -53,7 +53,7 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recip
 	en := c.entry(a.Name() + "\n" + string(kind) + "\n" + string(recipe))
 	en.once.Lock()
 	defer en.once.Unlock()
-	until := due.Add(c.cfg.Window + c.cfg.Keep)
+	until := end.Add(c.cfg.Keep)
 	if en.made && (en.cut == nil || en.cut.hash == "" || !en.kept.Before(until)) {
 		return en.cut, nil
 	}

@@ -16,8 +16,10 @@ type delivery struct {
 	place   bot.Place
 	entry   bot.PageEntry
 	channel bot.Channel
-	cut     *cut  // nil: to be composed before it goes
-	ctl     int64 // the shard's change counter when channel and subscription were read
+
+	calendar calendar
+	cut      *cut  // nil: to be composed before it goes
+	ctl      int64 // the shard's change counter when channel and subscription were read
 
 	part      int // next part to send, from 1
 	done      int // parts that arrived
@@ -59,13 +61,6 @@ func (d *delivery) recalls() bool { return len(d.entry.Recipe.Recall) > 0 }
 
 // wait puts a delivery behind another.
 func (d *delivery) wait(before *delivery) { d.behind, before.follows = before, d }
-
-// waitForDue keeps a delivery from going before its time: the end of quiet hours, a workday.
-func (d *delivery) waitForDue() {
-	if d.entry.Due.After(d.notBefore) && d.entry.Due.After(time.Now()) {
-		d.notBefore = d.entry.Due
-	}
-}
 
 // outcome is the ledger entry that says where the delivery stands now.
 func (d *delivery) outcome(state bot.DeliveryState, code string) bot.Outcome {

@@ -43,15 +43,6 @@ func (e *Engine) park(d *delivery) {
 	d.lane.push(d)
 }
 
-// windowEnd is the first moment at which a delivery is too late.
-func (e *Engine) windowEnd(d *delivery) time.Time {
-	end := d.entry.Due.Add(e.cfg.Window + time.Second)
-	if d.begun() {
-		end = end.Add(e.cfg.Keep)
-	}
-	return end
-}
-
 // hold stops a delivery's whole workspace, for every node.
 func (e *Engine) hold(d *delivery, err *bot.SendError) {
 	l, w := d.lane, bot.Workspace{Adapter: d.lane.name, Name: d.channel.Workspace}
@@ -124,7 +115,7 @@ func (e *Engine) probe(l *lane, name string) {
 		return
 	}
 	l.ward.tryAt[name] = now.Add(e.cfg.Probe / probeSeek)
-	if l.waitingFor(name) == nil {
+	if e.waitingFor(l, name) == nil {
 		return
 	}
 	e.work.Go(func() {
@@ -133,7 +124,7 @@ func (e *Engine) probe(l *lane, name string) {
 			return // the next look tries again
 		}
 		e.tell(func() {
-			if d := l.waitingFor(name); d != nil {
+			if d := e.waitingFor(l, name); d != nil {
 				d.probe, d.notBefore = true, time.Time{}
 				heap.Init(&l.waiting)
 			}
@@ -141,10 +132,14 @@ func (e *Engine) probe(l *lane, name string) {
 	})
 }
 
-// waitingFor is a delivery that waits in a workspace; nil when there is none.
-func (l *lane) waitingFor(workspace string) *delivery {
+// waitingFor is a delivery that waits in a workspace and might go now; nil when there is none.
+func (e *Engine) waitingFor(l *lane, workspace string) *delivery {
+	now := time.Now()
 	for _, d := range l.waiting {
-		if d.in(workspace) && !d.over && !d.shard.lost && !d.shard.leaving {
+		if !d.in(workspace) || d.over || d.shard.lost || d.shard.leaving {
+			continue
+		}
+		if at, skip := e.from(d, now); d.begun() || !skip && !at.After(now) {
 			return d
 		}
 	}

@@ -94,8 +94,9 @@ type Config struct {
 	Shared func(bot.Channel) string
 	// Next is the first occurrence of a cron schedule after a time.
 	Next func(bot.Schedule, time.Time) (time.Time, error)
-	// When is the first moment at or after a time at which a subscription's digest may come, or that this one is skipped; nil = at once.
-	When        func(bot.Subscription, time.Time) (at time.Time, skip bool)
+	// When is the first moment at or after a time at which a subscription's digest may begin, or that this one is skipped; nil = at any time. zone
+	// is that of its schedule. It is asked for each delivery that is about to go, and must be quick where there is no rule.
+	When        func(zone string, e bot.Except, t time.Time) (at time.Time, skip bool)
 	Alarm       Alarm // nil: nobody is told
 	OnUncertain OnUncertain
 	Node        string        // name of this process among its equals; "" = random

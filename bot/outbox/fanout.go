@@ -23,9 +23,8 @@ const (
 type planned struct {
 	record bot.Record
 	recipe bot.Recipe
-	cut    *cut      // nil: composed later
-	due    time.Time // later than the run's: quiet hours or a holiday; zero = the run's
-	fixed  bool      // the recipe is what a person ordered, whatever is owed
+	cut    *cut // nil: composed later
+	fixed  bool // the recipe is what a person ordered, whatever is owed
 }
 
 // step is what one step of a fan-out found.
@@ -155,18 +154,12 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 			st.owe = append(st.owe, bot.Debt{Member: rec.Member, Owed: bot.Owed{From: recipe.From, First: recipe.First, Times: 1}})
 			continue
 		}
-		due, skip := e.when(rec.Sub, r.Due)
-		if skip {
-			st.skipped++
-			st.owe = append(st.owe, bot.Debt{Member: rec.Member, Owed: bot.Owed{From: recipe.From, First: recipe.First}})
-			continue
-		}
-		c, err := last.of(e, s, l, rec.Channel.Kind, recipe, due)
+		c, err := last.of(e, s, l, rec.Channel.Kind, recipe, r.Due.Add(e.cfg.Window))
 		if err == nil && c == nil {
 			st.skipped++
 			continue
 		}
-		st.planned = append(st.planned, planned{record: rec, recipe: recipe, cut: c, due: due})
+		st.planned = append(st.planned, planned{record: rec, recipe: recipe, cut: c})
 	}
 	return st, true
 }
@@ -179,30 +172,15 @@ type recent struct {
 	cut    *cut
 }
 
-func (r *recent) of(e *Engine, s *shard, l *lane, kind bot.Kind, recipe bot.Recipe, due time.Time) (*cut, error) {
+func (r *recent) of(e *Engine, s *shard, l *lane, kind bot.Kind, recipe bot.Recipe, end time.Time) (*cut, error) {
 	if r.lane == l && r.kind == kind && r.recipe.Equal(recipe) {
 		return r.cut, nil
 	}
-	c, err := e.cuts.of(s.ctx, l.adapter, kind, recipe, due)
+	c, err := e.cuts.of(s.ctx, l.adapter, kind, recipe, end)
 	if err == nil {
 		*r = recent{l, kind, recipe, c}
 	}
 	return c, err
-}
-
-// when is the time from which a delivery may go: its run's, but for quiet hours and holidays, which count from now on.
-func (e *Engine) when(sub bot.Subscription, due time.Time) (at time.Time, skip bool) {
-	if e.cfg.When == nil {
-		return due, false
-	}
-	now := time.Now()
-	if now.Before(due) {
-		now = due
-	}
-	if at, skip = e.cfg.When(sub, now); skip || at.Equal(now) {
-		return due, skip
-	}
-	return at, false
 }
 
 // pageStep has the loop page a step and waits until the commit that holds it is acknowledged. It gives the shard's change counter for the next
@@ -289,7 +267,7 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 		p.record.Owed, p.cut = debt, nil
 		p.recipe = bot.RecipeFor(p.record, r.Run)
 	}
-	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, ctl: ctl, part: 1}
+	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, calendar: calendarOf(p.record.Sub), ctl: ctl, part: 1}
 	switch {
 	case before == nil:
 	case before.begun():
@@ -299,19 +277,12 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 			d.wait(before.behind)
 		}
 		p.recipe, p.cut = before.entry.Recipe.Joined(p.recipe), nil
-		d.attempts = before.attempts
-		if !before.notBefore.Equal(before.entry.Due) { // its quiet hours or holiday are not this run's
-			d.notBefore = before.notBefore
-		}
+		d.attempts, d.notBefore = before.attempts, before.notBefore
 		before.behind = nil
 		e.end(before, bot.Skipped, codeFolded)
 	}
 	d.cut = p.cut
 	d.entry = bot.PageEntry{Member: m, Run: r.ID, Due: r.Due, Recipe: p.recipe, Owed: p.record.Owed != nil}
-	if p.due.After(r.Due) {
-		d.entry.Due = p.due
-	}
-	d.waitForDue()
 	s.bySub[d.sub()] = d
 	return d
 }

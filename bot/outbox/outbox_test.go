@@ -186,9 +186,15 @@ func (w *world) publish(key string) {
 // due makes every cron slot due now.
 func (w *world) due() {
 	w.t.Helper()
+	w.dueFor(time.Second)
+}
+
+// dueFor makes every cron slot due since a while.
+func (w *world) dueFor(since time.Duration) {
+	w.t.Helper()
 	for _, key := range w.keys("due") {
 		for _, slot := range w.rdb.ZRange(w.t.Context(), key, 0, -1).Val() {
-			w.rdb.ZAdd(w.t.Context(), key, redis.Z{Score: float64(time.Now().Add(-time.Second).UnixMilli()), Member: slot})
+			w.rdb.ZAdd(w.t.Context(), key, redis.Z{Score: float64(time.Now().Add(-since).UnixMilli()), Member: slot})
 		}
 	}
 }

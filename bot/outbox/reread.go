@@ -35,8 +35,12 @@ func (e *Engine) reread(l *lane, s *shard) {
 	}
 	members := make([]string, len(batch))
 	compose := make([]bool, len(batch))
+	ends := make([]time.Time, len(batch))
 	for i, d := range batch {
 		members[i], compose[i] = packMember(d.entry.Member), d.cut == nil
+		if compose[i] {
+			ends[i] = e.windowEnd(d)
+		}
 	}
 	ctl := s.lease.Ctl // before anything is read
 	e.work.Go(func() {
@@ -51,7 +55,7 @@ func (e *Engine) reread(l *lane, s *shard) {
 		cuts, errs := make([]*cut, len(batch)), make([]error, len(batch))
 		for i, d := range batch {
 			if compose[i] {
-				cuts[i], errs[i] = e.cuts.of(s.ctx, l.adapter, kindOf(d, records[i]), d.entry.Recipe, d.entry.Due)
+				cuts[i], errs[i] = e.cuts.of(s.ctx, l.adapter, kindOf(d, records[i]), d.entry.Recipe, ends[i])
 			}
 		}
 		e.tell(func() {
@@ -95,7 +99,7 @@ func (e *Engine) records(s *shard, members []string) ([]bot.Record, bool) {
 
 func (e *Engine) reready(d *delivery, rec bot.Record, ctl int64, err error) {
 	if !rec.Gone {
-		d.channel = rec.Channel
+		d.channel, d.calendar = rec.Channel, calendarOf(rec.Sub)
 	}
 	d.ctl, d.gone = ctl, rec.Gone
 	switch {

@@ -27,6 +27,7 @@ func (e *Engine) grant() {
 				break
 			}
 			switch free := l.pace.freeAt(d); {
+			case e.rests(d, now):
 			case e.tooLate(d, now):
 				e.end(d, bot.Missed, "window")
 			case l.holds(d):
@@ -77,11 +78,6 @@ func (l *lane) reread(d *delivery) {
 		l.stale[d.shard] = &rereads{}
 	}
 	l.stale[d.shard].push(d)
-}
-
-// tooLate says that a delivery's window is over. One that has begun may go on for as long as its parts are kept.
-func (e *Engine) tooLate(d *delivery, now time.Time) bool {
-	return !now.Before(e.windowEnd(d))
 }
 
 // launch writes the flight of a delivery's next part into the commit being filled, and which cut goes out if the ledger does not know.
@@ -439,10 +435,11 @@ func (e *Engine) list(d *delivery, state bot.DeliveryState, err *bot.SendError) 
 	d.shard.next.note()
 }
 
-// Codes of deliveries that end without a post. Only what is paused is still owed.
+// Codes of deliveries that end without a post. What is paused, or skipped on a holiday, is still owed.
 const (
 	codeEnded   = "ended"   // unsubscribed
 	codeFolded  = "folded"  // the delivery of a later run holds it
+	codeHoliday = "holiday" // nothing comes on one
 	codeNothing = "nothing" // there is nothing to say
 	codePaused  = "paused"
 	codeStopped = "stopped" // the broadcast was cancelled

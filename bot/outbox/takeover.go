@@ -72,7 +72,6 @@ func (e *Engine) inheritPage(s *shard, page bot.Page, t bot.Takeover, flying map
 			d.attempts, d.done, d.first, d.rest, d.notBefore, d.recorded = o.Attempts, o.Parts, o.First, o.Rest, o.NotBefore, o.Cut
 			d.part, d.uncertain = o.Parts+1, o.State == bot.Uncertain
 		}
-		d.waitForDue()
 		if f, ok := flying[place]; ok && f.Part == d.part {
 			d.uncertain = true
 		}
@@ -95,7 +94,7 @@ func (e *Engine) inheritRecords(s *shard, open []*delivery) error {
 		return err
 	}
 	for i, d := range open {
-		d.channel, d.gone = records[i].Channel, records[i].Gone
+		d.channel, d.calendar, d.gone = records[i].Channel, calendarOf(records[i].Sub), records[i].Gone
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package outbox
 
 import (
+	"errors"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,12 +23,12 @@ func TestDigestsWaitForTheirTimeOrAreSkipped(t *testing.T) {
 		w.publish("first")
 		var end atomic.Int64 // of quiet hours and of the holiday, unix ms
 		end.Store(time.Now().Add(time.Hour).UnixMilli())
-		when := func(sub bot.Subscription, at time.Time) (time.Time, bool) {
+		when := func(_ string, rule bot.Except, at time.Time) (time.Time, bool) {
 			over := !at.Before(time.UnixMilli(end.Load()))
 			switch {
-			case over || sub.Except == (bot.Except{}):
+			case over || rule == (bot.Except{}):
 				return at, false
-			case sub.Except.Holidays != "":
+			case rule.Holidays != "":
 				return at, true
 			}
 			return time.UnixMilli(end.Load()), false
@@ -40,12 +43,18 @@ func TestDigestsWaitForTheirTimeOrAreSkipped(t *testing.T) {
 		if seen := p.seen(); seen["C00000 0-1/1"] != 1 {
 			t.Errorf("arrived: %v", seen)
 		}
-		w.engine(p, func(c *Config) { c.When = when })
-		end.Store(0) // the next run comes when both are over: what waits is folded into it
+		stop = w.engine(p, func(c *Config) { c.When = when })
 		w.publish("second")
+		w.due() // what waits is folded into its delivery, which waits as well
+		eventually(t, "the second run", func() bool { return p.count() == 2 && w.owed() == 1 && w.waits() })
+		stop()
+		end.Store(0)
+		w.engine(p, func(c *Config) { c.When = when })
+		eventually(t, "what waited", func() bool { return p.count() == 3 && w.settled() })
+		w.publish("third")
 		w.due()
-		eventually(t, "the second run", func() bool { return p.count() >= 4 && w.settled() })
-		if seen := p.seen(); seen["C00000 1-2/1"] != 1 || seen["C00002 0-2/1"] != 1 || seen["C00001 0-2/1"] != 1 {
+		eventually(t, "the third run", func() bool { return p.count() >= 6 && w.settled() })
+		if seen := p.seen(); seen["C00000 1-2/1"] != 1 || seen["C00002 0-3/1"] != 1 || seen["C00001 0-2/1"] != 1 {
 			t.Errorf("arrived: %v", seen)
 		}
 	})
@@ -71,31 +80,179 @@ func (w *world) waits() bool {
 	return pages == 1 && runs == 0
 }
 
-func TestAQuietHourEnds(t *testing.T) {
+// untils is a calendar where quiet hours are the moment at which they end, in unix ms, and holidays the moment from which they are skipped.
+func untils(_ string, rule bot.Except, t time.Time) (time.Time, bool) {
+	if from, err := strconv.ParseInt(rule.Holidays, 10, 64); err == nil && t.UnixMilli() >= from {
+		return t, true
+	}
+	if end, err := strconv.ParseInt(rule.Quiet, 10, 64); err == nil && t.UnixMilli() < end {
+		return time.UnixMilli(end), false
+	}
+	return t, false
+}
+
+func unixMs(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// subscribeWith subscribes chat(i) under a rule.
+func (w *world) subscribeWith(i int, rule bot.Except) bot.SubscriptionID {
+	w.t.Helper()
+	sub, err := w.store.Add(w.t.Context(), chat(i), bot.Subscription{Schedule: bot.Schedule{Cron: "0 9 * * 1", Zone: "UTC"}, Except: rule})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return sub.ID
+}
+
+// early counts the posts that came before their channel's time.
+type early struct {
+	mu    sync.Mutex
+	times map[string]time.Time // by address
+	list  []string
+}
+
+func (e *early) note(dst bot.Channel) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if left := time.Until(e.times[dst.Address]); left > 0 {
+		e.list = append(e.list, dst.Address+" "+left.String())
+	}
+}
+
+// The digests of one page have quiet hours that end at different times, and windows shorter than those. Each waits for its own end, with the owner
+// that paged it and with the next one, and none is missed.
+func TestEachWaitsForItsOwnTime(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		const n = 12
+		began := time.Now()
+		e := &early{times: map[string]time.Time{}}
+		for i := range n {
+			end := began.Add(time.Duration(i*i%n) * 300 * time.Millisecond)
+			e.times[chat(i).Address] = end
+			w.subscribeWith(i, bot.Except{Quiet: unixMs(end)})
+		}
+		w.publish("first")
+		p := &platform{answer: func(dst bot.Channel, _ bot.Post) error { e.note(dst); return nil }}
+		stop := w.engine(p, func(c *Config) { c.When = untils })
+		w.dueFor(3 * time.Hour)
+		eventually(t, "a post", func() bool { return p.count() > 0 })
+		stop()
+		w.engine(p, func(c *Config) { c.When, c.Window = untils, 2*time.Hour }) // which is over, but for the quiet hours
+		eventually(t, "all digests", func() bool { return p.count() == n && w.settled() })
+		if len(e.list) > 0 || w.owed() > 0 {
+			t.Errorf("came in quiet hours: %v; %d are owed", e.list, w.owed())
+		}
+	})
+}
+
+// Put off by the platform into quiet hours, a digest that has not begun waits for their end; one of which a part is out goes on.
+func TestRetriesHeedQuietHours(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		var quiet atomic.Bool
+		end := time.Now().Add(time.Hour)
+		when := func(_ string, _ bot.Except, t time.Time) (time.Time, bool) {
+			if quiet.Load() {
+				return end, false
+			}
+			return t, false
+		}
+		w.subscribe(2)
+		begun := make(chan struct{}) // closed when a part of the second is out
+		var first, second atomic.Bool
+		p := &platform{parts: 2, answer: func(dst bot.Channel, post bot.Post) error {
+			switch {
+			case dst.Address == chat(1).Address && post.Part == 1:
+				close(begun)
+				return nil
+			case dst.Address == chat(0).Address && !first.Swap(true):
+				<-begun
+				quiet.Store(true)
+			case dst.Address != chat(1).Address || second.Swap(true):
+				return nil
+			}
+			return &bot.SendError{Fault: bot.RateLimited, Scope: bot.ScopeChannel, Code: "429", RetryAfter: time.Millisecond, Err: errors.New("slowly")}
+		}}
+		stop := w.engine(p, func(c *Config) { c.When = when })
+		w.due()
+		eventually(t, "the one that had begun", func() bool { return first.Load() && p.count() == 2 && w.flying() == 0 && w.waits() })
+		stop()
+		if seen := p.seen(); seen["C00001 0-1/2"] != 1 {
+			t.Errorf("arrived in quiet hours: %v", seen)
+		}
+		quiet.Store(false)
+		w.engine(p, func(c *Config) { c.When = when })
+		eventually(t, "the one that waited", func() bool { return p.count() == 4 && w.settled() })
+	})
+}
+
+// A holiday that begins while a digest is put off skips it: it is owed without being counted as a failure, and comes with the next run.
+func TestARetryOnAHolidayIsSkipped(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		var holiday, refuse atomic.Bool
+		when := func(_ string, _ bot.Except, t time.Time) (time.Time, bool) { return t, holiday.Load() }
+		refuse.Store(true)
+		w.subscribe(1)
+		p := &platform{answer: func(bot.Channel, bot.Post) error {
+			if !refuse.Load() {
+				return nil
+			}
+			holiday.Store(true)
+			return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "503", Err: errors.New("busy")}
+		}}
+		w.engine(p, func(c *Config) { c.When, c.Backoff = when, time.Millisecond })
+		w.due()
+		eventually(t, "a debt", func() bool { return w.owed() == 1 && w.settled() })
+		holiday.Store(false)
+		refuse.Store(false)
+		w.publish("second")
+		w.due()
+		eventually(t, "the next digest", func() bool { return p.count() == 1 && w.owed() == 0 })
+		if seen := p.seen(); seen["C00000 0-2/1"] != 1 {
+			t.Errorf("arrived: %v, want both issues in one digest", seen)
+		}
+	})
+}
+
+// What a person orders to come now comes now, in quiet hours and on holidays.
+func TestAnOrderKnowsNoQuietHours(t *testing.T) {
 	w := embeddedWorld(t)
-	w.subscribe(3)
-	end := time.Now().Add(2500 * time.Millisecond).Truncate(time.Second) // as pages keep times
+	quiet, holiday := w.subscribeWith(0, bot.Except{Quiet: unixMs(time.Now().Add(time.Hour))}), w.subscribeWith(1, bot.Except{Holidays: unixMs(time.Now())})
+	w.publish("first")
 	p := &platform{}
-	var early atomic.Int64
-	p.answer = func(bot.Channel, bot.Post) error {
-		if time.Now().Before(end) {
-			early.Add(1)
+	w.engine(p, func(c *Config) { c.When = untils })
+	for _, id := range []bot.SubscriptionID{quiet, holiday} {
+		if err := w.store.Fire(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "both digests", func() bool { return p.count() == 2 && w.settled() })
+}
+
+// A workspace that works again lets go what waits for it, not what waits for the end of quiet hours; and such a one is not what it is tried with.
+func TestAWorkspaceIsNotTriedInQuietHours(t *testing.T) {
+	w := embeddedWorld(t)
+	end := time.Now().Add(2 * time.Second)
+	e := &early{times: map[string]time.Time{}}
+	const n = 6
+	for i := range n {
+		rule := bot.Except{}
+		if i%2 == 0 {
+			rule.Quiet, e.times[chat(i).Address] = unixMs(end), end
+		}
+		w.subscribeWith(i, rule)
+	}
+	w.publish("first")
+	var works atomic.Bool
+	p := &platform{answer: func(dst bot.Channel, _ bot.Post) error {
+		e.note(dst)
+		if !works.Swap(true) {
+			return &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeWorkspace, Code: "account_inactive", Err: errors.New("revoked")}
 		}
 		return nil
-	}
-	when := func(_ bot.Subscription, at time.Time) (time.Time, bool) {
-		if at.Before(end) {
-			return end, false
-		}
-		return at, false
-	}
-	stop := w.engine(p, func(c *Config) { c.When = when })
+	}}
+	w.engine(p, func(c *Config) { c.When, c.Probe, c.InFlight, c.Workers = untils, 100*time.Millisecond, 1, 1 })
 	w.due()
-	eventually(t, "a page", func() bool { return w.rdb.SCard(t.Context(), w.store.Key(0, "todo")).Val() == 1 })
-	stop()
-	w.engine(p, func(c *Config) { c.When = when }) // another owner knows the time, too
-	eventually(t, "all digests", func() bool { return p.count() == 3 && w.settled() })
-	if n := early.Load(); n > 0 {
-		t.Errorf("%d digests came in quiet hours", n)
+	eventually(t, "all digests", func() bool { return p.count() == n && w.settled() })
+	if len(e.list) > 0 {
+		t.Errorf("came in quiet hours: %v", e.list)
 	}
 }

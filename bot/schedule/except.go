@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -18,24 +19,22 @@ type Exceptions struct {
 // maxMoves bounds how often a time is put off: through the longest holiday, and the quiet hours of each day.
 const maxMoves = 2 * maxHolidayDays
 
-// When is the first moment at or after t at which a digest of sub may come. skip says that this one does not come at all: its issues belong
-// to the next.
-func (x Exceptions) When(sub bot.Subscription, t time.Time) (at time.Time, skip bool) {
-	rules := x.rules(sub.Except)
+// When is the first moment at or after t at which a digest may come to a subscription with these rules of its own and a schedule in zone ("" = on
+// publish). skip says that this one does not come at all: its issues belong to the next.
+func (x Exceptions) When(zone string, own bot.Except, t time.Time) (at time.Time, skip bool) {
+	rules := x.rules(own)
 	if rules == (bot.Except{}) {
 		return t, false
 	}
-	zone, err := Location(sub.Schedule.Zone)
+	clock, err := Location(cmp.Or(zone, x.Zone))
 	if err != nil {
-		if zone, err = Location(x.Zone); err != nil {
-			zone = time.UTC
-		}
+		clock = time.UTC
 	}
 	from, until, quiet := quietHours(rules.Quiet)
-	at = t.In(zone)
+	at = t.In(clock)
 	for range maxMoves {
 		switch {
-		case rules.Holidays == bot.HolidaysSkip && at.Equal(t) && x.Holidays.Off(at):
+		case rules.Holidays == bot.HolidaysSkip && x.Holidays.Off(at):
 			return t, true
 		case rules.Holidays == bot.HolidaysNext && x.Holidays.Off(at):
 			at = x.nextWorkday(at)
@@ -53,6 +52,9 @@ func (x Exceptions) When(sub bot.Subscription, t time.Time) (at time.Time, skip 
 	return at, false
 }
 
+// HeedsHolidays says whether digests under these rules of their own depend on the data for holidays.
+func (x Exceptions) HeedsHolidays(own bot.Except) bool { return x.rules(own).Holidays != "" }
+
 // maxSkips is how many occurrences in a row Next lets holidays skip.
 const maxSkips = 1000
 
@@ -64,7 +66,7 @@ func (x Exceptions) Next(sub bot.Subscription, t time.Time) (time.Time, error) {
 	}
 	for range maxSkips {
 		t = c.Next(t)
-		if at, skip := x.When(sub, t); !skip {
+		if at, skip := x.When(sub.Schedule.Zone, sub.Except, t); !skip {
 			return at, nil
 		}
 	}

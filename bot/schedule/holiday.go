@@ -5,9 +5,12 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"weeklybot/bot"
 )
 
 //go:embed holidays/cn.txt
@@ -69,6 +72,11 @@ func (h *Holidays) read(words []string) error {
 		days[day.Format(time.DateOnly)] = true
 	}
 	return nil
+}
+
+// IsHolidayRule says whether a rule for holidays is one; "" leaves it to the bot's own.
+func IsHolidayRule(s string) bool {
+	return slices.Contains([]string{"", bot.HolidaysSkip, bot.HolidaysNext, bot.ExceptNone}, s)
 }
 
 // BuiltinHolidays finds a set that comes with the bot by its name: "cn".

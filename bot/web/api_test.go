@@ -109,6 +109,8 @@ func TestAPIRefuses(t *testing.T) {
 		{"bad schedule", "PATCH", "subscriptions/" + id, `{"schedule": "whenever"}`, nil, 400, "bad_schedule"},
 		{"bad zone", "PATCH", "subscriptions/" + id, `{"zone": "Atlantis"}`, nil, 400, "unknown_zone"},
 		{"bad style", "PATCH", "subscriptions/" + id, `{"style": "loud"}`, nil, 400, "bad_style"},
+		{"bad quiet hours", "PATCH", "subscriptions/" + id, `{"quiet_hours": "at night"}`, nil, 400, "bad_quiet_hours"},
+		{"bad holidays", "PATCH", "subscriptions/" + id, `{"holidays": "maybe"}`, nil, 400, "bad_holidays"},
 		{"unknown topic", "PATCH", "subscriptions/" + id, `{"topics": ["qqq"]}`, nil, 400, "unknown_topic"},
 		{"unknown series", "PATCH", "subscriptions/" + id, `{"series": ["qqq"]}`, nil, 400, "unknown_series"},
 		{"limit", "GET", "subscriptions?limit=0", "", nil, 400, "bad_limit"},
@@ -179,6 +181,24 @@ func TestAPIPages(t *testing.T) {
 	for _, s := range f.subs {
 		if seen[s.ID.String()] != 1 {
 			t.Errorf("%s is listed %d times", s.ID, seen[s.ID.String()])
+		}
+	}
+}
+
+// Quiet hours and holidays are set, shown, kept by a change of something else, and given back to the bot's own rules; next knows them.
+func TestAPIExceptions(t *testing.T) {
+	f := newAPIFixture(t, 1)
+	path := APIPath + "subscriptions/" + f.subs[0].ID.String()
+	for _, c := range []struct{ body, quiet, holidays, next string }{
+		{`{}`, "", "", "T09:00:00Z"},
+		{`{"quiet_hours": "22:00-9:30", "holidays": "next"}`, "22:00-09:30", "next", "T09:30:00Z"},
+		{`{"style": "full"}`, "22:00-09:30", "next", "T09:30:00Z"},
+		{`{"quiet_hours": "none", "holidays": "skip"}`, "none", "skip", "T09:00:00Z"},
+		{`{"quiet_hours": "", "holidays": ""}`, "", "", "T09:00:00Z"},
+	} {
+		status, answer := f.call("PATCH", path, c.body)
+		if next, _ := answer["next"].(string); status != 200 || answer["quiet_hours"] != c.quiet || answer["holidays"] != c.holidays || !strings.HasSuffix(next, c.next) {
+			t.Errorf("%s: %d %v, want %q %q %s", c.body, status, answer, c.quiet, c.holidays, c.next)
 		}
 	}
 }

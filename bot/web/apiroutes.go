@@ -93,6 +93,8 @@ type subscriptionJSON struct {
 	Style    bot.Style   `json:"style"`
 	Lang     string      `json:"lang"`
 	MaxItems int         `json:"max_items"`
+	Quiet    string      `json:"quiet_hours"`
+	Holidays string      `json:"holidays"`
 	State    bot.State   `json:"state"`
 	By       string      `json:"by"`
 	Next     *time.Time  `json:"next"`
@@ -104,7 +106,7 @@ func subscriptionView(s admin.Subscribed) subscriptionJSON {
 		ID:      sub.ID.String(),
 		Channel: channelJSON{ch.ID().String(), ch.Adapter, ch.Kind, ch.Workspace, ch.Address, ch.Name},
 		Series:  listOf(sub.Series), Topics: listOf(sub.Topics), Schedule: scheduleText(sub.Schedule), Zone: sub.Schedule.Zone, Style: sub.Style,
-		Lang: sub.Lang, MaxItems: sub.MaxItems, State: sub.State, By: sub.By, Next: stamp(s.Next),
+		Lang: sub.Lang, MaxItems: sub.MaxItems, Quiet: sub.Except.Quiet, Holidays: sub.Except.Holidays, State: sub.State, By: sub.By, Next: stamp(s.Next),
 	}
 }
 

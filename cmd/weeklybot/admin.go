@@ -244,7 +244,7 @@ type subscriptionsCmd struct {
 	Fire   subsFireCmd   `cmd:"" help:"Send what the next digest would hold, now."`
 }
 
-var subscriptionFields = []string{"id", "state", "channel.platform", "channel.name", "channel.address", "schedule", "zone", "series", "topics", "style", "lang", "next"}
+var subscriptionFields = []string{"id", "state", "channel.platform", "channel.name", "channel.address", "schedule", "zone", "series", "topics", "style", "lang", "quiet_hours", "holidays", "next"}
 
 type subsListCmd struct {
 	remote
@@ -264,6 +264,8 @@ type wishFlags struct {
 	Style    string   `help:"headlines, brief or full." placeholder:"STYLE"`
 	Lang     string   `help:"zh or en." placeholder:"LANG"`
 	Max      *int     `help:"Most items; 0 = all." placeholder:"N"`
+	Quiet    *string  `help:"Quiet hours, 22:00-08:00, or none; empty: as in the configuration." placeholder:"HOURS"`
+	Holidays *string  `help:"On a public holiday: skip, next (workday) or none; empty: as in the configuration." placeholder:"RULE"`
 }
 
 // body holds only what was said.
@@ -281,6 +283,11 @@ func (f wishFlags) body() map[string]any {
 	}
 	if f.Max != nil {
 		body["max_items"] = *f.Max
+	}
+	for name, text := range map[string]*string{"quiet_hours": f.Quiet, "holidays": f.Holidays} {
+		if text != nil {
+			body[name] = *text
+		}
 	}
 	return body
 }

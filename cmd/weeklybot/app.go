@@ -35,23 +35,23 @@ import (
 
 // app is the running bot: every part, wired together.
 type app struct {
-	exceptions schedule.Exceptions
-	cfg        atomic.Pointer[Config]
-	log        *slog.Logger
-	db         *database
-	topics     *content.Topics
-	sources    *source.Set
-	shelf      atomic.Pointer[shelf]
-	adapters   []bot.Adapter
-	terminal   *terminal.Adapter
-	desk       *admin.Desk
-	router     *command.Router
-	engine     *outbox.Engine
-	notices    *notice.Teller
-	silent     atomic.Int64 // newsletters silent for too long, at the last look
-	web        *web.Server
-	changed    chan struct{} // the Library changed: tell the catalogue
-	votes      *votes
+	cfg      atomic.Pointer[Config]
+	log      *slog.Logger
+	db       *database
+	topics   *content.Topics
+	sources  *source.Set
+	shelf    atomic.Pointer[shelf]
+	adapters []bot.Adapter
+	terminal *terminal.Adapter
+	desk     *admin.Desk
+	router   *command.Router
+	engine   *outbox.Engine
+	notices  *notice.Teller
+	silent   atomic.Int64 // newsletters silent for too long, at the last look
+	heeded   atomic.Bool  // a subscription's own rule has asked for holidays
+	web      *web.Server
+	changed  chan struct{} // the Library changed: tell the catalogue
+	votes    *votes
 }
 
 // shelf is a Library with its index: readers see both of one load.
@@ -65,9 +65,6 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	a := &app{log: log, changed: make(chan struct{}, 1)}
 	a.cfg.Store(cfg)
 	var err error
-	if a.exceptions, err = cfg.exceptions(); err != nil {
-		return nil, err
-	}
 	if a.topics, err = cfg.topics(); err != nil {
 		return nil, err
 	}
@@ -88,14 +85,14 @@ func newApp(ctx context.Context, cfg *Config, std streams, log *slog.Logger) (*a
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.desk = admin.New(admin.Deps{
-		Store: a.db.store, Library: a.library, Topics: a.topics, Adapters: a.adapters, FindChannel: a.findChannel, Lang: cfg.Lang, Zone: cfg.Zone, Log: log,
+		Store: a.db.store, Library: a.library, Topics: a.topics, Adapters: a.adapters, FindChannel: a.findChannel, Exceptions: a.exceptions, Lang: cfg.Lang, Zone: cfg.Zone, Log: log,
 	})
 	a.router = a.newRouter(cfg, a.observe(metrics))
 	a.notices = notice.New(notice.Config{
 		Store: a.db.store, Adapters: a.adapters, Admins: func() []string { return a.cfg.Load().Admins }, Lang: cfg.Lang, Log: log,
 	})
 	a.engine = outbox.New(outbox.Config{
-		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Shared: a.shared, Next: schedule.Next, When: a.exceptions.When,
+		Queue: a.db.store, Composer: a, Adapters: a.adapters, Resolve: a.resolve, Shared: a.shared, Next: schedule.Next, When: a.when,
 		Alarm: a.notices, OnUncertain: outbox.OnUncertain(cfg.OnUncertain), Log: log, Metrics: metrics,
 	})
 	a.web = a.newWeb(cfg, metrics)
@@ -351,7 +348,7 @@ func (a *app) serveHTTP(ctx context.Context, listener net.Listener) error {
 	return <-stopped
 }
 
-// reload reads the configuration again. Channels, subscriptions and newsletters change at once; the rest with the next start.
+// reload reads the configuration again. Channels, subscriptions, quiet hours, holidays and newsletters change at once; the rest with the next start.
 func (a *app) reload(ctx context.Context, path string) {
 	cfg, err := LoadConfig(path)
 	if err != nil {

@@ -47,6 +47,7 @@ type Config struct {
 	Subscriptions []Subscription `yaml:"subscriptions"`
 
 	dir      string // folder of the file
+	calendar schedule.Exceptions
 	once     sync.Once
 	channels map[bot.ChannelID]bot.Channel
 	leads    map[bot.Secret]int // how many channels have a URL
@@ -154,6 +155,9 @@ func LoadConfig(path string) (*Config, error) {
 			faults[i] = fmt.Errorf("%s: %w", path, f)
 		}
 		return nil, errors.Join(faults...)
+	}
+	if cfg.calendar, err = cfg.exceptions(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return cfg, nil
 }
@@ -323,7 +327,7 @@ func (c *Config) subscription(i int, topics *content.Topics) (bot.Channel, bot.S
 		return ch, sub, fmt.Errorf(".lang: %q is none of zh, en", d.Lang)
 	case d.MaxItems < 0:
 		return ch, sub, fmt.Errorf(".max_items: %d is negative", d.MaxItems)
-	case !holidayPolicy(d.Holidays):
+	case !schedule.IsHolidayRule(d.Holidays):
 		return ch, sub, fmt.Errorf(".holidays: %q is none of skip, next, none", d.Holidays)
 	}
 	sub.Except.Holidays = d.Holidays
@@ -333,17 +337,13 @@ func (c *Config) subscription(i int, topics *content.Topics) (bot.Channel, bot.S
 	return ch, sub, nil
 }
 
-func holidayPolicy(s string) bool {
-	return slices.Contains([]string{"", bot.HolidaysSkip, bot.HolidaysNext, bot.ExceptNone}, s)
-}
-
-// exceptions are the bot's own quiet hours and holidays.
+// exceptions reads the bot's own quiet hours and holidays.
 func (c *Config) exceptions() (x schedule.Exceptions, err error) {
 	x.Zone = c.Zone
 	if x.Default.Quiet, err = schedule.ParseQuiet(c.QuietHours); err != nil {
 		return x, fmt.Errorf("quiet_hours: %w", err)
 	}
-	if !holidayPolicy(c.Holidays.Policy) {
+	if !schedule.IsHolidayRule(c.Holidays.Policy) {
 		return x, fmt.Errorf("holidays.policy: %q is none of skip, next, none", c.Holidays.Policy)
 	}
 	x.Default.Holidays = c.Holidays.Policy

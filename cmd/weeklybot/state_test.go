@@ -55,7 +55,8 @@ func TestRunningBotFollowsItsFiles(t *testing.T) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	write(t, dir, "news/weekly-2.md", "---\ntitle: Weekly 2\ndate: "+today+"\n---\n\n## News\n\n- [Wasm beside containers](https://example.org/wasm): sandboxes.\n")
 	p.wait("the announcement", 30*time.Second, func() bool { return strings.Contains(p.out.String(), "https://example.org/wasm") })
-	write(t, dir, "config.yaml", smallConfig+`
+	p.ask("/subscribe all Fri 09:00 UTC", "09:00 (UTC)")
+	write(t, dir, "config.yaml", smallConfig+`quiet_hours: 8:00-10:45
 channels: [{name: here, platform: terminal}]
 subscriptions: [{channel: here, schedule: "0 9 * * 5", zone: UTC, lang: en}]
 `)
@@ -63,6 +64,7 @@ subscriptions: [{channel: here, schedule: "0 9 * * 5", zone: UTC, lang: en}]
 		t.Fatal(err)
 	}
 	p.wait("the configuration read again", 10*time.Second, func() bool { return strings.Contains(p.logs.String(), "read again") })
+	p.ask("/subscriptions", "10:45 (UTC)") // nine o'clock falls into the new quiet hours
 	write(t, dir, "config.yaml", "lang: fr\n")
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weeklybot/bot"
+	"weeklybot/bot/schedule"
 	"weeklybot/bot/web"
 	"weeklybot/content"
 )
@@ -111,10 +112,22 @@ func (a *app) allowances(ctx context.Context) (list []web.Allowance) {
 // holidaysAhead is how early a year without data on holidays is told of.
 const holidaysAhead = 60 * 24 * time.Hour
 
+// exceptions are the bot's own quiet hours and holidays, as last read.
+func (a *app) exceptions() schedule.Exceptions { return a.cfg.Load().calendar }
+
+// when is what the outbox asks before a digest goes. It also notes that somebody relies on the data for holidays.
+func (a *app) when(zone string, own bot.Except, t time.Time) (at time.Time, skip bool) {
+	x := a.exceptions()
+	if own.Holidays != "" && x.HeedsHolidays(own) {
+		a.heeded.Store(true)
+	}
+	return x.When(zone, own, t)
+}
+
 // holidaysMissing is a year, this one or one that begins soon, without data on holidays; only where digests heed holidays.
 func (a *app) holidaysMissing(now time.Time) (year int, missing bool) {
-	x := a.exceptions
-	if x.Holidays == nil || x.Default.Holidays == "" || x.Default.Holidays == bot.ExceptNone {
+	x := a.exceptions()
+	if x.Holidays == nil || !x.HeedsHolidays(bot.Except{}) && !a.heeded.Load() {
 		return 0, false
 	}
 	for _, t := range []time.Time{now, now.Add(holidaysAhead)} {
