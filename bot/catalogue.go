@@ -55,7 +55,7 @@ func Sightings(issues []*content.Issue) []Sighting {
 // RecipeFor is what a subscription gets of a run: everything since the run's slot was last offered, since the subscription began, or since
 // what it is still owed. The first occurrence after a subscription was made is its first digest, which is never empty; on publish the issue
 // itself is it.
-func RecipeFor(r Record, run Run) Recipe {
+func RecipeFor(r *Record, run Run) Recipe {
 	sub := r.Sub
 	recipe := Recipe{
 		From: max(run.From, sub.Since), Upto: run.Upto, Series: sub.Series, Topics: sub.Topics,

@@ -141,8 +141,8 @@ type PageEntry struct {
 	Member SlotMember
 	Run    string
 	Due    time.Time // the Run's
-	Recipe Recipe
-	Owed   bool // the recipe pays a debt: success clears it
+	Recipe *Recipe   // never changed: many entries share one
+	Owed   bool      // the recipe pays a debt: success clears it
 }
 
 // DeliveryID names a delivery for good; enqueueing it twice gives the same name.

@@ -16,22 +16,15 @@ const recallBatch = fanoutBatch / pageSize
 // recallWait is between two looks whether all posts of a run are over.
 const recallWait = 100 * time.Millisecond
 
-// batchOf is how many of a run's members are read in one step.
-func batchOf(r bot.Run) int {
-	if r.Recalls != "" {
-		return recallBatch
-	}
-	return fanoutBatch
-}
-
 // readBroadcast decides which channels get a broadcast. Those that it would have reached, had it not been cancelled, are counted.
 func (e *Engine) readBroadcast(s *shard, r bot.Run, records []bot.Record) (st step, ok bool) {
 	b, ok := e.broadcast(s, r.Broadcast)
 	if !ok {
 		return st, false
 	}
-	recipe := bot.Recipe{Broadcast: r.Broadcast}
-	for _, rec := range records {
+	recipe := &bot.Recipe{Broadcast: r.Broadcast}
+	for i := range records {
+		rec := &records[i]
 		if rec.Gone || !b.Audience.Holds(rec.Channel, rec.Subs) {
 			continue
 		}
@@ -145,7 +138,8 @@ func (e *Engine) readRecall(s *shard, r bot.Run, members []string) (st step, ok 
 		for _, f := range faults {
 			e.log.Error("a stored record is damaged; what it was about cannot be recalled", "err", f)
 		}
-		for _, d := range list {
+		for i := range list {
+			d := &list[i]
 			if d.Outcome.Parts == 0 {
 				continue
 			}
@@ -155,8 +149,8 @@ func (e *Engine) readRecall(s *shard, r bot.Run, members []string) (st step, ok 
 				st.skipped++
 				continue
 			}
-			recipe := bot.Recipe{Recall: receipts}
-			st.planned = append(st.planned, planned{record: d.Record, recipe: recipe, cut: &cut{parts: make([]bot.Message, len(receipts))}})
+			recipe := &bot.Recipe{Recall: receipts}
+			st.planned = append(st.planned, planned{record: &d.Record, recipe: recipe, cut: &cut{parts: make([]bot.Message, len(receipts))}})
 		}
 		return st, true
 	}

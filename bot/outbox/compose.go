@@ -42,7 +42,7 @@ func newCuts(cfg Config) *cuts {
 
 // of gives the cut of a recipe for one kind of channel; nil when there is nothing to say, errNoParts when the adapter makes nothing of it. The parts of a digest that needs several are
 // stored before it is returned, and live until the delivery window ends, and Keep longer.
-func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recipe, end time.Time) (*cut, error) {
+func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r *bot.Recipe, end time.Time) (*cut, error) {
 	if len(r.Recall) > 0 {
 		return &cut{parts: make([]bot.Message, len(r.Recall))}, nil
 	}
@@ -58,7 +58,7 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r bot.Recip
 		return en.cut, nil
 	}
 	if !en.made {
-		msg, items, err := c.message(ctx, r)
+		msg, items, err := c.message(ctx, *r)
 		if err != nil {
 			return nil, err
 		}

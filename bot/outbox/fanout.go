@@ -15,14 +15,16 @@ const (
 	pageSize = 100
 	// fanoutBatch is how many members are read, composed and paged in one step.
 	fanoutBatch = 500
+	// firstBatch is the size of the first step: posts begin while the rest is read.
+	firstBatch = pageSize
 	// maxOpen is how many open deliveries a shard holds before its fan-outs wait.
 	maxOpen = 50_000
 )
 
 // planned is one member of a run, ready to be paged.
 type planned struct {
-	record bot.Record
-	recipe bot.Recipe
+	record *bot.Record
+	recipe *bot.Recipe
 	cut    *cut // nil: composed later
 	fixed  bool // the recipe is what a person ordered, whatever is owed
 }
@@ -50,14 +52,14 @@ func (e *Engine) fanOut(s *shard, r *run) {
 		}
 		cursor, _ := hex.DecodeString(from.Cursor)
 		at := sort.Search(len(members), func(i int) bool { return members[i] > string(cursor) })
-		next := e.readAhead(s, from, members[at:], ctl)
+		next := e.readAhead(s, from, members[at:], firstBatch, ctl)
 		for {
 			st, ok := <-next
 			if !ok {
 				return
 			}
 			if len(st.rest) > 0 {
-				next = e.readAhead(s, from, st.rest, ctl)
+				next = e.readAhead(s, from, st.rest, fanoutBatch, ctl)
 			}
 			if ctl, ok = e.pageStep(s, r, st); !ok || st.last() {
 				return
@@ -66,13 +68,16 @@ func (e *Engine) fanOut(s *shard, r *run) {
 	})
 }
 
-// readAhead reads the first step of members; the channel is closed without one when the shard is lost. ctl is a value of the shard's change
+// readAhead reads the first step of members, of up to most of them; the channel is closed without one when the shard is lost. ctl is a value of the shard's change
 // counter from before: what has changed since that commit was answered is read again.
-func (e *Engine) readAhead(s *shard, r bot.Run, members []string, ctl int64) <-chan step {
+func (e *Engine) readAhead(s *shard, r bot.Run, members []string, most int, ctl int64) <-chan step {
 	read := make(chan step, 1)
 	e.work.Go(func() {
 		defer close(read)
-		n := min(batchOf(r), len(members))
+		if r.Recalls != "" {
+			most = recallBatch
+		}
+		n := min(most, len(members))
 		st, ok := e.readStep(s, r, members[:n])
 		if !ok {
 			return
@@ -137,12 +142,14 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 	if r.Broadcast != "" {
 		return e.readBroadcast(s, r, records)
 	}
+	st.planned = make([]planned, 0, len(records))
 	var last recent
-	for _, rec := range records {
+	for i := range records {
+		rec := &records[i]
 		if rec.Gone {
 			continue
 		}
-		recipe := bot.RecipeFor(rec, r)
+		recipe := last.recipeFor(rec, r)
 		l := e.lanes[rec.Channel.Adapter]
 		switch {
 		case rec.Sub.State == bot.StatePaused:
@@ -168,12 +175,22 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 type recent struct {
 	lane   *lane
 	kind   bot.Kind
-	recipe bot.Recipe
+	recipe *bot.Recipe
 	cut    *cut
 }
 
-func (r *recent) of(e *Engine, s *shard, l *lane, kind bot.Kind, recipe bot.Recipe, end time.Time) (*cut, error) {
-	if r.lane == l && r.kind == kind && r.recipe.Equal(recipe) {
+// recipeFor is what a member wants: the recipe of the member before, where it is the same.
+func (r *recent) recipeFor(rec *bot.Record, run bot.Run) *bot.Recipe {
+	recipe := bot.RecipeFor(rec, run)
+	if r.recipe != nil && r.recipe.Equal(recipe) {
+		return r.recipe
+	}
+	fresh := recipe
+	return &fresh
+}
+
+func (r *recent) of(e *Engine, s *shard, l *lane, kind bot.Kind, recipe *bot.Recipe, end time.Time) (*cut, error) {
+	if r.lane == l && r.kind == kind && r.recipe == recipe {
 		return r.cut, nil
 	}
 	c, err := e.cuts.of(s.ctx, l.adapter, kind, recipe, end)
@@ -265,7 +282,8 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 	}
 	if !p.fixed && !sameDebt(debt, p.record.Owed) {
 		p.record.Owed, p.cut = debt, nil
-		p.recipe = bot.RecipeFor(p.record, r.Run)
+		recipe := bot.RecipeFor(p.record, r.Run)
+		p.recipe = &recipe
 	}
 	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, calendar: calendarOf(p.record.Sub), ctl: ctl, part: 1}
 	switch {
@@ -276,7 +294,8 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 		if before.behind != nil {
 			d.wait(before.behind)
 		}
-		p.recipe, p.cut = before.entry.Recipe.Joined(p.recipe), nil
+		recipe := before.entry.Recipe.Joined(*p.recipe)
+		p.recipe, p.cut = &recipe, nil
 		d.attempts, d.notBefore = before.attempts, before.notBefore
 		before.behind = nil
 		e.end(before, bot.Skipped, codeFolded)

@@ -14,7 +14,7 @@ const (
 	// … or with this many after flushSoon, …
 	flushSome = 64
 	flushSoon = 5 * time.Millisecond
-	// … or with any after flushLate.
+	// … or with any after flushLate, or at once when nothing is on the wire that could add to it.
 	flushLate = 25 * time.Millisecond
 	// A shard whose commit has had no answer for so long gets no more grants until it has one.
 	stalledAfter = time.Second
@@ -33,7 +33,26 @@ type batch struct {
 }
 
 func newBatch(number int64) *batch {
-	return &batch{Commit: bot.Commit{Number: number, Counts: map[string]int{}}, lanes: map[string]bool{}, landed: map[*lane]int{}}
+	return &batch{
+		Commit: bot.Commit{Number: number, Counts: map[string]int{}, Flights: map[string][]bot.Flight{}},
+		lanes:  map[string]bool{}, landed: map[*lane]int{},
+	}
+}
+
+// renew empties an acknowledged batch, whose room the next one takes: in full flow a shard seals several a second.
+func (b *batch) renew(number int64) *batch {
+	clear(b.paged)
+	clear(b.granted)
+	clear(b.after)
+	clear(b.Outcomes)
+	clear(b.lanes)
+	clear(b.landed)
+	clear(b.Counts)
+	*b = batch{
+		Commit: bot.Commit{Number: number, Counts: b.Counts, Flights: b.Flights, Outcomes: b.Outcomes[:0]},
+		lanes:  b.lanes, landed: b.landed, paged: b.paged[:0], granted: b.granted[:0], after: b.after[:0],
+	}
+	return b
 }
 
 // then has the loop do something once the commit is acknowledged, or the shard is lost: do looks which.
@@ -66,8 +85,9 @@ func (b *batch) size() int { return len(b.Outcomes) + len(b.granted) + len(b.pag
 // flush sends the commits of all shards that are due, in one call.
 func (e *Engine) flush() {
 	var batches []*batch
-	total, oldest := 0, time.Time{}
+	total, oldest, onWire := 0, time.Time{}, 0
 	for _, s := range e.shards {
+		onWire += s.inFlight()
 		if s.sending != nil || !s.next.dirty() {
 			continue
 		}
@@ -78,7 +98,11 @@ func (e *Engine) flush() {
 		}
 	}
 	age := time.Since(oldest)
-	if oldest.IsZero() || total < max(flushLeast, min(flushFull, e.cfg.InFlight)) && !(total >= flushSome && age >= flushSoon) && age < flushLate {
+	switch {
+	case oldest.IsZero():
+		return
+	case onWire == 0 || total >= max(flushLeast, min(flushFull, e.cfg.InFlight)) || total >= flushSome && age >= flushSoon || age >= flushLate:
+	default:
 		return
 	}
 	var shards []*shard
@@ -101,16 +125,25 @@ func (e *Engine) seal(s *shard) *batch {
 	b := s.next
 	b.Lease = s.lease
 	b.Lease.Page = s.page
-	b.Flights = map[string][]bot.Flight{}
+	for lane := range b.Flights {
+		if !b.lanes[lane] {
+			delete(b.Flights, lane)
+		}
+	}
 	for lane := range b.lanes {
-		flights := make([]bot.Flight, 0, len(s.flights[lane]))
+		flights := b.Flights[lane][:0]
 		for _, d := range s.flights[lane] {
 			flights = append(flights, bot.Flight{Place: d.place, Part: d.flightPart, At: d.flightAt})
 		}
 		b.Flights[lane] = flights
 	}
 	b.sealed = time.Now()
-	s.sending, s.next = b, newBatch(b.Number+1)
+	s.sending = b
+	if s.spare != nil {
+		s.next, s.spare = s.spare.renew(b.Number+1), nil
+	} else {
+		s.next = newBatch(b.Number + 1)
+	}
 	return b
 }
 
@@ -176,4 +209,5 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	for _, do := range b.after {
 		do()
 	}
+	s.spare = b
 }

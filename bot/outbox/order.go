@@ -90,7 +90,7 @@ func (e *Engine) prepareFire(s *shard, p *prepared) error {
 	if err := e.queue.Offered(s.ctx, id, p.Recipe.Upto); err != nil {
 		return err
 	}
-	p.plan = planned{recipe: *p.Recipe, fixed: true}
+	p.plan = planned{recipe: p.Recipe, fixed: true}
 	return e.planOne(s, p, bot.SlotMember(id))
 }
 
@@ -128,7 +128,7 @@ func (e *Engine) planOne(s *shard, p *prepared, m bot.SlotMember) error {
 	if err != nil {
 		return err
 	}
-	p.plan.record = records[0]
+	p.plan.record = &records[0]
 	p.ready = !records[0].Gone && e.lanes[records[0].Channel.Adapter] != nil
 	return nil
 }

@@ -30,6 +30,7 @@ type shard struct {
 	agedAt  time.Time       // when to look again for what is too old
 	next    *batch          // the commit being filled
 	sending *batch          // the commit on its way
+	spare   *batch          // the one before, whose room the next takes
 	open    map[bot.Place]*delivery
 	bySub   map[bot.SubscriptionID]*delivery
 	pages   map[int64]int   // open deliveries per page

@@ -291,7 +291,7 @@ func TestFirstDigestComesOnce(t *testing.T) {
 		firsts := 0
 		for n := range 3 {
 			at := due.Add(time.Duration(n) * week)
-			if bot.RecipeFor(bot.Record{Sub: sub}, bot.Run{Due: at, Fired: at.Add(time.Second), Last: at.Add(-week)}).First {
+			if bot.RecipeFor(&bot.Record{Sub: sub}, bot.Run{Due: at, Fired: at.Add(time.Second), Last: at.Add(-week)}).First {
 				firsts++
 			}
 		}

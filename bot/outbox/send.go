@@ -141,9 +141,11 @@ type result struct {
 func (e *Engine) startWorkers(l *lane) {
 	for range e.cfg.Workers {
 		e.work.Go(func() {
+			deadline := &deadline{parent: e.ctx, after: e.cfg.SendTimeout}
 			for d := range l.jobs {
 				began := time.Now()
-				res := e.post(l, d)
+				res := e.post(deadline.start(), l, d)
+				deadline.stop()
 				l.seconds.Observe(time.Since(began).Seconds())
 				e.landed.put(d, res)
 			}
@@ -153,12 +155,10 @@ func (e *Engine) startWorkers(l *lane) {
 
 // post sends one part, or looks whether the last try arrived after all. It runs in a worker and reads only what the loop leaves alone
 // while the delivery is on the wire.
-func (e *Engine) post(l *lane, d *delivery) result {
+func (e *Engine) post(ctx context.Context, l *lane, d *delivery) result {
 	if d.shard.over(time.Now()) {
 		return result{unsent: true}
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.SendTimeout)
-	defer cancel()
 	dst, err := e.cfg.Resolve(d.channel)
 	if err != nil {
 		return result{err: &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "not_configured", Err: err}}
@@ -173,6 +173,34 @@ func (e *Engine) post(l *lane, d *delivery) result {
 	}
 	receipt, err := l.adapter.Send(ctx, dst, p)
 	return result{receipt: receipt, err: sendError(err)}
+}
+
+// deadline ends the posts of one worker that take too long. A context that did not end serves the next post as well.
+type deadline struct {
+	parent context.Context
+	after  time.Duration
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+// start gives the context of one post.
+func (d *deadline) start() context.Context {
+	if d.ctx == nil {
+		ctx, cancel := context.WithCancelCause(d.parent)
+		d.ctx, d.cancel = ctx, cancel
+		d.timer = time.AfterFunc(d.after, func() { cancel(context.DeadlineExceeded) })
+	} else {
+		d.timer.Reset(d.after)
+	}
+	return d.ctx
+}
+
+func (d *deadline) stop() {
+	if !d.timer.Stop() {
+		d.cancel(nil)
+		d.ctx = nil
+	}
 }
 
 // clockSkew is how far a platform's clock may be behind ours.

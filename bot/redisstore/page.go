@@ -29,7 +29,7 @@ func packPage(pg bot.Page) []byte {
 			runAt[e.Run] = r
 			runs = append(runs, run{e.Run, e.Due.Unix()})
 		}
-		if i == 0 || !e.Recipe.Equal(pg.Entries[i-1].Recipe) {
+		if i == 0 || e.Recipe != pg.Entries[i-1].Recipe && !e.Recipe.Equal(*pg.Entries[i-1].Recipe) {
 			recipe := toJSON(e.Recipe)
 			if c, ok = recipeAt[recipe]; !ok {
 				c = len(recipes)
@@ -83,7 +83,7 @@ func unpackPage(number int64, b string) (bot.Page, error) {
 			u.fail()
 			break
 		}
-		pg.Entries = append(pg.Entries, bot.PageEntry{Member: m, Run: runs[r].id, Due: runs[r].due, Recipe: recipes[c>>1], Owed: c&1 == 1})
+		pg.Entries = append(pg.Entries, bot.PageEntry{Member: m, Run: runs[r].id, Due: runs[r].due, Recipe: &recipes[c>>1], Owed: c&1 == 1})
 	}
 	if err := u.done(); err != nil {
 		return pg, fmt.Errorf("page %d: %w", number, err)

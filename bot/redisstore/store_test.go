@@ -215,8 +215,8 @@ func TestCommitIsFencedNumberedAndRepeatable(t *testing.T) {
 		ctx := t.Context()
 		lease := take(t, s, "a")
 		page := bot.Page{Number: lease.Page + 1, Lane: "fake", Entries: []bot.PageEntry{
-			{Member: bot.SlotMember{Channel: channel(1).ID(), Ordinal: 1}, Run: "r1", Due: time.Unix(1700000000, 0), Recipe: bot.Recipe{From: 1, Upto: 2, Style: bot.StyleBrief}},
-			{Member: bot.SlotMember{Channel: channel(2).ID(), Ordinal: 300}, Run: "r2", Due: time.Unix(1700000060, 0), Recipe: bot.Recipe{Upto: 2, First: true}, Owed: true},
+			{Member: bot.SlotMember{Channel: channel(1).ID(), Ordinal: 1}, Run: "r1", Due: time.Unix(1700000000, 0), Recipe: &bot.Recipe{From: 1, Upto: 2, Style: bot.StyleBrief}},
+			{Member: bot.SlotMember{Channel: channel(2).ID(), Ordinal: 300}, Run: "r2", Due: time.Unix(1700000060, 0), Recipe: &bot.Recipe{Upto: 2, First: true}, Owed: true},
 		}}
 		sent := bot.Outcome{Place: bot.Place{Page: page.Number}, State: bot.Sent, At: time.Unix(1700000100, 0), Attempts: 2, Parts: 3, First: "171.5", Cut: "0123456789abcdef"}
 		wait := bot.Outcome{Place: bot.Place{Page: page.Number, Index: 1}, State: bot.Queued, At: time.Unix(1700000100, 0), NotBefore: time.Unix(1700000160, 0), Code: "45009"}
@@ -269,7 +269,7 @@ func TestPackedSizes(t *testing.T) {
 	}
 	page := bot.Page{Number: 1, Lane: "slack"}
 	for i := range 100 {
-		page.Entries = append(page.Entries, bot.PageEntry{Member: bot.SlotMember{Channel: channel(i).ID(), Ordinal: 1}, Run: "a1b2c3d4@1700000000", Due: time.Unix(1700000000, 0), Recipe: bot.Recipe{From: 1, Upto: 2}})
+		page.Entries = append(page.Entries, bot.PageEntry{Member: bot.SlotMember{Channel: channel(i).ID(), Ordinal: 1}, Run: "a1b2c3d4@1700000000", Due: time.Unix(1700000000, 0), Recipe: &bot.Recipe{From: 1, Upto: 2}})
 	}
 	if n := len(packPage(page)); n > 1600 {
 		t.Errorf("a page of 100 takes %d bytes, want at most 1600", n)
@@ -331,7 +331,7 @@ func TestDamagedRecordsAreFaultsNotPanics(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	r := record{channel: channel(1), last: 2, subs: []bot.Subscription{{ID: bot.SubscriptionID{Channel: channel(1).ID(), Ordinal: 2}, Schedule: minutely, Style: bot.StyleFull, State: bot.StatePaused, SinceAt: time.UnixMilli(1700000000000).UTC()}}}
 	f.Add(r.pack())
-	f.Add(packPage(bot.Page{Lane: "x", Entries: []bot.PageEntry{{Run: "r", Due: time.Unix(1, 0)}}}))
+	f.Add(packPage(bot.Page{Lane: "x", Entries: []bot.PageEntry{{Run: "r", Due: time.Unix(1, 0), Recipe: &bot.Recipe{}}}}))
 	f.Add([]byte(packOutcome(nil, bot.Outcome{State: bot.Sent, At: time.Unix(1, 0)}, 0)))
 	f.Add(ledgersOf([]bot.Outcome{{State: bot.Sent, At: time.Unix(1, 0)}, {Place: bot.Place{Index: 99}, State: bot.Dead, At: time.Unix(2, 0), Code: "x"}})[0].chunk())
 	f.Add(packFlights([]bot.Flight{{Part: 1, At: time.UnixMilli(1)}}))

@@ -153,7 +153,7 @@ func (s *Store) Next(ctx context.Context, id bot.SubscriptionID) (bot.Recipe, []
 	if err != nil {
 		return bot.Recipe{}, nil, err
 	}
-	recipe := bot.RecipeFor(records[0], bot.Run{From: slots[0].Upto, Upto: head, Last: slots[0].Last, Due: now})
+	recipe := bot.RecipeFor(&records[0], bot.Run{From: slots[0].Upto, Upto: head, Last: slots[0].Last, Due: now})
 	entries, err := s.EntriesFor(ctx, recipe)
 	return recipe, entries, err
 }
