@@ -106,7 +106,8 @@ type OrderKind string
 
 const (
 	OrderBroadcast OrderKind = "broadcast" // begin the run of a broadcast
-	OrderRecall    OrderKind = "recall"    // take back what a broadcast's run has posted
+	OrderStop      OrderKind = "stop"      // a broadcast was cancelled: let go of what is queued
+	OrderRecall    OrderKind = "recall"    // the same, and take back what its run has posted
 	OrderFire      OrderKind = "fire"      // one subscription's digest, now
 	OrderReplay    OrderKind = "replay"    // deliver a dead letter after all
 	OrderDrop      OrderKind = "drop"      // forget a dead letter; what was held counts as arrived
@@ -118,7 +119,7 @@ type Order struct {
 	Number    int64     `json:"-"`
 	Kind      OrderKind `json:"kind"`
 	Run       string    `json:"run,omitempty"`       // broadcast, recall: ID of the Run to begin
-	Broadcast string    `json:"broadcast,omitempty"` // broadcast, recall
+	Broadcast string    `json:"broadcast,omitempty"` // broadcast, stop, recall
 	Recalls   string    `json:"recalls,omitempty"`   // recall: ID of the Run to take back
 	Due       time.Time `json:"due,omitzero"`
 	Shard     int       `json:"shard,omitempty"`  // fire, replay, drop: whom it concerns
@@ -128,7 +129,9 @@ type Order struct {
 }
 
 // Everywhere says that an order is for every shard.
-func (o Order) Everywhere() bool { return o.Kind == OrderBroadcast || o.Kind == OrderRecall }
+func (o Order) Everywhere() bool {
+	return o.Kind == OrderBroadcast || o.Kind == OrderStop || o.Kind == OrderRecall
+}
 
 // Pulse is what one beat tells a node.
 type Pulse struct {
@@ -148,13 +151,14 @@ type Way struct {
 	Kind    Kind
 }
 
-// Started notes the run that an order begins.
+// Started notes the run that an order begins, if it begins one.
 func (b *Broadcast) Started(o Order, number int64) {
 	run := BroadcastRun{ID: o.Run, Order: number, Due: o.Due}
-	if o.Kind == OrderRecall {
+	switch o.Kind {
+	case OrderRecall:
 		b.Recall = &run
-		return
+	case OrderBroadcast:
+		b.Runs = append(b.Runs, run)
+		b.Runs = b.Runs[max(0, len(b.Runs)-MaxBroadcastRuns):]
 	}
-	b.Runs = append(b.Runs, run)
-	b.Runs = b.Runs[max(0, len(b.Runs)-MaxBroadcastRuns):]
 }

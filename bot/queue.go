@@ -212,6 +212,7 @@ type Commit struct {
 	Ailments []ChannelHealth
 	Dropped  []string       // dead letters that are settled
 	Order    int64          // 0: unchanged; else the last Order that is carried out with this commit
+	Stir     bool           // Ctl rises: what is queued is looked at again
 	Aged     *Aged          // nil: nothing is thrown away
 	Pub      int64          // 0: unchanged
 	Counts   map[string]int // "<run> <state>" → deliveries that reached it

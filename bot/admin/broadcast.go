@@ -321,9 +321,11 @@ func (d *Desk) Cancel(ctx context.Context, a Actor, id string) (bot.Broadcast, e
 		switch b.State {
 		case bot.BroadcastDone, bot.BroadcastRecalled:
 			return nil, a.wrongState(*b)
+		case bot.BroadcastCancelled:
+			return nil, nil
 		}
 		b.State, b.Next = bot.BroadcastCancelled, time.Time{}
-		return nil, nil
+		return &bot.Order{Kind: bot.OrderStop, Broadcast: b.ID}, nil
 	})
 	if err == nil {
 		d.note(ctx, a, "broadcasts cancel", id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -64,18 +65,27 @@ func (w *world) ended(id string, recall bool) bot.Progress {
 	return w.progress(id, recall)
 }
 
-// stop cancels a broadcast, or takes it back.
-func (w *world) stop(id string, recall bool) {
-	w.t.Helper()
-	_, err := w.store.ChangeBroadcast(w.t.Context(), id, func(b *bot.Broadcast) (*bot.Order, error) {
+// orderStop cancels a broadcast, or takes it back. That it is made known at once is left out.
+func orderStop(ctx context.Context, store *redisstore.Store, id string, recall bool) error {
+	_, err := store.ChangeBroadcast(ctx, id, func(b *bot.Broadcast) (*bot.Order, error) {
+		if b.Stopped() {
+			return nil, nil
+		}
 		b.State, b.Next = bot.BroadcastCancelled, time.Time{}
 		if !recall {
-			return nil, nil
+			return &bot.Order{Kind: bot.OrderStop, Broadcast: id}, nil
 		}
 		b.State = bot.BroadcastRecalled
 		run := b.Last().ID
 		return &bot.Order{Kind: bot.OrderRecall, Broadcast: id, Run: "recall:" + run, Recalls: run, Due: time.Now()}, nil
 	})
+	return err
+}
+
+// stop cancels a broadcast, or takes it back.
+func (w *world) stop(id string, recall bool) {
+	w.t.Helper()
+	err := orderStop(w.t.Context(), w.store, id, recall)
 	if err == nil {
 		err = w.store.Stir(w.t.Context())
 	}
@@ -140,6 +150,46 @@ func TestACancelledBroadcastStopsBetweenTwoSends(t *testing.T) {
 			t.Errorf("%d posts went out after the cancellation, with %d granted", p.count(), granted)
 		}
 	})
+}
+
+// Who cancels a broadcast, or takes it back, dies before it is made known: the order alone stops what is queued.
+func TestACancelIsCompleteWithoutItsCaller(t *testing.T) {
+	for _, recall := range []bool{false, true} {
+		onBoth(t, func(t *testing.T, w *world) {
+			const channels, window = 1500, 4
+			w.subscribe(channels)
+			gate := make(chan struct{})
+			p := &recaller{platform: &platform{answer: func(bot.Channel, bot.Post) error { <-gate; return nil }}, back: map[bot.Receipt]int{}}
+			w.engine(p, func(c *Config) { c.InFlight, c.Backoff = window, time.Millisecond })
+			id := w.broadcast("late", bot.Audience{})
+			eventually(t, "posts on the wire, all paged", func() bool { return w.flying() > 0 && w.progress(id, false).Reached == channels })
+			granted := w.flying()
+			if err := orderStop(t.Context(), w.store, id, recall); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the order is carried out", func() bool {
+				for _, key := range w.keys("st") {
+					if w.rdb.HGet(t.Context(), key, "order").Val() != "2" {
+						return false
+					}
+				}
+				return true
+			})
+			close(gate)
+			r := w.ended(id, false)
+			if r.Counts[bot.Sent]+r.Counts[bot.Cancelled] != channels || r.Counts[bot.Sent] != p.count() {
+				t.Errorf("report %+v, %d posts: want sent and cancelled to be all %d channels", r, p.count(), channels)
+			}
+			if p.count() > granted+16*window {
+				t.Errorf("%d posts went out although it was cancelled, with %d granted", p.count(), granted)
+			}
+			if recall {
+				if back := w.ended(id, true); back.Counts[bot.Recalled] != p.count() || len(p.back) != p.count() {
+					t.Errorf("taken back %+v, %d of %d posts", back, len(p.back), p.count())
+				}
+			}
+		})
+	}
 }
 
 // recaller is a platform that takes posts back; once it is busy.
@@ -320,6 +370,112 @@ func TestHeldDeliveriesAreDropped(t *testing.T) {
 	if seen := p.seen(); seen["C00000 1-2/1"] != 1 {
 		t.Errorf("what counts as arrived came again: %v", seen)
 	}
+}
+
+// The redis-server is killed with SIGKILL at random moments of a broadcast and of a run of digests, AOF always, with the engine or without it; in every
+// other round the broadcast is cancelled at one of them. What was sent and what was cancelled add up, and nothing comes twice.
+func TestBroadcastSurvivesItsRedis(t *testing.T) {
+	seed := *chaosSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	for round := range max(2, *chaosRounds/2) {
+		t.Run(fmt.Sprintf("%d,cancel=%v", round, round%2 == 1), func(t *testing.T) {
+			t.Parallel()
+			killedRedisRound(t, seed+uint64(round), round%2 == 1)
+		})
+	}
+}
+
+func killedRedisRound(t *testing.T, seed uint64, cancel bool) {
+	const channels, kills, parts = 300, 4, 2
+	rng := rand.New(rand.NewPCG(seed, 3))
+	s := newSink(t, seed, false)
+	s.slow = time.Millisecond
+	dir, err := os.MkdirTemp("", "wb") // short: a socket's path is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	server := needs.NewServer(t, dir, 0, "--appendonly", "yes", "--appendfsync", "always")
+	c := childConfig{Sink: s.URL, Socket: server.Addr, Finder: true, InFlight: 16, Parts: parts, Node: "node"}
+	c.prepare(t, channels)
+	c.withStore(func(store *redisstore.Store) { c.Broadcast = sendBroadcast(t, store, bot.Broadcast{}, "hello") })
+	p, cancelAt := c.start(t), -1
+	if cancel {
+		cancelAt = rng.IntN(kills)
+	}
+	var cancelled chan error
+	for k := range kills {
+		from, wait := s.count.Load(), int64(1+rng.IntN(250))
+		eventually(t, "posts", func() bool { return s.count.Load() >= from+wait || ended(p) })
+		if k == cancelAt && c.begun() {
+			cancelled = make(chan error, 1)
+			go func() { cancelled <- c.cancel() }()
+		}
+		time.Sleep(time.Duration(rng.IntN(2000)) * time.Microsecond)
+		server.Kill()
+		if rng.IntN(2) == 0 {
+			p.Kill()
+			s.settle(t)
+		}
+		time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
+		server.Restart(t)
+		if ended(p) {
+			p = c.start(t)
+		}
+	}
+	if cancelled != nil {
+		if err := <-cancelled; err != nil {
+			t.Fatalf("seed %d: cancel: %v", seed, err)
+		}
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(90 * time.Second):
+		t.Fatalf("seed %d: not finished: %d posts", seed, s.count.Load())
+	}
+	if p.Err() != nil {
+		t.Fatalf("seed %d: an engine ended with %v", seed, p.Err())
+	}
+	c.withStore(func(store *redisstore.Store) {
+		b, err := store.Broadcast(context.Background(), c.Broadcast)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := store.Progress(context.Background(), *b.Last())
+		sent := r.Counts[bot.Sent]
+		lost, doubled, faults := s.result(channels+sent, 1) // of the digests, and of the broadcast what was not cancelled
+		t.Logf("seed %d: %d posts, %d of the broadcast's sent, %d cancelled", seed, s.count.Load(), sent, r.Counts[bot.Cancelled])
+		if err != nil || !r.Ended || sent+r.Counts[bot.Cancelled] != channels || cancelled == nil && sent != channels {
+			t.Errorf("seed %d: the report says %+v, %v", seed, r, err)
+		}
+		if lost != 0 || doubled != 0 || len(faults) > 0 {
+			t.Errorf("seed %d: %d lost, %d doubled, %q; for example %s", seed, lost, doubled, faults, s.example())
+		}
+	})
+}
+
+// begun says that the broadcast is under way.
+func (c childConfig) begun() (begun bool) {
+	c.withStore(func(store *redisstore.Store) {
+		b, err := store.Broadcast(context.Background(), c.Broadcast)
+		begun = err == nil && b.State == bot.BroadcastRunning
+	})
+	return begun
+}
+
+// cancel cancels the broadcast, over any outage of Redis, as somebody who is killed before the owners are told at once.
+func (c childConfig) cancel() (err error) {
+	c.withStore(func(store *redisstore.Store) {
+		for range 600 {
+			if err = orderStop(context.Background(), store, c.Broadcast, false); err == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	return err
 }
 
 // Engines are killed with SIGKILL in the middle of a broadcast and of a run of digests: everything arrives once.

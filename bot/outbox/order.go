@@ -67,7 +67,7 @@ func (e *Engine) readOrders(s *shard, from, upto int64) (found orders, err error
 func (e *Engine) prepare(s *shard, o bot.Order) (p prepared, err error) {
 	p.Order = o
 	switch o.Kind {
-	case bot.OrderBroadcast, bot.OrderRecall:
+	case bot.OrderBroadcast, bot.OrderStop, bot.OrderRecall:
 		p.ready = true
 	case bot.OrderFire:
 		err = e.prepareFire(s, &p)
@@ -155,7 +155,10 @@ func (e *Engine) carryOutOne(s *shard, o prepared) bool {
 		if s.slots[slot] != nil {
 			return false // its run before is still being fanned out
 		}
+		s.next.Stir = s.next.Stir || o.Kind == bot.OrderRecall
 		e.fire(s, bot.Run{ID: o.Run, Slot: slot, Due: o.Due, Fired: now, State: bot.RunOpen, Broadcast: o.Broadcast, Recalls: o.Recalls}, time.Time{})
+	case bot.OrderStop:
+		s.next.Stir = true
 	case bot.OrderFire:
 		e.deliverOne(s, o, now)
 	case bot.OrderReplay:

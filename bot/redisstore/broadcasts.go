@@ -309,7 +309,8 @@ func (s *Store) start(b *bot.Broadcast, now time.Time) (*bot.Order, error) {
 	return &bot.Order{Kind: bot.OrderBroadcast, Broadcast: b.ID, Run: fmt.Sprintf("bc:%s@%d", b.ID, due.UnixMilli()), Due: due}, nil
 }
 
-// Stir makes the owners of all shards look again at what they have queued: something was stopped.
+// Stir makes the owners of all shards look again at what they have queued, at once: something was stopped. Where it does not come to that, the
+// order that stops it does, with the next beat.
 func (s *Store) Stir(ctx context.Context) error {
 	pipe := s.rdb.Pipeline()
 	for sh := range s.keys.shards {

@@ -165,6 +165,9 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 	if c.Order > 0 {
 		w.add("HSET", s.keys.state(sh), "order", c.Order)
 	}
+	if c.Stir {
+		w.add("HINCRBY", s.keys.state(sh), "ctl", 1)
+	}
 	s.agedWrites(w, c)
 	return w.keys, w.args
 }

@@ -31,4 +31,4 @@ while i <= #ARGV do
   i = i + 3 + n
 end
 redis.call('HSET', KEYS[1], 'commit', ARGV[3])
-return {0, ctl}
+return {0, tonumber(redis.call('HGET', KEYS[1], 'ctl') or '0')} -- a write may have raised it
