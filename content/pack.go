@@ -6,7 +6,7 @@ import (
 )
 
 // packed is how many issues share their pieces of memory. One that changes leaves its part behind until the others go too.
-const packed = 16
+const packed = 64
 
 // pack moves what issues hold into few pieces of memory: for packed of them one with all strings, one with the items, one with the lists
 // of strings. What they were parsed from can then go, nothing has spare room, and a library of 100,000 items has hundreds of objects

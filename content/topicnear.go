@@ -73,9 +73,9 @@ func (t *Topics) Complete(typed string, n int) []string {
 // minLikeness leaves out what shares only a few letters with the text.
 const minLikeness = 0.45
 
-// named scores what text mentions (2) and what is related to it (1.5).
-func (t *Topics) named(text string) map[int]float64 {
-	score := map[int]float64{}
+// named scores what text mentions (2) and what is related to it (1.5), by topic.
+func (t *Topics) named(text string) []float64 {
+	score := make([]float64, len(t.topics))
 	var m Matcher
 	for _, mention := range m.Mentions(t, text) {
 		score[mention.Topic] = 2
@@ -127,7 +127,7 @@ func (t *Topics) likenesses() *likenesses {
 // each calls yield for every spelling that shares pairs with a folded text: twice the shared part over the sum of both, 0 to 1.
 func (l *likenesses) each(folded string, yield func(topic int, likeness float64)) {
 	ps := pairs(folded)
-	shared := make([]int, len(l.spellings))
+	shared := make([]uint16, len(l.spellings))
 	for _, p := range ps {
 		for _, k := range l.having[p] {
 			shared[k]++

@@ -40,7 +40,7 @@ type ref struct {
 func articleKeys(s *segment) []articleKey {
 	keys := make([]articleKey, 0, 2*len(s.docs))
 	for d := 1; d < len(s.docs); d++ {
-		it := s.docs[d].item
+		it := s.item(uint32(d))
 		if u := content.CanonicalURL(it.URL); u != "" {
 			keys = append(keys, newArticleKey(hash("u", u), d))
 		}
@@ -128,7 +128,7 @@ func (a *articles) join(parts []part, n int) {
 func (a *articles) groupOf(r ref) *uint32 { return &a.group[r.part][r.doc] }
 
 func (a *articles) link(parts []part, x, y ref) {
-	if x == y || !sameArticle(parts[x.part].seg.docs[x.doc].item, parts[y.part].seg.docs[y.doc].item) {
+	if x == y || !sameArticle(parts[x.part].seg.item(x.doc), parts[y.part].seg.item(y.doc)) {
 		return
 	}
 	gx, gy := *a.groupOf(x), *a.groupOf(y)

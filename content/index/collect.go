@@ -38,6 +38,8 @@ type collector struct {
 	lift    float32         // how much votes can raise a score
 	count   func(day int32) // not nil: documents are told to it one by one, and none is kept
 
+	meeting meeting
+
 	article []found // by group: its best document
 	touched []uint32
 }
@@ -58,7 +60,7 @@ func (c *collector) reset(x *Index, limit int, hot bool, votes map[string]int) {
 // take is add for a score that knows no age yet.
 func (c *collector) take(p *part, article, doc uint32, score float32, where uint64) {
 	if c.recency != nil {
-		score *= score * c.recency[p.seg.docs[doc].issue]
+		score *= score * c.recency[p.seg.sections[p.seg.docs[doc]].issue]
 	}
 	if article == 0 && c.hopeless(score*c.lift) {
 		c.total++
@@ -71,7 +73,7 @@ func (c *collector) add(p *part, article, doc uint32, score float32, where uint6
 	if c.votes != nil {
 		score *= liked(c.votesFor(p, article, doc))
 	}
-	f := found{ref{int32(c.part), doc}, score, where, p.seg.issues[p.seg.docs[doc].issue].day}
+	f := found{ref{int32(c.part), doc}, score, where, p.seg.issue(doc).day}
 	if article == 0 {
 		c.total++
 		c.keep(f)
@@ -90,7 +92,7 @@ func (c *collector) add(p *part, article, doc uint32, score float32, where uint6
 // votesFor are the votes on a document, or on all documents of its article.
 func (c *collector) votesFor(p *part, article, doc uint32) int {
 	if article == 0 {
-		return c.votes[p.seg.docs[doc].item.ID]
+		return c.votes[p.seg.item(doc).ID]
 	}
 	sum := 0
 	members := c.x.arts.members[article]
@@ -157,28 +159,124 @@ func (c *collector) down(k int) {
 	}
 }
 
-// several is the general way: the rarest matcher leads, the others follow.
-func (c *collector) several(p *part, articleOf []uint32, ms []matcher, idf []float32) {
-	order := make([]int, len(ms))
-	for k := range order {
-		order[k] = k
+// candidate is a document that every term asked for so far holds.
+type candidate struct {
+	doc   uint32
+	score float32
+	where uint64
+}
+
+// candidatesAtOnce is how many documents of the rarest term are looked for in the others together: as many as fit into the fastest memory.
+const candidatesAtOnce = 256
+
+// meeting walks the documents that hold all of some terms, some at a time: each term narrows down many candidates before the next is asked.
+type meeting struct {
+	terms []*cursor
+	idf   []float32 // by term; nil when scores are not wanted
+	order []int     // of the terms, the rarest first
+	room  [candidatesAtOnce]candidate
+}
+
+func (m *meeting) begin(idf []float32) {
+	m.idf = idf
+	m.order = m.order[:0]
+	for k := range m.terms {
+		m.order = append(m.order, k)
 	}
-	slices.SortFunc(order, func(a, b int) int { return ms[a].cost() - ms[b].cost() })
-	lead := ms[order[0]]
-docs:
-	for d := lead.next(); d != noDoc; {
-		for _, k := range order[1:] {
-			if there := ms[k].seek(d); there != d {
-				d = lead.seek(there)
-				continue docs
+	slices.SortFunc(m.order, func(a, b int) int { return m.terms[a].cost() - m.terms[b].cost() })
+}
+
+// scale is what the weights of term k count.
+func (m *meeting) scale(k int) float32 {
+	if m.idf == nil {
+		return 0
+	}
+	return m.idf[k] / maxWeight
+}
+
+// next gives the next documents, valid until the next call; ok is false at the end. Their scores are the sums of the terms' weights.
+func (m *meeting) next() (found []candidate, ok bool) {
+	lead := m.order[0]
+	var also *dense
+	if len(m.order) > 1 {
+		if also = m.terms[m.order[1]].list.dense; also != nil && also.bits == nil {
+			also = nil
+		}
+	}
+	found = m.terms[lead].read(m.room[:0], also, lead, m.scale(lead))
+	ok = len(found) > 0
+	for _, k := range m.order[1:] {
+		found = m.terms[k].narrow(found, k, m.scale(k))
+	}
+	return found, ok
+}
+
+// plain is for groups of one term each, which is what most queries come to.
+func (c *collector) plain(p *part, articleOf []uint32, idf []float32) {
+	c.meeting.begin(idf)
+	for {
+		found, ok := c.meeting.next()
+		for _, f := range found {
+			if !p.dead.has(f.doc) {
+				c.take(p, articleOf[f.doc], f.doc, f.score, f.where)
 			}
 		}
-		if !p.dead.has(d) {
-			if score, where, ok := together(ms, idf); ok {
-				c.take(p, articleOf[d], d, score, where)
+		if !ok {
+			return
+		}
+	}
+}
+
+// several is the general way. What must be there whatever else is leads, unless something is seldomer.
+func (c *collector) several(p *part, articleOf []uint32, ms []matcher, idf []float32) {
+	rarest := slices.MinFunc(ms, func(a, b matcher) int { return a.cost() - b.cost() })
+	if c.required(ms); len(c.meeting.terms) > 0 && c.meeting.terms[c.meeting.order[0]].cost() <= rarest.cost() {
+		for {
+			found, ok := c.meeting.next()
+			for _, f := range found {
+				c.weigh(p, articleOf, ms, idf, f.doc)
+			}
+			if !ok {
+				return
 			}
 		}
-		d = lead.next()
+	}
+	for d := rarest.next(); d != noDoc; d = rarest.next() {
+		c.weigh(p, articleOf, ms, idf, d)
+	}
+}
+
+// required makes the meeting one of the terms that every match must hold.
+func (c *collector) required(ms []matcher) {
+	c.meeting.terms = c.meeting.terms[:0]
+	for _, m := range ms {
+		if w, ok := m.(weighted); ok {
+			m = w.matcher
+		}
+		switch m := m.(type) {
+		case *cursor:
+			c.meeting.terms = append(c.meeting.terms, newCursor(m.list))
+		case *all:
+			for _, p := range m.parts {
+				c.meeting.terms = append(c.meeting.terms, newCursor(p.list))
+			}
+		}
+	}
+	c.meeting.begin(nil)
+}
+
+// weigh takes a document if all of ms match it.
+func (c *collector) weigh(p *part, articleOf []uint32, ms []matcher, idf []float32, doc uint32) {
+	if p.dead.has(doc) {
+		return
+	}
+	for _, m := range ms {
+		if m.doc() != doc && !m.has(doc) {
+			return
+		}
+	}
+	if score, where, ok := together(ms, idf); ok {
+		c.take(p, articleOf[doc], doc, score, where)
 	}
 }
 
@@ -196,48 +294,6 @@ func together(ms []matcher, idf []float32) (score float32, where uint64, ok bool
 		own |= f &^ inContext
 	}
 	return score, where, own != 0
-}
-
-// pair is several for two plain terms, which is what most queries of more than one come to: without interfaces.
-func (c *collector) pair(p *part, articleOf []uint32, first, second *cursor, idf []float32) {
-	lead, other := first, second
-	if lead.list.n > other.list.n {
-		lead, other = other, lead
-	}
-	for d := lead.next(); d != noDoc; {
-		if there := other.seek(d); there != d {
-			d = lead.seek(there)
-			continue
-		}
-		if !p.dead.has(d) {
-			score := (float32(first.weight)*idf[0] + float32(second.weight)*idf[1]) * (1.0 / maxWeight)
-			c.take(p, articleOf[d], d, score, uint64(first.fields)|uint64(second.fields)<<4)
-		}
-		d = lead.next()
-	}
-}
-
-// single is the fast way for one term: most documents are seen to be no better than those found and only counted.
-func (c *collector) single(p *part, articleOf []uint32, cur *cursor, idf float32) {
-	b := cur.list.b
-	at, total := uint32(0), 0
-	for i := 0; i < len(b); i++ {
-		var v uint32
-		v, i = step(b, i)
-		at += v >> fieldBits
-		score := float32(b[i]) * (1.0 / maxWeight) * idf
-		if c.recency != nil {
-			score *= score * c.recency[p.seg.docs[at].issue]
-		}
-		switch {
-		case p.dead != nil && p.dead.has(at):
-		case articleOf[at] == 0 && c.hopeless(score*c.lift):
-			total++
-		default:
-			c.add(p, articleOf[at], at, score, uint64(v)&(1<<fieldBits-1))
-		}
-	}
-	c.total += total
 }
 
 // hopeless says that a document of this score, behind all of this part so far, is none of the best: documents come newest first, so

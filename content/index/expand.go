@@ -12,8 +12,9 @@ import (
 func (x *Index) has(term string) int {
 	n := 0
 	for k := range x.parts {
-		if l, ok := x.parts[k].seg.lookup(term); ok {
-			n += int(l.n)
+		seg := x.parts[k].seg
+		if at, ok := seg.vocab.find(term); ok {
+			n += seg.count(at)
 		}
 	}
 	return n
@@ -95,14 +96,14 @@ func inflections(w string) []string {
 func (x *Index) prefixAlts(prefix string, weight float32, most int) []alternative {
 	type counted struct {
 		term string
-		n    uint32
+		n    int
 	}
-	count := map[string]uint32{}
+	count := map[string]int{}
 	for p := range x.parts {
 		seg := x.parts[p].seg
 		v := &seg.vocab
 		for k := v.from(prefix); k < v.len() && strings.HasPrefix(v.term(k), prefix); k++ {
-			count[v.term(k)] += seg.list(k).n
+			count[v.term(k)] += seg.count(k)
 		}
 	}
 	found := make([]counted, 0, len(count))

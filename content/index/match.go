@@ -9,13 +9,14 @@ import (
 	"weeklybot/content/internal/words"
 )
 
-// matcher walks the documents of one segment that may match something, in order. next moves on, seek to the first document not
-// before the one given; both return where they are, noDoc at the end. sure says whether the document does match, which may mean reading
-// its text: it is asked last. value is how well the document, of which it is sure, matches, 0 to 1, and in which fields.
+// matcher finds the documents of one segment that may match something. It either walks them in order, next after next, or is asked
+// about one after the other, in order too: has moves to the document if it may match. doc is where it stands, 0 before the first, noDoc
+// behind the last. sure says whether the document does match, which may mean reading its text: it is asked last. value is how well the
+// document, of which it is sure, matches, 0 to 1, and in which fields.
 type matcher interface {
 	doc() uint32
 	next() uint32
-	seek(doc uint32) uint32
+	has(doc uint32) bool
 	sure() bool
 	value() (float32, uint8)
 	cost() int // about how many documents
@@ -38,20 +39,13 @@ type union struct {
 	at    uint32
 }
 
-func newUnion(parts []matcher) matcher {
-	for _, p := range parts {
-		p.next()
-	}
-	return &union{parts: parts}
-}
-
 func (u *union) doc() uint32 { return u.at }
 
 func (u *union) next() uint32 {
 	least := uint32(noDoc)
 	for _, p := range u.parts {
 		d := p.doc()
-		if d == u.at && d != 0 && d != noDoc {
+		if d == u.at && d != noDoc { // at the beginning all stand at 0
 			d = p.next()
 		}
 		least = min(least, d)
@@ -60,20 +54,17 @@ func (u *union) next() uint32 {
 	return least
 }
 
-func (u *union) seek(doc uint32) uint32 {
-	if u.at >= doc && u.at != 0 {
-		return u.at
-	}
-	least := uint32(noDoc)
+func (u *union) has(doc uint32) bool {
+	found := false
 	for _, p := range u.parts {
-		d := p.doc()
-		if d < doc {
-			d = p.seek(doc)
+		if p.has(doc) {
+			found = true
 		}
-		least = min(least, d)
 	}
-	u.at = least
-	return least
+	if found {
+		u.at = doc
+	}
+	return found
 }
 
 func (u *union) sure() bool {
@@ -117,36 +108,26 @@ func newAll(seg *segment, parts []*cursor, phrase string) matcher {
 
 func (a *all) doc() uint32 { return a.parts[0].at }
 
-func (a *all) next() uint32 { return a.settle(a.parts[0].next()) }
-
-func (a *all) seek(doc uint32) uint32 {
-	if at := a.doc(); at >= doc && at != 0 {
-		return at
-	}
-	return a.settle(a.parts[0].seek(doc))
-}
-
-// settle moves on from doc to the first document that all parts match.
-func (a *all) settle(doc uint32) uint32 {
-	for doc != noDoc {
-		there := a.meet(doc)
-		if there == doc {
-			break
+func (a *all) next() uint32 {
+	for {
+		if doc := a.parts[0].next(); doc == noDoc || a.others(doc) {
+			return doc
 		}
-		doc = a.parts[0].seek(there)
 	}
-	return doc
 }
 
-// meet is doc when all parts match it, else a later document before which there is none.
-func (a *all) meet(doc uint32) uint32 {
+// others says whether all parts but the first hold doc.
+func (a *all) others(doc uint32) bool {
 	for _, p := range a.parts[1:] {
-		if d := p.seek(doc); d != doc {
-			return d
+		if !p.has(doc) {
+			return false
 		}
 	}
-	return doc
+	return true
 }
+
+// has asks the first part last: it stands at doc only when all hold it.
+func (a *all) has(doc uint32) bool { return a.others(doc) && a.parts[0].has(doc) }
 
 // sure looks for the phrase in the fields that all parts share.
 func (a *all) sure() bool {
@@ -159,7 +140,7 @@ func (a *all) sure() bool {
 		_, f := p.value()
 		fields &= f
 	}
-	it := a.seg.docs[doc].item
+	it := a.seg.item(doc)
 	a.read, a.fields = doc, 0
 	if fields&inTitle != 0 && (a.holds(it.Title) || slices.ContainsFunc(it.Tags, a.holds)) {
 		a.fields |= inTitle
@@ -243,6 +224,8 @@ func (m *issueDocsMatcher) seek(doc uint32) uint32 {
 	return noDoc
 }
 
+func (m *issueDocsMatcher) has(doc uint32) bool { return m.seek(doc) == doc }
+
 func (m *issueDocsMatcher) sure() bool { return true }
 
 func (m *issueDocsMatcher) value() (float32, uint8) { return contextual, inContext }
@@ -269,7 +252,7 @@ func (s *segment) matcherFor(g group) matcher {
 	case 1:
 		return parts[0]
 	}
-	return newUnion(parts)
+	return &union{parts: parts}
 }
 
 // withContext is m, and every document of the issues whose name says what g asks for.
@@ -288,7 +271,7 @@ func (s *segment) withContext(m matcher, g group) matcher {
 	if m != nil {
 		parts = append(parts, m)
 	}
-	return newUnion(parts)
+	return &union{parts: parts}
 }
 
 func (s *segment) matcherOf(a alternative) matcher {

@@ -125,18 +125,15 @@ func (x *Index) collectPart(c *collector, n int, groups []group, ms []matcher, i
 	if c.hot {
 		c.recency = p.recency
 	}
-	plain := make([]*cursor, 0, 2)
-	for _, m := range ms[:min(len(ms), 2)] {
+	c.meeting.terms = c.meeting.terms[:0]
+	for _, m := range ms {
 		if cur, ok := m.(*cursor); ok {
-			plain = append(plain, cur)
+			c.meeting.terms = append(c.meeting.terms, cur)
 		}
 	}
-	switch {
-	case len(ms) == 1 && len(plain) == 1:
-		c.single(p, x.arts.group[n], plain[0], idf[0])
-	case len(ms) == 2 && len(plain) == 2:
-		c.pair(p, x.arts.group[n], plain[0], plain[1], idf)
-	default:
+	if len(c.meeting.terms) == len(ms) {
+		c.plain(p, x.arts.group[n], idf)
+	} else {
 		c.several(p, x.arts.group[n], ms, idf)
 	}
 }
@@ -166,9 +163,8 @@ func (x *Index) hits(c *collector, a asked, limit int) []content.Hit {
 			whys[f.where] = reason
 		}
 		seg := x.parts[f.part].seg
-		d := &seg.docs[f.doc]
 		out = append(out, content.Hit{
-			Item: d.item, Section: seg.section(f.doc), Issue: seg.issues[d.issue].issue,
+			Item: seg.item(f.doc), Section: seg.section(f.doc), Issue: seg.issue(f.doc).issue,
 			Score: math.Round(float64(f.score)*1e4) / 1e4, Why: reason, Also: x.also(f.ref),
 		})
 	}
@@ -205,7 +201,7 @@ func saysJust(it *content.Item, whole string, fields uint8) float32 {
 	return 1
 }
 
-func (x *Index) item(r ref) *content.Item { return x.parts[r.part].seg.docs[r.doc].item }
+func (x *Index) item(r ref) *content.Item { return x.parts[r.part].seg.item(r.doc) }
 
 // also are the other places where the article of r stands, newest first.
 func (x *Index) also(r ref) []content.Ref {
@@ -216,8 +212,7 @@ func (x *Index) also(r ref) []content.Ref {
 	var out []content.Ref
 	for _, m := range x.arts.members[group] {
 		if p := &x.parts[m.part]; m != r && !p.dead.has(m.doc) {
-			d := &p.seg.docs[m.doc]
-			out = append(out, content.Ref{Item: d.item, Issue: p.seg.issues[d.issue].issue})
+			out = append(out, content.Ref{Item: p.seg.item(m.doc), Issue: p.seg.issue(m.doc).issue})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b content.Ref) int { return cmp.Compare(b.Issue.Date, a.Issue.Date) })

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"math"
@@ -13,13 +14,14 @@ import (
 
 // segment is an immutable index over some issues. Documents are numbered from 1, newest issue first.
 type segment struct {
-	issues []issueDocs
-	docs   []document // by number; the first is unused
-	vocab  vocabulary
-	blob   []byte
-	skips  []skip
-	about  map[string][]int32 // terms of series and issue title → issues
-	keys   []articleKey       // in order
+	issues   []issueDocs
+	sections []sectionDocs
+	docs     []uint32 // document → section; the first is unused
+	vocab    vocabulary
+	blob     []byte
+	skips    []skip
+	about    map[string][]int32 // terms of series and issue title → issues
+	keys     []articleKey       // in order
 }
 
 type issueDocs struct {
@@ -30,10 +32,11 @@ type issueDocs struct {
 
 const noDay = math.MinInt32
 
-type document struct {
-	item    *content.Item
+// sectionDocs is a section with its documents, which are its items in order.
+type sectionDocs struct {
+	section *content.Section
+	first   uint32 // document
 	issue   int32
-	section int32
 }
 
 // vocabulary is the ordered terms of a segment and where their lists are.
@@ -61,18 +64,35 @@ func (v *vocabulary) find(term string) (int, bool) {
 	return k, k < v.len() && v.term(k) == term
 }
 
-// list is the list of term k. In the blob it begins with its length and, when it has skips, with the number of the first.
+// list is the list of term k. In the blob it begins with its length and form, and, when it has skips, with the number of the first. One
+// that is the same as the list of a term before begins with that term's number instead.
 func (s *segment) list(k int) list {
 	b := s.blob[s.vocab.terms[k].list:s.vocab.terms[k+1].list]
-	n, i := step(b, 0)
-	l := list{n: n}
-	if skips := skipsOf(n); skips > 0 {
+	head, i := step(b, 0)
+	l := list{n: head >> formBits}
+	switch f := form(head & (1<<formBits - 1)); f {
+	case sameForm:
+		return s.list(int(l.n))
+	case lowsForm, bitsForm:
+		l.dense = newDense(f, b[i:], int(l.n), len(s.docs))
+		return l
+	}
+	if skips := skipsOf(l.n); skips > 0 {
 		var first uint32
 		first, i = step(b, i)
 		l.skips = s.skips[first:][:skips]
 	}
 	l.b = b[i:]
 	return l
+}
+
+// count is how many documents hold term k.
+func (s *segment) count(k int) int {
+	head, _ := step(s.blob, int(s.vocab.terms[k].list))
+	if form(head&(1<<formBits-1)) == sameForm {
+		return s.count(int(head >> formBits))
+	}
+	return int(head >> formBits)
 }
 
 func (s *segment) lookup(term string) (list, bool) {
@@ -83,10 +103,14 @@ func (s *segment) lookup(term string) (list, bool) {
 	return s.list(k), true
 }
 
-func (s *segment) section(doc uint32) *content.Section {
-	d := &s.docs[doc]
-	return &s.issues[d.issue].issue.Sections[d.section]
+func (s *segment) section(doc uint32) *content.Section { return s.sections[s.docs[doc]].section }
+
+func (s *segment) item(doc uint32) *content.Item {
+	sec := &s.sections[s.docs[doc]]
+	return &sec.section.Items[doc-sec.first]
 }
+
+func (s *segment) issue(doc uint32) *issueDocs { return &s.issues[s.sections[s.docs[doc]].issue] }
 
 // builder makes one segment.
 type builder struct {
@@ -121,7 +145,7 @@ const (
 func buildSegment(issues []*content.Issue, topics *content.Topics) *segment {
 	lex := newLexicon(topics)
 	b := builder{
-		seg: &segment{docs: make([]document, 1), about: map[string][]int32{}},
+		seg: &segment{docs: make([]uint32, 1), about: map[string][]int32{}},
 		lex: lex, reader: textReader{lex: lex},
 	}
 	b.counter = b.count
@@ -143,8 +167,9 @@ func (b *builder) issue(i *content.Issue) {
 		if sec.Kind == content.SectionMeta {
 			continue
 		}
+		b.seg.sections = append(b.seg.sections, sectionDocs{sec, uint32(len(b.seg.docs)), n})
 		for k := range sec.Items {
-			b.seg.docs = append(b.seg.docs, document{&sec.Items[k], n, int32(s)})
+			b.seg.docs = append(b.seg.docs, uint32(len(b.seg.sections)-1))
 			b.item(sec, &sec.Items[k])
 		}
 	}
@@ -251,24 +276,42 @@ func (b *builder) finish() {
 	s := b.seg
 	s.blob = make([]byte, 0, size)
 	s.vocab.terms = make([]termEntry, 0, len(ids)+1)
-	for _, id := range ids {
-		w := &b.lists[id]
+	topics := map[string]int{} // number of the term
+	for k, id := range ids {
+		name, w := b.lex.names[id], &b.lists[id]
 		s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob))})
-		names.WriteString(b.lex.names[id])
-		s.blob = binary.AppendUvarint(s.blob, uint64(w.n))
-		if skipsOf(w.n) > 0 {
-			s.blob = binary.AppendUvarint(s.blob, uint64(len(s.skips)))
-			s.skips = appendSkips(s.skips, w)
+		names.WriteString(name)
+		if at, ok := topics[topicMark+name]; ok && bytes.Equal(w.b, b.lists[ids[at]].b) { // a topic that is never called by another name
+			s.blob = binary.AppendUvarint(s.blob, uint64(at)<<formBits|uint64(sameForm))
+		} else {
+			s.appendList(w)
 		}
-		s.blob = append(s.blob, w.b...)
-		w.b = nil
+		if strings.HasPrefix(name, topicMark) {
+			topics[name] = k
+		} else {
+			w.b = nil
+		}
 	}
 	s.vocab.terms = append(s.vocab.terms, termEntry{uint32(names.Len()), uint32(len(s.blob))})
 	s.vocab.text = names.String()
 	s.blob, s.skips = slices.Clone(s.blob), slices.Clone(s.skips)
-	s.docs = slices.Clone(s.docs)
+	s.docs, s.sections, s.issues = slices.Clone(s.docs), slices.Clone(s.sections), slices.Clone(s.issues)
 	s.about = compact(s.about)
 	s.keys = articleKeys(s)
+}
+
+func (s *segment) appendList(w *listWriter) {
+	f := formOf(w.n, len(s.docs))
+	s.blob = binary.AppendUvarint(s.blob, uint64(w.n)<<formBits|uint64(f))
+	if f != sparseForm {
+		s.blob = appendDense(f, s.blob, w, len(s.docs))
+		return
+	}
+	if skipsOf(w.n) > 0 {
+		s.blob = binary.AppendUvarint(s.blob, uint64(len(s.skips)))
+		s.skips = appendSkips(s.skips, w)
+	}
+	s.blob = append(s.blob, w.b...)
 }
 
 // compact is m in few pieces of memory: each small one left behind by the builder keeps a page of its garbage alive.

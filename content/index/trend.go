@@ -35,7 +35,7 @@ func (x *Index) Rising(limit int) []content.TopicCount {
 				} else if g != 0 {
 					seen[g] = true
 				}
-				tally(counts, p.seg.docs[d].item.Topics, week < risingWeeks)
+				tally(counts, p.seg.item(d).Topics, week < risingWeeks)
 			}
 		}
 	}

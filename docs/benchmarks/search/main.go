@@ -31,7 +31,12 @@ type side struct {
 	build func(issues []*content.Issue) (engine, error)
 }
 
-var sides = []side{{"weeklybot", buildOurs}, {"bleve, one field", buildBleve(oneField)}, {"bleve, three fields", buildBleve(threeFields)}}
+var sides = []side{
+	{"weeklybot", buildOurs},
+	{"bleve, one field", buildBleve(oneField)},
+	{"bleve, two fields", buildBleve(twoFields)},
+	{"bleve, three fields", buildBleve(threeFields)},
+}
 
 func main() {
 	items := flag.Int("items", 100_000, "items in the index")
