@@ -109,17 +109,14 @@ const (
 
 // markdownBlocks parses s.
 func markdownBlocks(s *source) []*block {
-	root := markdown.Parse(text.NewReader(s.text))
-	c := converter{src: s, text: s.body}
-	if string(s.text) != s.body {
-		c.text = string(s.text)
-	}
-	return joinLists(c.blocks(root))
+	c := converter{src: s, text: s.text, bytes: util.StringToReadOnlyBytes(s.text)}
+	return joinLists(c.blocks(markdown.Parse(text.NewReader(c.bytes))))
 }
 
 type converter struct {
 	src   *source
 	text  string  // of src: most runs are pieces of it
+	bytes []byte  // text, for goldmark
 	buf   []byte  // text of the last run, while it grows and is no piece
 	from  int     // where the last run begins in text
 	to    int     // where it ends; -1 when it is no piece
@@ -206,10 +203,10 @@ func (c *converter) raw(n *ast.HTMLBlock) string {
 	var b strings.Builder
 	for k := range n.Lines().Len() {
 		segment := n.Lines().At(k)
-		b.Write(segment.Value(c.src.text))
+		b.Write(segment.Value(c.bytes))
 	}
 	if n.HasClosure() {
-		b.Write(n.ClosureLine.Value(c.src.text))
+		b.Write(n.ClosureLine.Value(c.bytes))
 	}
 	return b.String()
 }
@@ -244,7 +241,7 @@ func (c *converter) indent(n *ast.List) int {
 	if at < 0 {
 		return 0
 	}
-	src := c.src.text
+	src := c.bytes
 	begin := at
 	for begin > 0 && src[begin-1] != '\n' {
 		begin--
@@ -312,7 +309,7 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 				*out = append(*out, run{url: as.url, look: image})
 			}
 		case *ast.AutoLink:
-			if url := string(n.URL(c.src.text)); n.AutoLinkType == ast.AutoLinkURL {
+			if url := string(n.URL(c.bytes)); n.AutoLinkType == ast.AutoLinkURL {
 				c.end(*out)
 				*out = append(*out, run{text: url, url: url, look: as.look | bare})
 			} else {
@@ -331,7 +328,7 @@ func (c *converter) codeText(n *ast.CodeSpan) string {
 	var b strings.Builder
 	for t := n.FirstChild(); t != nil; t = t.NextSibling() {
 		if t, ok := t.(*ast.Text); ok {
-			b.Write(t.Segment.Value(c.src.text))
+			b.Write(t.Segment.Value(c.bytes))
 		}
 	}
 	return strings.ReplaceAll(b.String(), "\n", " ")
@@ -339,7 +336,7 @@ func (c *converter) codeText(n *ast.CodeSpan) string {
 
 // piece says a segment of the source. Without escapes it is a piece of text, and so is a run of neighbouring ones.
 func (c *converter) piece(out *[]run, as run, s text.Segment) {
-	raw := s.Value(c.src.text)
+	raw := s.Value(c.bytes)
 	if s.Padding > 0 || len(raw) != s.Stop-s.Start || bytes.IndexByte(raw, '\\') >= 0 || bytes.IndexByte(raw, '&') >= 0 {
 		c.say(out, as, unescape(raw))
 		return
@@ -419,10 +416,10 @@ func (c *converter) tag(n *ast.RawHTML, out *[]run) {
 		return
 	}
 	segment := n.Segments.At(0)
-	raw := string(segment.Value(c.src.text))
+	raw := string(segment.Value(c.bytes))
 	for k := 1; k < n.Segments.Len(); k++ {
 		segment = n.Segments.At(k)
-		raw += string(segment.Value(c.src.text))
+		raw += string(segment.Value(c.bytes))
 	}
 	name, attrs, closing := htmlTag(raw)
 	var flag look

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,11 +43,30 @@ func toText(data []byte) (string, []content.Warning) {
 	if strings.IndexByte(s, '\r') >= 0 {
 		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 	}
-	if !utf8.ValidString(s) {
+	if !validUTF8(s) {
 		warnings = append(warnings, content.Warning{Line: invalidLine(s), Text: "not UTF-8: what could not be read became U+FFFD"})
 		s = strings.ToValidUTF8(s, "\ufffd")
 	}
 	return strings.ReplaceAll(s, "\x00", "\ufffd"), warnings
+}
+
+// validUTF8 is utf8.ValidString, which takes three times as long for Chinese text.
+func validUTF8(s string) bool {
+	for k := 0; k < len(s); {
+		switch c := s[k]; {
+		case c < utf8.RuneSelf:
+			k++
+		case c >= 0xe4 && c <= 0xe9 && k+2 < len(s) && s[k+1]&0xc0 == 0x80 && s[k+2]&0xc0 == 0x80: // a Han character
+			k += 3
+		default:
+			r, size := utf8.DecodeRuneInString(s[k:])
+			if r == utf8.RuneError && size == 1 {
+				return false
+			}
+			k += size
+		}
+	}
+	return true
 }
 
 func invalidLine(s string) int {
@@ -64,68 +84,88 @@ func invalidLine(s string) int {
 	return line
 }
 
-// source is text made ready for goldmark, with the line of the file that each of its lines came from.
+// source is text made ready for goldmark, which knows the line of the file that each of its lines came from.
 type source struct {
-	text  []byte
-	body  string // what text was made of
-	lines []int  // lines[k] = line in the file of line k of text
-	ends  []int  // offset after each line of text
-	last  int    // a cursor: the line that the last lookup gave
+	text   string
+	first  int   // line in the file of the first line of text
+	added  []int // where lines of text begin that the file does not have
+	offset int   // a cursor: where the last lookup was
+	before int   // line ends before it
 }
 
-// line is the line in the file of the byte at offset. Lookups go forwards, so that a cursor is enough.
+// line is the line in the file of the byte at offset. Most lookups go forwards, a little.
 func (s *source) line(offset int) int {
-	if len(s.ends) == 0 {
-		return 1
+	offset = max(0, min(offset, len(s.text)-1))
+	if offset >= s.offset {
+		s.before += strings.Count(s.text[s.offset:offset], "\n")
+	} else {
+		s.before -= strings.Count(s.text[offset:s.offset], "\n")
 	}
-	for s.last > 0 && offset < s.ends[s.last-1] {
-		s.last--
-	}
-	for s.last < len(s.ends)-1 && offset >= s.ends[s.last] {
-		s.last++
-	}
-	return s.lines[s.last]
+	s.offset = offset
+	added, _ := slices.BinarySearch(s.added, offset)
+	return s.first + s.before - added
 }
 
 // prepare takes comments and template tags out of body, whose first line is the given line of the file, mends brackets, and caps what
 // would make goldmark slow. Fenced code stays as it is.
 func prepare(body string, first int) *source {
-	body = withoutComments(body)
-	body = withoutShortcodes(body)
-	body = linkFootnotes(body)
-	count := strings.Count(body, "\n") + 1
-	s := &source{body: body, text: make([]byte, 0, len(body)+len(body)/64+1), lines: make([]int, 0, count), ends: make([]int, 0, count)}
-	fence, references, at := "", 0, first
+	body = linkFootnotes(withoutShortcodes(withoutComments(body)))
+	s := &source{text: body, first: first}
+	mend := mayNeedMending(body)
+	fence, references := "", 0
+	var b strings.Builder // what body becomes, up to kept
+	kept, end := 0, 0
 	for line := range strings.Lines(body) {
-		number := at
-		at++
+		at := end
+		end += len(line)
 		if fence != "" {
-			s.add(line, number)
 			if closesFence(line, fence) {
 				fence = ""
 			}
 			continue
 		}
-		line = capIndent(wikiHeading(line))
-		line = capNesting(line)
-		if fence = opensFence(line); fence != "" {
-			s.add(line, number)
-			continue
-		}
-		if isWideRuler(line) {
-			line = "\n"
-		}
-		if isReference(line) {
-			if references++; references%maxReferences == 0 {
-				s.add("\n", number)
+		ready := line
+		if mayBeCapped[line[0]] {
+			ready = capNesting(capIndent(wikiHeading(line)))
+			if fence = opensFence(ready); fence == "" && isWideRuler(ready) {
+				ready = "\n"
 			}
-		} else {
+		}
+		if mend && fence == "" {
+			ready = mendBrackets(ready)
+		}
+		isNew := false
+		if fence == "" && isReference(ready) {
+			references++
+			isNew = references%maxReferences == 0
+		} else if fence == "" {
 			references = 0
 		}
-		s.add(mendBrackets(line), number)
+		if ready == line && !isNew {
+			continue
+		}
+		b.WriteString(body[kept:at])
+		if isNew {
+			s.added = append(s.added, b.Len())
+			b.WriteByte('\n')
+		}
+		b.WriteString(ready)
+		kept = end
+	}
+	if kept > 0 {
+		b.WriteString(body[kept:])
+		s.text = b.String()
 	}
 	return s
 }
+
+// mayBeCapped are the characters that a line begins with which wikiHeading, capIndent, capNesting, opensFence or isWideRuler may change.
+var mayBeCapped = func() (may [256]bool) {
+	for _, c := range []byte("= \t>-+*0123456789`~|:") {
+		may[c] = true
+	}
+	return may
+}()
 
 // wikiHeading writes "== text ==" as Markdown does.
 func wikiHeading(line string) string {
@@ -139,12 +179,6 @@ func wikiHeading(line string) string {
 		return line
 	}
 	return strings.Repeat("#", level) + " " + text + "\n"
-}
-
-func (s *source) add(line string, number int) {
-	s.text = append(s.text, line...)
-	s.lines = append(s.lines, number)
-	s.ends = append(s.ends, len(s.text))
 }
 
 func opensFence(line string) string {
