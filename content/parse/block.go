@@ -28,19 +28,19 @@ const (
 // block is a node of the small tree that the rules work on, the same for Markdown and HTML.
 type block struct {
 	kind    blockKind
-	level   int  // of a heading
 	ordered bool // of a list
 	marker  byte // of a list
-	start   int  // of an ordered list
+	level   int  // of a heading
 	indent  int  // of a list: columns before its first marker
 	line    int  // in the file, from 1
 	runs    []run
 	kids    []*block
 	text    string // of kindHTML
 
-	said  string  // what plain gives, once asked for
-	asks  answer  // what isAsk gives, once asked for
-	parts *titled // what titled gives, once asked for
+	// What was found out about the block, once asked for.
+	asks, around, placeholder answer  // isAsk, isAround, isPlaceholder
+	said                      string  // plain
+	parts                     *titled // titled
 }
 
 // plain is the text of the block on one line.
@@ -51,16 +51,6 @@ func (b *block) plain() string {
 	return b.said
 }
 
-// isAsk reports whether the block speaks to the reader.
-func (b *block) isAsk() bool {
-	if b.asks == unknown {
-		if b.asks = no; isAsk(b.plain()) {
-			b.asks = yes
-		}
-	}
-	return b.asks == yes
-}
-
 // answer is what was found out about a block.
 type answer uint8
 
@@ -69,6 +59,37 @@ const (
 	no
 	yes
 )
+
+func answerOf(is bool) answer {
+	if is {
+		return yes
+	}
+	return no
+}
+
+// isAsk reports whether the block speaks to the reader.
+func (b *block) isAsk() bool {
+	if b.asks == unknown {
+		b.asks = answerOf(b.isAround() || holdsWish(b.plain()))
+	}
+	return b.asks == yes
+}
+
+// isAround reports whether the block surrounds the news.
+func (b *block) isAround() bool {
+	if b.around == unknown {
+		b.around = answerOf(isAround(b.plain()))
+	}
+	return b.around == yes
+}
+
+// isPlaceholder reports whether the block says that there is nothing.
+func (b *block) isPlaceholder() bool {
+	if b.placeholder == unknown {
+		b.placeholder = answerOf(saysNothing(b))
+	}
+	return b.placeholder == yes
+}
 
 // titled takes the block apart into title and rest.
 func (b *block) titled() *titled {
@@ -164,7 +185,7 @@ func (c *converter) block(n ast.Node) *block {
 	case *ast.Paragraph, *ast.TextBlock:
 		b.kind, b.runs = kindPara, c.inline(n)
 	case *ast.List:
-		b.kind, b.ordered, b.marker, b.start = kindList, n.IsOrdered(), n.Marker, n.Start
+		b.kind, b.ordered, b.marker = kindList, n.IsOrdered(), n.Marker
 		b.indent = c.indent(n)
 		b.kids = make([]*block, 0, n.ChildCount())
 		for e := n.FirstChild(); e != nil; e = e.NextSibling() {

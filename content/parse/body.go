@@ -42,7 +42,7 @@ func (p *issueReader) news(body []*block) []*block {
 					continue
 				}
 			}
-			if isAround(b.plain()) {
+			if b.isAround() {
 				continue
 			}
 		}
@@ -277,7 +277,7 @@ func (r *reader) survey(body []*block) {
 				continue
 			}
 			paras++
-			empty = empty || isPlaceholder(b)
+			empty = empty || b.isPlaceholder()
 			t := b.shape()
 			if t.lead.numbered {
 				numbered++
@@ -376,7 +376,7 @@ func (r *reader) surrounds(b *block) bool {
 		}
 	}
 	rest := b.shape().lead.rest
-	return len(rest) > 0 && (rest[0].url == "" || rest[0].look&bare != 0) && isAround(b.plain())
+	return len(rest) > 0 && (rest[0].url == "" || rest[0].look&bare != 0) && b.isAround()
 }
 
 // isContents reports whether all links of a list lead inside the page.
@@ -398,7 +398,7 @@ func isContents(list *block) bool {
 
 func (r *reader) para(b *block) {
 	said := b.plain()
-	if said == "" || isPlaceholder(b) {
+	if said == "" || b.isPlaceholder() {
 		return
 	}
 	if r.strong > 0 {

@@ -111,7 +111,7 @@ var (
 
 // isSponsored reports whether a tag before the title, or a remark at its end, says that the item was paid for.
 func (t *titled) isSponsored() bool {
-	if slices.ContainsFunc(t.tags, sponsorRE.MatchString) {
+	if slices.ContainsFunc(t.tags, func(tag string) bool { return endsAsSponsored(tag) && sponsorRE.MatchString(tag) }) {
 		return true
 	}
 	if !endsAsSponsored(t.title) {
@@ -260,7 +260,7 @@ func listEntry(b *block) (content.Item, bool) {
 		return content.Item{}, false
 	}
 	if first := kids[0]; first.kind == kindPara || first.kind == kindHeading {
-		if isPlaceholder(first) && len(kids) == 1 {
+		if first.isPlaceholder() && len(kids) == 1 {
 			return content.Item{}, false
 		}
 		e := first.titled().entry(first.runs, b.line)

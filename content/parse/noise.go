@@ -56,8 +56,8 @@ var placeholders = phraseOf(`(?i)^(?:%s)[.。!！]*$`,
 // none begins a remark that there is nothing, when all of it is in emphasis.
 var none = phraseOf(`(?i)^%s`, `no `, `there were no `)
 
-// isPlaceholder reports whether an entry says that there is none. Entries that lead somewhere by their first words never do.
-func isPlaceholder(b *block) bool {
+// saysNothing reports whether an entry says that there is none. Entries that lead somewhere by their first words never do.
+func saysNothing(b *block) bool {
 	runs := b.runs
 	if len(runs) == 1 && runs[0].url == "" && len(runs[0].text) > 1200 {
 		return false
@@ -118,8 +118,11 @@ func isAround(said string) bool {
 	return len(said) <= 900 && around.matches(strings.TrimLeftFunc(trimEmoji(cut(said, 200)), lineMarks.has)) && utf8.RuneCountInString(said) <= 300
 }
 
-func isAsk(said string) bool {
-	return len(said) <= 1200 && (asks.within(said) || isAround(said)) && utf8.RuneCountInString(said) <= 400
+func isAsk(said string) bool { return isAround(said) || holdsWish(said) }
+
+// holdsWish reports whether a short paragraph holds a wish to the reader.
+func holdsWish(said string) bool {
+	return len(said) <= 1200 && asks.within(said) && utf8.RuneCountInString(said) <= 400
 }
 
 // calls are link texts that only say "here it is".

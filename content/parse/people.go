@@ -52,14 +52,17 @@ func roleOf(line string) (role, int) {
 	return noRole, 0
 }
 
-// holdsBy reports whether s holds a word in "-ed" or "-en" before a word that begins with "by".
+// passiveVerbs are the words of the passive rolePhrases.
+var passiveVerbs = []string{"edited", "curated", "compiled", "maintained", "written", "authored"}
+
+// holdsBy is a quick look for one of passiveVerbs before a word that begins with "by".
 func holdsBy(s string) bool {
 	for k := 4; k < len(s); k++ {
 		if s[k]|0x20 != 'y' || s[k-1]|0x20 != 'b' || s[k-2] > ' ' {
 			continue
 		}
-		switch before := strings.TrimRight(s[:k-2], " \t\n"); strings.ToLower(before[max(0, len(before)-2):]) {
-		case "ed", "en":
+		before := strings.ToLower(tail(strings.TrimRight(s[:k-2], " \t\n\f\r"), len("maintained")))
+		if slices.ContainsFunc(passiveVerbs, func(verb string) bool { return strings.HasSuffix(before, verb) }) {
 			return true
 		}
 	}
@@ -192,28 +195,34 @@ func isAllHan(s string) bool {
 
 // splitLines splits runs at line ends.
 func splitLines(runs []run) [][]run {
-	var out [][]run
-	var line []run
+	ends := 0
+	for k := range runs {
+		ends += strings.Count(runs[k].text, "\n")
+	}
+	out := make([][]run, 0, ends+1)
+	pieces := make([]run, 0, len(runs)+ends) // of all lines
+	begin := 0                               // of the line
 	for _, r := range runs {
 		for {
 			k := strings.IndexByte(r.text, '\n')
 			if k < 0 {
 				break
 			}
-			head := r
-			head.text = r.text[:k]
-			if head.text != "" {
-				line = append(line, head)
+			if k > 0 {
+				head := r
+				head.text = r.text[:k]
+				pieces = append(pieces, head)
 			}
-			out, line = append(out, line), nil
+			out = append(out, pieces[begin:len(pieces):len(pieces)])
+			begin = len(pieces)
 			r.text = r.text[k+1:]
 		}
 		if r.text != "" || r.look&image != 0 {
-			line = append(line, r)
+			pieces = append(pieces, r)
 		}
 	}
-	if len(line) > 0 {
-		out = append(out, line)
+	if begin < len(pieces) {
+		out = append(out, pieces[begin:])
 	}
 	return out
 }

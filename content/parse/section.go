@@ -322,10 +322,10 @@ func firstPara(e *block) *block {
 
 func holdsPlaceholder(body []*block) bool {
 	for _, b := range body {
-		if b.kind == kindPara && hasLetter(b.plain()) && isPlaceholder(b) {
+		if b.kind == kindPara && hasLetter(b.plain()) && b.isPlaceholder() {
 			return true
 		}
-		if b.kind == kindList && len(b.kids) == 1 && firstPara(b.kids[0]) != nil && isPlaceholder(firstPara(b.kids[0])) {
+		if b.kind == kindList && len(b.kids) == 1 && firstPara(b.kids[0]) != nil && firstPara(b.kids[0]).isPlaceholder() {
 			return true
 		}
 	}
@@ -565,10 +565,10 @@ func pseudoHeading(body []*block, k int) string {
 	}
 	said := b.plain()
 	text := headingText(said)
-	if text == "" || hasLineEnd(b.runs) && strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || hasWebLink(b.runs) || isAround(said) {
+	if text == "" || hasLineEnd(b.runs) && strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || hasWebLink(b.runs) || b.isAround() {
 		return ""
 	}
-	if r, _ := roleOf(said); r != noRole || isPlaceholder(b) {
+	if r, _ := roleOf(said); r != noRole || b.isPlaceholder() {
 		return ""
 	}
 	isBold, bracketed := allBold(b.runs), strings.HasPrefix(withoutEmoji(said), "【") && strings.HasSuffix(said, "】")
@@ -586,7 +586,7 @@ func pseudoHeading(body []*block, k int) string {
 		if !marked && !startsLikeName(text) {
 			return ""
 		}
-	case next.kind == kindPara && bracketed && !isPlaceholder(next):
+	case next.kind == kindPara && bracketed && !next.isPlaceholder():
 	case next.kind == kindPara && !marked && namesAndURLs(next):
 		if !startsLikeName(text) || width(text) > maxPseudo/2 || endsSentence(text) {
 			return ""

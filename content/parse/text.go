@@ -263,8 +263,8 @@ func isWeb(url string) bool {
 	if len(url) <= 8 || url[0]|0x20 != 'h' || !strings.EqualFold(url[:7], "http://") && !strings.EqualFold(url[:8], "https://") {
 		return false
 	}
-	for k := range len(url) {
-		if c := url[k]; c <= '>' && (c == ' ' || c == '\n' || c == '\t' || c == '<' || c == '>') {
+	for _, c := range []byte(" \n\t<>") {
+		if strings.IndexByte(url, c) >= 0 {
 			return false
 		}
 	}
