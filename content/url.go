@@ -48,7 +48,7 @@ func canonicalHost(host string) string {
 
 // canonicalPath writes each path one way, whether it came percent-encoded or not.
 func canonicalPath(path string) string {
-	if !strings.ContainsFunc(path, escapes) {
+	if isPlainPath(path) {
 		return path
 	}
 	plain, err := url.PathUnescape(path)
@@ -58,10 +58,23 @@ func canonicalPath(path string) string {
 	return (&url.URL{Path: plain}).EscapedPath()
 }
 
-// escapes reports whether r is not written as it is in the path of a URL.
-func escapes(r rune) bool {
-	return !(r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '-' && r <= ';' || strings.ContainsRune("_~$&+,=@", r))
+// isPlainPath reports whether all of path is written as it is in a URL.
+func isPlainPath(path string) bool {
+	for k := range len(path) {
+		if !inPath[path[k]] {
+			return false
+		}
+	}
+	return true
 }
+
+// inPath are the characters that are written as they are in the path of a URL.
+var inPath = func() (in [256]bool) {
+	for _, c := range []byte("-./0123456789:;_~$&+,=@abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		in[c] = true
+	}
+	return in
+}()
 
 func canonicalQuery(query string) string {
 	if query == "" {

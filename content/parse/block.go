@@ -142,7 +142,6 @@ type converter struct {
 	from  int     // where the last run begins in text
 	to    int     // where it ends; -1 when it is no piece
 	spare []block // blocks not yet used
-	made  int     // how many blocks spare began with
 	runs  []run   // the runs of the paragraph being read
 	pool  []run   // room for the runs of the next paragraphs
 	url   string  // of an <a> written as inline HTML
@@ -165,11 +164,13 @@ func (c *converter) blocks(parent ast.Node) []*block {
 	return expandHTML(out)
 }
 
-// add makes a block for n. Blocks are made by the dozen: an issue has many.
+// dozen is how many blocks or runs are made at once: more for a longer text.
+func (c *converter) dozen() int { return min(8+len(c.text)/128, 64) }
+
+// add makes a block for n.
 func (c *converter) add(kind blockKind, n ast.Node) *block {
 	if len(c.spare) == 0 {
-		c.made = min(8+2*c.made, 64)
-		c.spare = make([]block, c.made)
+		c.spare = make([]block, c.dozen())
 	}
 	b := &c.spare[0]
 	c.spare = c.spare[1:]
@@ -290,7 +291,7 @@ func (c *converter) keep(runs []run) []run {
 		return nil
 	}
 	if len(c.pool) < n {
-		c.pool = make([]run, max(n, min(16+2*cap(c.runs), 64)))
+		c.pool = make([]run, max(n, c.dozen()))
 	}
 	kept := c.pool[:n:n]
 	c.pool = c.pool[n:]
@@ -322,7 +323,7 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 			c.flatten(n, as, out)
 		case *ast.Link:
 			as := as
-			as.url = destination(n.Destination)
+			as.url = c.destination(n)
 			before := len(*out)
 			c.flatten(n, as, out)
 			if len(*out) == before && as.url != "" && n.HasChildren() {
@@ -346,6 +347,9 @@ func (c *converter) flatten(parent ast.Node, as run, out *[]run) {
 }
 
 func (c *converter) codeText(n *ast.CodeSpan) string {
+	if t, ok := n.FirstChild().(*ast.Text); ok && t.NextSibling() == nil && t.Segment.Padding == 0 {
+		return strings.ReplaceAll(c.text[t.Segment.Start:t.Segment.Stop], "\n", " ")
+	}
 	var b strings.Builder
 	for t := n.FirstChild(); t != nil; t = t.NextSibling() {
 		if t, ok := t.(*ast.Text); ok {
@@ -358,7 +362,7 @@ func (c *converter) codeText(n *ast.CodeSpan) string {
 // piece says a segment of the source. Without escapes it is a piece of text, and so is a run of neighbouring ones.
 func (c *converter) piece(out *[]run, as run, s text.Segment) {
 	raw := s.Value(c.bytes)
-	if s.Padding > 0 || len(raw) != s.Stop-s.Start || bytes.IndexByte(raw, '\\') >= 0 || bytes.IndexByte(raw, '&') >= 0 {
+	if s.Padding > 0 || len(raw) != s.Stop-s.Start || isEscaped(raw) {
 		c.say(out, as, unescape(raw))
 		return
 	}
@@ -466,18 +470,28 @@ func (c *converter) tag(n *ast.RawHTML, out *[]run) {
 	}
 }
 
+// isEscaped reports whether b may hold an escape or a reference.
+func isEscaped(b []byte) bool { return bytes.IndexByte(b, '\\') >= 0 || bytes.IndexByte(b, '&') >= 0 }
+
 func unescape(b []byte) string {
-	for _, c := range b {
-		if c == '\\' || c == '&' {
-			return string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(b))))
-		}
+	if isEscaped(b) {
+		b = util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(b)))
 	}
 	return string(b)
 }
 
-// destination is where a link leads, without escapes and without a bracket that was left in by mistake.
-func destination(b []byte) string {
-	s := strings.TrimSpace(unescape(b))
+// destination is where a link leads, without escapes and without a bracket that was left in by mistake. Mostly it stands in the text
+// directly behind that of the link.
+func (c *converter) destination(n *ast.Link) string {
+	s := ""
+	if t, ok := n.LastChild().(*ast.Text); ok && !isEscaped(n.Destination) && strings.HasPrefix(c.text[t.Segment.Stop:], "](") {
+		s = c.text[t.Segment.Stop+len("]("):]
+		s = s[:min(len(s), len(n.Destination))]
+	}
+	if s != string(n.Destination) {
+		s = unescape(n.Destination)
+	}
+	s = strings.TrimSpace(s)
 	if strings.HasSuffix(s, "]") && !strings.Contains(s, "[") {
 		s = strings.TrimSuffix(s, "]")
 	}

@@ -320,10 +320,18 @@ func (r *reader) survey(body []*block) {
 }
 
 func firstLine(runs []run) []run {
-	if lines := splitLines(runs); len(lines) > 0 {
-		return lines[0]
+	for k, r := range runs {
+		end := strings.IndexByte(r.text, '\n')
+		if end < 0 {
+			continue
+		}
+		line := runs[:k:k]
+		if r.text = r.text[:end]; r.text != "" {
+			line = append(line, r)
+		}
+		return line
 	}
-	return nil
+	return runs
 }
 
 func (r *reader) block(b *block) {

@@ -55,7 +55,11 @@ func validUTF8(s string) bool {
 	for k := 0; k < len(s); {
 		switch c := s[k]; {
 		case c < utf8.RuneSelf:
-			k++
+			if k++; k%wordLen == 0 {
+				for k+wordLen <= len(s) && isASCII(s[k:]) {
+					k += wordLen
+				}
+			}
 		case c >= 0xe4 && c <= 0xe9 && k+2 < len(s) && s[k+1]&0xc0 == 0x80 && s[k+2]&0xc0 == 0x80: // a Han character
 			k += 3
 		default:

@@ -128,12 +128,21 @@ func sameText(a, b string) bool {
 }
 
 func letterKey(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
+	key := make([]byte, 0, len(s))
+	for k, r := range s {
+		switch {
+		case r < utf8.RuneSelf && isWordByte[r] && r != '_':
+			if r >= 'A' && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			key = append(key, byte(r))
+		case r >= 0x4e00 && r <= 0x9fff:
+			key = append(key, s[k:k+len("中")]...)
+		case r >= utf8.RuneSelf && isLetterOrDigit(r):
+			key = utf8.AppendRune(key, unicode.ToLower(r))
 		}
-		return -1
-	}, s)
+	}
+	return string(key)
 }
 
 // decideAlike lets headings that stand alone below theirs follow the others of their level: a group of one has no form of its own.
@@ -527,7 +536,7 @@ func labelled(runs []run) int {
 func openHeads(body []*block) []*block {
 	var out []*block
 	for k, b := range body {
-		if b.kind == kindPara && hasLineEnd(b.runs) {
+		if b.kind == kindPara && hasLineEnd(b.runs) && mayHead(firstLine(b.runs)) {
 			if lines := linesOf(b); headsItems(lines) {
 				if out == nil {
 					out = append(out, body[:k]...)
@@ -547,11 +556,16 @@ func openHeads(body []*block) []*block {
 }
 
 func headsItems(lines []*block) bool {
-	head := lines[0]
-	if len(lines) < 3 || width(head.plain()) > maxPseudo || head.plain() == "" || hasWebLink(head.runs) || endsSentence(head.plain()) {
+	if len(lines) < 3 || !mayHead(lines[0].runs) {
 		return false
 	}
 	return !slices.ContainsFunc(lines[1:], func(b *block) bool { t := b.shape(); return !t.lead.numbered || !t.beginsItem() })
+}
+
+// mayHead reports whether a line is a few words without a link, and no sentence.
+func mayHead(line []run) bool {
+	said := plain(line)
+	return said != "" && width(said) <= maxPseudo && !hasWebLink(line) && !endsSentence(said)
 }
 
 // maxPseudo is how wide a paragraph may be, in words, to work as a heading.
@@ -565,7 +579,10 @@ func pseudoHeading(body []*block, k int) string {
 	}
 	said := b.plain()
 	text := headingText(said)
-	if text == "" || hasLineEnd(b.runs) && strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || hasWebLink(b.runs) || b.isAround() {
+	if text == "" || hasWebLink(b.runs) || width(text) > 2*maxPseudo {
+		return ""
+	}
+	if hasLineEnd(b.runs) && strings.Contains(strings.TrimSpace(joinText(b.runs)), "\n") || b.isAround() {
 		return ""
 	}
 	if r, _ := roleOf(said); r != noRole || b.isPlaceholder() {

@@ -260,7 +260,10 @@ func trimURL(s string) string {
 
 // isWeb reports whether url can be opened by a reader of a chat message.
 func isWeb(url string) bool {
-	if len(url) <= 8 || url[0]|0x20 != 'h' || !strings.EqualFold(url[:7], "http://") && !strings.EqualFold(url[:8], "https://") {
+	if len(url) <= 8 || url[0]|0x20 != 'h' {
+		return false
+	}
+	if !strings.HasPrefix(url, "https://") && !strings.EqualFold(url[:7], "http://") && !strings.EqualFold(url[:8], "https://") {
 		return false
 	}
 	for _, c := range []byte(" \n\t<>") {
@@ -577,3 +580,9 @@ func (m *marks) has(r rune) bool {
 }
 
 func trimBlank(s string) string { return strings.TrimFunc(s, isBlank) }
+
+// isASCII reports, quicker than byte by byte, whether the first wordLen bytes of s are ASCII.
+func isASCII(s string) bool {
+	_ = s[wordLen-1]
+	return (s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7])&0x80 == 0
+}

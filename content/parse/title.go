@@ -458,10 +458,11 @@ func (t *titled) firstSentence(runs []run) {
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
 	at, linkEnd := 0, 0
-	if !slices.ContainsFunc(runs, func(r run) bool { return r.web }) {
-		runs = nil
+	links := runs
+	for len(links) > 0 && !links[len(links)-1].web {
+		links = links[:len(links)-1]
 	}
-	for _, r := range runs {
+	for _, r := range links {
 		text := squeeze(r.text)
 		k := -1
 		if text != "" {
@@ -542,6 +543,10 @@ const (
 func clauseEnd(s string, after int) int {
 	wide, depth := 0, 0
 	for k, r := range s {
+		if r < utf8.RuneSelf && isWordByte[r] {
+			wide++
+			continue
+		}
 		if closers.has(r) {
 			depth = max(0, depth-1)
 		}
