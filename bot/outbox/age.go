@@ -47,7 +47,7 @@ func (e *Engine) throwAway(s *shard, a *bot.Aged, err error) {
 // holds says whether a page that a step would throw away has an open delivery.
 func (s *shard) holds(a *bot.Aged) bool {
 	for n := a.From; n <= a.Upto; n++ {
-		if s.pages[n] > 0 {
+		if s.pages[n] != nil {
 			return true
 		}
 	}

@@ -108,8 +108,8 @@ func (e *Engine) openOf(s *shard, run string) bool {
 		for _, r := range s.slots {
 			open = open || r.ID == run
 		}
-		for _, d := range s.open {
-			open = open || d.entry.Run == run
+		for _, p := range s.pages {
+			open = open || slices.ContainsFunc(p.list, func(d *delivery) bool { return d != nil && d.entry.Run == run })
 		}
 		answer <- open
 	})

@@ -209,7 +209,7 @@ func (e *Engine) pageStep(s *shard, r *run, st step) (ctl int64, ok bool) {
 		switch {
 		case s.lost || s.leaving || e.stopping:
 			close(answer)
-		case len(s.open) > maxOpen:
+		case s.open > maxOpen:
 			e.later(100*time.Millisecond, try)
 		default:
 			e.page(s, r, st)
@@ -237,14 +237,14 @@ func (e *Engine) later(after time.Duration, do func()) {
 
 // page writes a step's deliveries into pages, one lane a page, moves the run's cursor, and makes the deliveries ready.
 func (e *Engine) page(s *shard, r *run, st step) {
-	lanes, first := map[string][]*delivery{}, s.page+1
+	lanes, first := map[*lane][]*delivery{}, s.page+1
 	for _, p := range st.planned {
 		d := e.plan(s, r, p, st.ctl)
-		lanes[d.lane.name] = append(lanes[d.lane.name], d)
+		lanes[d.lane] = append(lanes[d.lane], d)
 	}
-	for name, all := range lanes {
+	for l, all := range lanes {
 		for part := range slices.Chunk(all, pageSize) {
-			e.writePage(s, name, part)
+			e.writePage(s, l.name, part)
 		}
 	}
 	for _, debt := range st.owe {
@@ -314,9 +314,8 @@ func (e *Engine) writePage(s *shard, lane string, deliveries []*delivery) {
 	for i, d := range deliveries {
 		d.place = bot.Place{Page: s.page, Index: i}
 		page.Entries = append(page.Entries, d.entry)
-		s.open[d.place] = d
+		s.opens(d)
 	}
-	s.pages[s.page] = len(deliveries)
 	s.next.Pages = append(s.next.Pages, page)
 	s.next.paged = append(s.next.paged, deliveries...)
 	s.next.note()

@@ -33,7 +33,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 func (e *Engine) measure() {
 	open, flying := 0, 0
 	for _, s := range e.shards {
-		open += len(s.open)
+		open += s.open
 	}
 	for _, l := range e.lanes {
 		flying += l.flying

@@ -75,8 +75,9 @@ func (e *Engine) prepare(s *shard, o bot.Order) (p prepared, err error) {
 		err = e.prepareLetter(s, &p)
 	}
 	if errors.Is(err, bot.ErrNotFound) {
-		p.ready, err = o.Kind == bot.OrderDrop, nil // its page may be thrown away already
+		err = nil
 	}
+	p.ready = p.ready || o.Kind == bot.OrderDrop // also when its page is thrown away, or its subscription has ended
 	return p, err
 }
 
@@ -201,11 +202,11 @@ func (e *Engine) deliverOne(s *shard, o prepared, now time.Time) {
 
 // drop settles a dead letter without a delivery. What was held counts as arrived: it is owed no more, only what came after it.
 func (e *Engine) drop(s *shard, o prepared) {
-	m, recipe := o.plan.record.Member, o.plan.recipe
-	if !s.dropLetter(o.Letter) {
+	if !s.dropLetter(o.Letter) || o.outcome.State != bot.Held {
 		return
 	}
-	if debt := s.debt(m); o.outcome.State == bot.Held && m.Ordinal > 0 && debt != nil && debt.From == recipe.From {
+	m, recipe := o.plan.record.Member, o.plan.recipe
+	if debt := s.debt(m); m.Ordinal > 0 && debt != nil && debt.From == recipe.From {
 		s.paid(m)
 		s.owe(m, bot.Owed{From: recipe.Upto})
 	}

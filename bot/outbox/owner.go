@@ -31,9 +31,9 @@ type shard struct {
 	next    *batch          // the commit being filled
 	sending *batch          // the commit on its way
 	spare   *batch          // the one before, whose room the next takes
-	open    map[bot.Place]*delivery
+	open    int             // deliveries that are not over
 	bySub   map[bot.SubscriptionID]*delivery
-	pages   map[int64]int   // open deliveries per page
+	pages   map[int64]*openPage
 	slots   map[string]*run // slots with a run that is being fired or fanned out
 	stirred map[string]int64
 	flights map[string][]*delivery      // by lane: what may be on the wire
@@ -45,12 +45,45 @@ type shard struct {
 func newShard(ctx context.Context, l bot.Lease) *shard {
 	s := &shard{
 		lease: l, page: l.Page, pub: l.Pub, order: l.Order, next: newBatch(l.Commit + 1),
-		open: map[bot.Place]*delivery{}, bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]int{},
+		bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]*openPage{},
 		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string][]*delivery{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
 		ill: map[bot.ChannelID]bot.Ailment{},
 	}
 	s.ctx, s.end = context.WithCancel(ctx)
 	return s
+}
+
+// openPage holds the deliveries of a page that are not over, by their index.
+type openPage struct {
+	list []*delivery
+	left int
+}
+
+// opens notes a delivery that has its place.
+func (s *shard) opens(d *delivery) {
+	p := s.pages[d.place.Page]
+	if p == nil {
+		p = &openPage{list: make([]*delivery, 0, pageSize)}
+		s.pages[d.place.Page] = p
+	}
+	for len(p.list) <= d.place.Index {
+		p.list = append(p.list, nil)
+	}
+	p.list[d.place.Index] = d
+	p.left++
+	s.open++
+}
+
+// closes forgets a delivery that is over; with the last one of its page that is finished.
+func (s *shard) closes(d *delivery) {
+	p := s.pages[d.place.Page]
+	p.list[d.place.Index] = nil
+	p.left--
+	s.open--
+	if p.left == 0 {
+		delete(s.pages, d.place.Page)
+		s.next.Finished = append(s.next.Finished, d.place.Page)
+	}
 }
 
 // beats looks once a second, and at each moment at which something falls due, at the leases and at what is due, until ctx ends.
@@ -286,8 +319,10 @@ func (s *shard) paid(m bot.SlotMember) {
 
 // debt is what a member is owed; nil: nothing.
 func (s *shard) debt(m bot.SlotMember) *bot.Owed {
-	if o, ok := s.owed[m]; ok {
-		return &o
+	o, ok := s.owed[m]
+	if !ok {
+		return nil
 	}
-	return nil
+	debt := o // what is nil costs no memory
+	return &debt
 }

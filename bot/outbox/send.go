@@ -482,15 +482,10 @@ func (e *Engine) end(d *delivery, state bot.DeliveryState, code string) {
 	e.metrics.deliveries.WithLabelValues(d.lane.name, string(state)).Inc()
 	e.settle(d, state, code)
 	defer e.release(d, state)
-	delete(s.open, d.place)
 	if s.bySub[d.sub()] == d {
 		delete(s.bySub, d.sub())
 	}
-	s.pages[d.place.Page]--
-	if s.pages[d.place.Page] == 0 {
-		delete(s.pages, d.place.Page)
-		s.next.Finished = append(s.next.Finished, d.place.Page)
-	}
+	s.closes(d)
 }
 
 // release lets the delivery go that waited behind d. When d did not arrive, what both hold comes with the next run, in one digest.

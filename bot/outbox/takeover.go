@@ -130,16 +130,12 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	if t.Lease.Epoch > 1 { // else nobody had it before
 		s.since = time.Now()
 	}
-	for _, page := range t.Pages {
-		s.pages[page.Number] = 0
-	}
 	for _, d := range deliveries {
-		s.pages[d.place.Page]++
+		s.opens(d)
 	}
-	for number, left := range s.pages {
-		if left == 0 {
-			delete(s.pages, number)
-			s.next.Finished = append(s.next.Finished, number)
+	for _, page := range t.Pages {
+		if s.pages[page.Number] == nil {
+			s.next.Finished = append(s.next.Finished, page.Number)
 			s.next.note()
 		}
 	}
@@ -160,7 +156,6 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 }
 
 func (e *Engine) adopt(s *shard, d *delivery) {
-	s.open[d.place] = d
 	if !d.ofChannel() {
 		if before := s.bySub[d.sub()]; before != nil {
 			d.wait(before)

@@ -11,6 +11,9 @@ import (
 // pageVersion is the first byte of a packed page.
 const pageVersion = 1
 
+// entryRoom and headRoom are what an entry, and what is before them, take in most pages, in bytes.
+const entryRoom, headRoom = 12, 256
+
 // packPage writes what the entries share (runs, recipes) once, then 13 to 16 bytes per delivery.
 func packPage(pg bot.Page) []byte {
 	type run struct {
@@ -20,28 +23,36 @@ func packPage(pg bot.Page) []byte {
 	var runs []run
 	var recipes []string
 	runAt, recipeAt := map[string]int{}, map[string]int{}
-	p := packer{}
-	c := 0 // of the entry before
-	for i, e := range pg.Entries {
-		r, ok := runAt[e.Run]
-		if !ok {
-			r = len(runs)
-			runAt[e.Run] = r
-			runs = append(runs, run{e.Run, e.Due.Unix()})
+	p := make(packer, 0, entryRoom*len(pg.Entries))
+	r, c := 0, 0 // of the entry before
+	for i := range pg.Entries {
+		e, before := &pg.Entries[i], &pg.Entries[max(0, i-1)]
+		known := false
+		if i == 0 || e.Run != before.Run {
+			if r, known = runAt[e.Run]; !known {
+				r = len(runs)
+				runAt[e.Run] = r
+				runs = append(runs, run{e.Run, e.Due.Unix()})
+			}
 		}
-		if i == 0 || e.Recipe != pg.Entries[i-1].Recipe && !e.Recipe.Equal(*pg.Entries[i-1].Recipe) {
+		if i == 0 || e.Recipe != before.Recipe && !e.Recipe.Equal(*before.Recipe) {
 			recipe := toJSON(e.Recipe)
-			if c, ok = recipeAt[recipe]; !ok {
+			if c, known = recipeAt[recipe]; !known {
 				c = len(recipes)
 				recipeAt[recipe] = c
 				recipes = append(recipes, recipe)
 			}
 		}
-		p.raw([]byte(packMember(e.Member)))
+		owed := uint64(0)
+		if e.Owed {
+			owed = 1
+		}
+		p.member(e.Member)
 		p.uint(uint64(r))
-		p.uint(uint64(c)<<1 | map[bool]uint64{true: 1}[e.Owed])
+		p.uint(uint64(c)<<1 | owed)
 	}
-	head := packer{pageVersion}
+	head := make(packer, 0, headRoom+len(p))
+	head.byte(pageVersion)
 	head.string(pg.Lane)
 	head.uint(uint64(len(runs)))
 	for _, r := range runs {

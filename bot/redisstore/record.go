@@ -60,16 +60,21 @@ func (r *record) pack() []byte {
 
 // unpackRecord reads the record of a channel. Its texts share the memory of b.
 func unpackRecord(id bot.ChannelID, b string) (*record, error) {
+	r := &record{}
+	return r, r.unpack(id, b)
+}
+
+// unpack is unpackRecord into a record that was used before; what was read into it is overwritten.
+func (r *record) unpack(id bot.ChannelID, b string) error {
 	u := &unpacker{rest: b}
 	version := u.byte()
 	if u.err == nil && version != recordVersion && version != firstVersion {
-		return nil, fmt.Errorf("channel record of version %d, this program knows %d: %w", version, recordVersion, errDamaged)
+		return fmt.Errorf("channel record of version %d, this program knows %d: %w", version, recordVersion, errDamaged)
 	}
-	r := &record{}
 	r.channel = bot.Channel{Adapter: u.string(), Kind: bot.Kind(u.string()), Workspace: u.string(), Address: u.string(), Name: u.string()}
 	r.last = int(u.uint())
 	n := u.count()
-	r.subs = make([]bot.Subscription, 0, min(n, maxSubscriptions))
+	r.subs = slices.Grow(r.subs[:0], min(n, maxSubscriptions))
 	for range n {
 		s := bot.Subscription{ID: bot.SubscriptionID{Channel: id, Ordinal: int(u.uint())}, Series: u.strings(), Topics: u.strings()}
 		cron := u.string()
@@ -82,7 +87,7 @@ func unpackRecord(id bot.ChannelID, b string) (*record, error) {
 		}
 		r.subs = append(r.subs, s)
 	}
-	return r, u.done()
+	return u.done()
 }
 
 // code reads one byte that names an element of codes.
@@ -96,14 +101,27 @@ func code[T any](u *unpacker, codes []T) (v T) {
 }
 
 func (r *record) find(ordinal int) int {
-	return slices.IndexFunc(r.subs, func(s bot.Subscription) bool { return s.ID.Ordinal == ordinal })
+	for i := range r.subs {
+		if r.subs[i].ID.Ordinal == ordinal {
+			return i
+		}
+	}
+	return -1
 }
 
 // memberSize is the length of a packed slot member: channel ID and ordinal.
 const memberSize = 10
 
+func (p *packer) member(m bot.SlotMember) {
+	p.raw(m.Channel[:])
+	p.byte(byte(m.Ordinal >> 8))
+	p.byte(byte(m.Ordinal))
+}
+
 func packMember(m bot.SlotMember) string {
-	return string(append(m.Channel[:], byte(m.Ordinal>>8), byte(m.Ordinal)))
+	p := make(packer, 0, memberSize)
+	p.member(m)
+	return string(p)
 }
 
 func unpackMember(s string) (bot.SlotMember, error) {

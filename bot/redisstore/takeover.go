@@ -184,23 +184,25 @@ func (s *Store) Records(ctx context.Context, shard int, members []string) ([]bot
 		return nil, nil, fmt.Errorf("read %d records of shard %d: %w", len(members), shard, err)
 	}
 	var faults []error
+	var r record
 	records := make([]bot.Record, len(members))
 	for i, m := range members {
+		rec := &records[i]
 		member, err := unpackMember(m)
-		records[i] = bot.Record{Member: member, Gone: true}
+		rec.Member, rec.Gone = member, true
 		packed := text(channels.Val()[i])
 		if err != nil || packed == "" {
 			continue
 		}
-		r, err := unpackRecord(member.Channel, packed)
-		if err != nil {
+		if err := r.unpack(member.Channel, packed); err != nil {
 			faults = append(faults, fmt.Errorf("channel %s: %w", member.Channel, err))
 			continue
 		}
 		if member.Ordinal == 0 {
-			records[i] = bot.Record{Member: member, Channel: r.channel, Subs: r.subs}
+			rec.Channel, rec.Subs, rec.Gone = r.channel, r.subs, false
+			r.subs = nil // it is the caller's
 		} else if k := r.find(member.Ordinal); k >= 0 {
-			records[i] = bot.Record{Member: member, Channel: r.channel, Sub: r.subs[k], Owed: unpackOwed(text(owed.Val()[i]))}
+			rec.Channel, rec.Sub, rec.Owed, rec.Gone = r.channel, r.subs[k], unpackOwed(text(owed.Val()[i])), false
 		}
 	}
 	return records, faults, nil
