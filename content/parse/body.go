@@ -72,7 +72,7 @@ func splitParas(body []*block) []*block {
 			out = append(out, b)
 			continue
 		}
-		if lines := linesOf(b); beginItems(lines) {
+		if lines := linesOf(b); beginItems(lines) || leadAlike(lines) {
 			out = append(out, lines...)
 		} else if list := listOf(lines); list != nil {
 			out = append(out, list)
@@ -201,6 +201,14 @@ func beginItems(lines []*block) bool {
 	return begins >= 2 && begins*2 >= len(lines)
 }
 
+// leadAlike reports whether each line begins in bold and ends with a call to its link: "**title** at place — [apply](url)".
+func leadAlike(lines []*block) bool {
+	return len(lines) > 1 && !slices.ContainsFunc(lines, func(b *block) bool {
+		rest := b.shape().lead.rest
+		return len(rest) < 2 || rest[0].look&bold == 0 || callURL(rest) == ""
+	})
+}
+
 // minLinkRow is how many links a paragraph must hold to be a list of links written in one line.
 const minLinkRow = 3
 
@@ -227,16 +235,25 @@ func isLinkRow(runs []run) bool {
 		switch {
 		case r.web && r.look&(bare|image) == 0 && hasLetter(r.text):
 			links++
-		case r.url != "" || hasLetter(r.text):
+		case r.url != "" || hasLetter(r.text) && !conjunctions[strings.ToLower(strings.Trim(r.text, " ,，、.。"))]:
 			return false
 		}
 	}
 	return links >= minLinkRow
 }
 
+// conjunctions stand before the last link of a row.
+var conjunctions = map[string]bool{"and": true, "or": true, "plus": true, "和": true, "与": true, "以及": true, "还有": true}
+
 // beginsItem reports whether a line can only be the first line of an item.
 func (t *titled) beginsItem() bool {
 	return t.form == strong && (t.url != "" || t.lead.numbered) || t.form == withURL && (t.lead.numbered || t.title != "")
+}
+
+// isBoldHead reports whether a paragraph begins with bold text that is a title or a sentence of its own, and no label.
+func (t *titled) isBoldHead() bool {
+	return t.form == strong && t.url == "" && !t.lead.numbered && len(t.lead.rest) > 1 && t.lead.rest[0].look&bold != 0 && width(t.title) > 1 && !isLabel("", textFrom(t.rest)) &&
+		!strings.HasSuffix(strings.TrimRight(t.lead.rest[0].text, " "), ":") && !strings.HasSuffix(t.lead.rest[0].text, "：")
 }
 
 // reader turns the blocks of one section into items, in the form that the section has.
@@ -248,6 +265,7 @@ type reader struct {
 	paraFirst  bool
 	numbered   bool // numbered lines are titles, also without a link
 	boldTitles bool // lines in bold are titles
+	boldHeads  bool // bold text at the start of a paragraph is a title, also where text follows on its line
 	listsAreIn bool // lists belong to the paragraph above them
 	prose      bool // paragraphs without titles are the items
 	open       *entry
@@ -257,7 +275,7 @@ type reader struct {
 
 // survey decides the form of the section.
 func (r *reader) survey(body []*block) {
-	linkLists, paras, linked, boldLines, numbered, plainURLs := 0, 0, 0, 0, 0, 0
+	linkLists, paras, linked, boldLines, numbered, plainURLs, boldHeads, before, calls := 0, 0, 0, 0, 0, 0, 0, 0, 0
 	empty := false
 	for k, b := range body {
 		switch b.kind {
@@ -282,6 +300,9 @@ func (r *reader) survey(body []*block) {
 			if t.lead.numbered {
 				numbered++
 			}
+			if t.isBoldHead() && (boldHeads > 0 || paras == 1) {
+				boldHeads++
+			}
 			switch {
 			case b.isAsk():
 			case t.form == strong && t.url == "" && !t.lead.numbered && allBold(firstLine(b.runs)):
@@ -301,8 +322,18 @@ func (r *reader) survey(body []*block) {
 			}
 			if !b.isAsk() && hasWebLink(b.runs) {
 				linked++
+				if r.strong == 0 {
+					before++
+				} else if isAddress(b.runs) {
+					calls++
+				}
 			}
 		}
+	}
+	if r.boldHeads = boldHeads > 1 && boldHeads*2 >= paras && linked > 1 && r.lists == 0; r.boldHeads {
+		r.strong, r.paraFirst = max(r.strong, boldHeads), true
+	} else if before > 0 && before >= r.strong && calls < r.strong && numbered == 0 && boldLines == 0 && r.lists == 0 && !r.top {
+		r.strong = 0 // what begins with a title comes after as many sentences with links
 	}
 	if r.strong > 0 && r.strong == plainURLs && numbered == 0 && linked > r.strong && r.lists == 0 && !r.top {
 		r.strong = 0 // the others are sentences with links in them: each paragraph is an item
@@ -411,7 +442,7 @@ func (r *reader) para(b *block) {
 	}
 	if r.strong > 0 {
 		t := b.shape()
-		isNew := t.beginsItem() || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && b.titled().title != ""
+		isNew := t.beginsItem() || r.boldHeads && t.isBoldHead() || t.form == strong && r.boldTitles && allBold(firstLine(b.runs)) || r.numbered && t.lead.numbered && b.titled().title != ""
 		if r.open != nil && r.open.item.URL == "" && len(webLinks(b.runs)) == 1 && !t.lead.numbered {
 			if isAddress(b.runs) {
 				isNew = false

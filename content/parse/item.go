@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"weeklybot/content"
@@ -45,6 +46,12 @@ func (t *titled) entry(first []run, line int) entry {
 	if e.item.URL == "" && (t.form == strong || t.form == weak) {
 		e.item.URL = callURL(t.rest)
 	}
+	if e.item.URL == "" && t.form == strong && width(t.title) <= maxBoldLabel {
+		if links := webLinks(t.rest); len(links) == 1 {
+			e.item.URL = links[0] // so short a title needs the only link of its text
+		}
+	}
+	e.say(t.when)
 	if !isAddressOf(t.rest, e.item.URL) {
 		e.say(plain(without(t.rest, e.item.URL)))
 	}
@@ -104,6 +111,18 @@ func endsAsSponsored(s string) bool {
 	return slices.ContainsFunc(sponsorWords, func(w string) bool { return strings.HasSuffix(s, w) })
 }
 
+// beginsAsSponsored reports whether s begins with a remark in capitals that its item was paid for: "SPONSORED — …".
+func beginsAsSponsored(s string) bool {
+	s = strings.TrimLeftFunc(s, func(r rune) bool { return isBlankOrInvisible(r) || remarkMarks.has(r) })
+	for _, word := range []string{"SPONSORED", "SPONSOR", "ADVERTISEMENT", "PROMOTED"} {
+		if rest, ok := strings.CutPrefix(s, word); ok {
+			next, _ := utf8.DecodeRuneInString(rest)
+			return !unicode.IsLetter(next)
+		}
+	}
+	return false
+}
+
 var (
 	sponsorWords = []string{"sponsor", "sponsored", "advertisement", "advert", "ad", "promoted", "广告", "赞助", "推广"}
 	sponsorEnds  = marksOf("rdtRDT告助广")
@@ -111,7 +130,8 @@ var (
 
 // isSponsored reports whether a tag before the title, or a remark at its end, says that the item was paid for.
 func (t *titled) isSponsored() bool {
-	if slices.ContainsFunc(t.tags, func(tag string) bool { return endsAsSponsored(tag) && sponsorRE.MatchString(tag) }) {
+	isRemark := func(tag string) bool { return endsAsSponsored(tag) && sponsorRE.MatchString(tag) }
+	if slices.ContainsFunc(t.tags, isRemark) || len(t.rest) > 0 && beginsAsSponsored(t.rest[0].text) {
 		return true
 	}
 	if !endsAsSponsored(t.title) {
@@ -158,6 +178,9 @@ func (e *entry) say(text string) {
 // grow adds what stands below the title: paragraphs are text, list entries nested items.
 func (e *entry) grow(blocks []*block) {
 	for _, b := range blocks {
+		if address := onlyAddress(b); address != nil && e.item.URL == "" {
+			b = address
+		}
 		switch b.kind {
 		case kindPara, kindHeading:
 			e.para(b.runs, b.plain())

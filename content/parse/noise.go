@@ -30,8 +30,11 @@ var metaHeadings = phraseOf(`(?i)^(?:%s)$`,
 	`(?:past|previous|older|other|earlier) (?:issues|editions|newsletters|posts)`, `(?:the )?archives?`, `(?:table of )?contents`, `toc`,
 	`in this (?:issue|edition|email)`,
 	`(?:our |this week'?s )?(?:sponsors?|sponsored(?: by)?|advertisement|advertising|partners?|supporters|patrons)(?: of the week)?`,
+	`(?:a )?(?:word|message|note) from (?:our|the|this week'?s) (?:friends|partners?|sponsors?|supporters)`,
+	`(?:(?:together|partnered|in partnership|in collaboration) with|presented by|supported by|powered by|brought to you by) .{1,40}`,
+	`(?:final|closing|parting) (?:thoughts?|words?|notes?|remarks?)`, `outro`, `wrap(?:ping)?[- ]?up`, `until next (?:time|week|month)`, `one last thing`,
 	`(?:thanks|thank you)(?: .{0,40})?`, `quotes?(?: of the (?:week|month|day|issue))?`, `(?:that'?s|that is) (?:all|it)(?: .{0,30})?`, `glossary`,
-	`faq`, `meta`, `footer`, `footnotes`, `references`,
+	`faq`, `meta`, `footer`, `footnotes`, `references`, `参考(?:资料|文献|链接)`, `引用(?:链接|资料)`,
 )
 
 // contentsHeadings stand above a list of what follows.
@@ -103,6 +106,9 @@ var around = phraseOf(`(?i)^(?:%s)`,
 	`(?:本期)?(?:赞助|广告|感谢|鸣谢).{0,30}(?:赞助|支持|提供)`, `(?:赞助|广告|推广|备注|注|说明|声明|版权|免责声明|转载|勘误|反馈|投稿|联系)(?:商|方式|邮箱|信息|请)?\s*[:：]`,
 	`(?:sponsor(?:ed)?(?: by| of)?|advertisement|ad:|promoted by|partnered with|brought to you by|thanks to our)\b`,
 	`(?:please )?(?:subscribe|unsubscribe|sign up|follow (?:us|me)|forward(?:ed)? this|share this|join us|reply to (?:this|us|me)|hit reply|update your (?:preferences|profile)|manage your|view (?:this|in|online|email)|read (?:this |it )?(?:issue |email )?(?:online|on the web|in (?:your|the|a) browser)|(?:share|like|comments?|restack|tweet)(?:[\s·|/]+(?:share|like|comments?|restack|tweet))+$|was this (?:email|forwarded)|you(?:'re| are) receiving|want (?:to (?:see|get|be|advertise|contribute)|more|this|something)|(?:got|have) (?:a|an|any|some)? ?(?:tip|story|link|suggestion|question|idea|feedback|something)|copyright|©|\(c\) ?\d|all rights reserved|archives?\b.{0,12}:|powered by)`,
+	`(?:this|today's) (?:issue|edition|newsletter|email|week|week's (?:issue|edition|newsletter)) (?:is|was) (?:sponsored|supported|presented|powered|made possible|brought to you)\b`,
+	`(?:leave (?:us )?a (?:comment|reply|review|tip)|refer a friend|upgrade to paid|give a gift|start writing)\b`,
+	`thanks for (?:reading|subscribing|being|sharing|your)\b`,
 	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
 )
 
@@ -127,11 +133,12 @@ func holdsWish(said string) bool {
 
 // calls are link texts that only say "here it is".
 var calls = phraseOf(`(?i)^(?:%s)\s*[.。→»>!！]*$`,
-	`请?(?:点击)?(?:此处|这里|此|查看|阅读|下载|访问|戳)*(?:查看|阅读|下载|访问|在线)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|译文|博客|幻灯片|资料|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?`,
+	`请?(?:点击|点此|点|戳)?(?:此处|这里|此|我|查看|阅读|下载|访问|戳|了解|前往|立即)*(?:查看|阅读|下载|访问|了解|在线|参与|报名|投递|申请|体验|试用|观看|收听|加入)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|源码|译文|博客|幻灯片|资料|公告|来源|出处|直播|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?`,
 	`(?:read|learn|see|find out|watch|view|get|view)(?: (?:the|full|it|more|on|all|article|post|story|video|report|announcement|here))*`, `here`,
 	`link`, `links?`, `more`, `source`, `details?`, `full (?:story|post|article|report|text)(?: here)?`, `article`, `post`, `video`, `slides`, `code`,
 	`repo(?:sitory)?`, `github`, `website`, `pdf`, `download`, `docs`, `announcement`, `release notes`, `changelog`, `continue reading`, `via`, `→`,
-	`»`, `>>+`,
+	`»`, `>>+`, `apply(?: (?:now|here|for this (?:job|role|position)))?`, `(?:register|rsvp|sign up|join)(?: (?:now|here))?`, `(?:get )?tickets?`, `listen(?: (?:now|here))?`,
+	`try (?:it|now)(?: (?:out|now|for free))?`, `comments`, `discuss(?:ion)?`, `demo`, `paper`, `project`,
 )
 
 func isCall(text string) bool {

@@ -109,6 +109,11 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 		return true
 	}
 	dated := p.findDateline(b)
+	if hasLineEnd(b.runs) {
+		if all, named := p.frontLines(b); named {
+			return all
+		}
+	}
 	if p.byParts(said) {
 		return true
 	}
@@ -118,6 +123,25 @@ func (p *issueReader) frontLine(b *block, announced *role) bool {
 		return (all || dated) && *announced == noRole
 	}
 	return dated
+}
+
+// frontLines reads a paragraph that gives names on some of its lines; all reports whether each line gives names or a date.
+func (p *issueReader) frontLines(b *block) (all, named bool) {
+	all = true
+	for _, line := range splitLines(b.runs) {
+		said := strings.Trim(plain(line), "*_ ")
+		switch r, _ := roleOf(said); {
+		case r != noRole:
+			whole, announced := p.people(line)
+			all, named = all && whole && announced == noRole, true
+		case width(said) <= 20 && p.addParts(said):
+			named = true
+		default:
+			_, dated := findDate(said)
+			all = all && (said == "" || dated && width(said) <= 12)
+		}
+	}
+	return all, named
 }
 
 // byParts reads a short line of parts, such as "2024-03-04 · 编辑：甲、乙 · 审校：丙", or "By A & B". It reports whether it gave names.
@@ -132,11 +156,18 @@ func (p *issueReader) byParts(said string) bool {
 			return len(names) > 0
 		}
 	}
-	parts := strings.FieldsFunc(said, func(r rune) bool { return r == '·' || r == '•' || r == '|' || r == '｜' })
-	found := false
+	return p.addParts(said)
+}
+
+// addParts adds the names of a line of which not only the first part may name a role. It reports whether there is more than one part, and
+// a role.
+func (p *issueReader) addParts(said string) bool {
+	parts, found := roleParts(said), false
+	if len(parts) < 2 {
+		return false
+	}
 	for _, part := range parts {
-		part = strings.TrimSpace(part)
-		if r, at := roleOf(part); r != noRole && len(parts) > 1 {
+		if r, at := roleOf(part); r != noRole {
 			p.add(r, splitNames(part[at:]))
 			found = true
 		}

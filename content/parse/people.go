@@ -52,6 +52,34 @@ func roleOf(line string) (role, int) {
 	return noRole, 0
 }
 
+// maxParts is how many marks of a line are looked at for a role behind them.
+const maxParts = 40
+
+// roleParts cuts a line before each role that stands behind a mark: "编辑：甲、乙；校对：丙", "2024-03-04 | Editor: A".
+func roleParts(line string) []string {
+	var parts []string
+	begin, marks := 0, 0
+	for k, r := range line {
+		if !partMarks.has(r) || k < begin {
+			continue
+		}
+		if marks++; marks > maxParts {
+			break
+		}
+		next := strings.TrimLeft(line[k+utf8.RuneLen(r):], " ·•|｜　")
+		if first, _ := utf8.DecodeRuneInString(next); r == ' ' && !isHan(first) {
+			continue
+		}
+		if role, _ := roleOf(next); role != noRole {
+			parts = append(parts, strings.TrimRightFunc(line[begin:k], partMarks.has))
+			begin = len(line) - len(next)
+		}
+	}
+	return append(parts, line[begin:])
+}
+
+var partMarks = marksOf(" ,，;；·•|｜/　")
+
 // passiveVerbs are the words of the passive rolePhrases.
 var passiveVerbs = []string{"edited", "curated", "compiled", "maintained", "written", "authored"}
 
@@ -81,6 +109,9 @@ func (p *issueReader) people(runs []run) (all bool, announced role) {
 		r, at := roleOf(said)
 		if r == noRole || utf8.RuneCountInString(said) > 600 {
 			all = false
+			continue
+		}
+		if p.addParts(said) {
 			continue
 		}
 		names := linkNames(line)
@@ -148,7 +179,7 @@ func splitNames(s string) []string {
 		s = strings.ReplaceAll(s, word, ",")
 	}
 	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",，、;；|｜/／", r) })
-	if len(parts) == 1 && allHanNames(parts[0]) {
+	if len(parts) == 1 && (allHanNames(parts[0]) || allHandles(parts[0])) {
 		parts = strings.Fields(parts[0])
 	}
 	var names []string
@@ -172,6 +203,11 @@ func withoutAddress(s string) string {
 		return strings.TrimSpace(s[:k])
 	}
 	return s
+}
+
+// allHandles reports whether all words of s are names such as "@ann".
+func allHandles(s string) bool {
+	return !slices.ContainsFunc(strings.Fields(s), func(w string) bool { return !strings.HasPrefix(w, "@") })
 }
 
 func allHanNames(s string) bool {

@@ -171,11 +171,23 @@ func decideAlike(root *node) {
 
 // decide settles for each group of sibling headings whether they are titles of items or names of sections.
 func decide(parent *node) {
-	var item, section, bareItems int
+	var item, section, bareItems, news, alone, stories int
 	for _, n := range parent.kids {
 		decide(n)
-		if n.meta || !n.isLeaf() {
+		if n.meta {
 			continue
+		}
+		news++
+		if !n.isLeaf() {
+			continue
+		}
+		if !isLinkHeading(n.head) && hasProse(n.body) {
+			if endsInAddress(n.body) {
+				alone++
+			}
+			if isStory(n) {
+				stories++
+			}
 		}
 		switch link := isLinkHeading(n.head); {
 		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body):
@@ -187,6 +199,9 @@ func decide(parent *node) {
 		case !link && hasProse(n.body) && standsForOne(n):
 			item++
 		}
+	}
+	if news > 1 && (alone == news || stories == news) {
+		item = news
 	}
 	if section > item || item == 0 && (bareItems < 2 || section > 0) {
 		return
@@ -201,6 +216,42 @@ func decide(parent *node) {
 			n.item = true
 		}
 	}
+}
+
+// endsInAddress reports whether body is text with a single link, on a line of its own.
+func endsInAddress(body []*block) bool {
+	links := 0
+	for _, b := range body {
+		if b.kind != kindPara || !hasWebLink(b.runs) {
+			continue
+		}
+		if links++; links > 1 || len(webLinks(b.runs)) > 1 || !isAddress(b.runs) {
+			return false
+		}
+	}
+	return links == 1
+}
+
+// isStory reports whether a heading below a section's stands above nothing but paragraphs of text, none of which begins with a title or speaks
+// to the reader.
+func isStory(n *node) bool {
+	if n.parent.head == nil || n.level < 3 || len(n.parent.body) > 0 || !bringsWeb(n.body) {
+		return false
+	}
+	return !slices.ContainsFunc(n.body, func(b *block) bool {
+		switch b.kind {
+		case kindList, kindTable:
+			return true
+		case kindPara:
+			return b.isAsk() || b.shape().beginsItem() && !isAddress(b.runs) || hasLetter(b.plain()) && isPlaceholder(b)
+		}
+		return false
+	})
+}
+
+// bringsWeb reports whether a paragraph of body holds a link.
+func bringsWeb(body []*block) bool {
+	return slices.ContainsFunc(body, func(b *block) bool { return b.kind == kindPara && hasWebLink(b.runs) })
 }
 
 func anyItems(n *node) bool {
@@ -254,6 +305,9 @@ func cutHead(runs []run) []run {
 // bringsLink reports whether the text below a heading has a link on a line of its own, or a call to one.
 func bringsLink(n *node) bool {
 	for _, b := range n.body {
+		if entry := onlyAddress(b); entry != nil {
+			return true
+		}
 		if b.kind != kindPara {
 			continue
 		}
@@ -265,6 +319,17 @@ func bringsLink(n *node) bool {
 		}
 	}
 	return false
+}
+
+// onlyAddress is the paragraph of a quote or a list that holds nothing but a link: "> https://…", "- 原文：https://…".
+func onlyAddress(b *block) *block {
+	for (b.kind == kindQuote || b.kind == kindList || b.kind == kindEntry) && len(b.kids) == 1 {
+		b = b.kids[0]
+		if b.kind == kindPara && len(webLinks(b.runs)) == 1 && isAddress(b.runs) {
+			return b
+		}
+	}
+	return nil
 }
 
 // isLinkHeading reports whether a heading is a link, but for pictographs, numbers, tags and an author's name around it.
@@ -424,6 +489,9 @@ func (p *issueReader) headingItem(n *node) content.Item {
 		e.grow(kid.body)
 	}
 	it := e.finish()
+	if it.URL == "" && len(it.Links) == 1 && len(it.Items) == 0 {
+		it.URL = it.Links[0]
+	}
 	return it
 }
 

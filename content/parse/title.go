@@ -17,6 +17,7 @@ var (
 	closers     = marksOf(")）>]】」》")
 	tailMarks   = marksOf(",，。；;:：（( \t\n")
 	nameEnds    = marksOf(",，。；;")
+	whenMarks   = marksOf(" \n\v,，:：|.()（）–—~-")
 )
 
 // form is how clearly a paragraph begins with a title.
@@ -39,6 +40,7 @@ type titled struct {
 	form  form
 	lead  lead
 	by    string
+	when  string // a date that stood before the title
 
 	loose []run // what is still to be read as a sentence
 	tail  []run // what is still to follow rest
@@ -107,6 +109,9 @@ func takeApart(runs []run) titled {
 		t.tags = append(t.tags, l.tags...)
 		t.lead.rest, t.lead.quoted = l.rest, l.quoted
 	}
+	if when, rest := cutWhen(l.rest); when != "" {
+		t.when, t.lead.rest, l.rest = when, rest, rest
+	}
 	if first := l.rest[0]; first.look&bare == 0 && (first.url != "" || first.look&bold != 0) {
 		if t.head(l.rest) {
 			t.finish()
@@ -130,16 +135,41 @@ func (t *titled) finish() {
 		return
 	}
 	title, rest := cutTitle(t.title)
+	if rest == "" {
+		title, rest = cutMinutes(title)
+	}
 	if t.title = title; rest != "" {
 		t.rest = append([]run{{text: rest + " "}}, t.rest...)
 	}
 	t.by = byline(t.rest)
 }
 
+// cutMinutes cuts the time that reading takes off the end of a title: "… (5 minute read)", "…（约 8 分钟）".
+func cutMinutes(s string) (title, rest string) {
+	if !strings.HasSuffix(s, ")") && !strings.HasSuffix(s, "）") {
+		return s, ""
+	}
+	k := strings.LastIndexAny(s, "(（")
+	if k <= 0 || !minutesRE.MatchString(s[k:]) {
+		return s, ""
+	}
+	return trimTitle(s[:k]), s[k:]
+}
+
+var minutesRE = regexp.MustCompile(`(?i)^[(（]\s*(?:约|~)?\s*\d{1,3}[\s-]*(?:min(?:ute)?s?(?:[\s-]*(?:read|watch|listen|video))|分钟)(?:阅读)?\s*[)）]$`)
+
 // maxLabelRunes is how long the "label：" before a title may be, in code points.
 const maxLabelRunes = 8
 
-// cutLabel takes a short Han "label：" off that stands before a link or bold text.
+// maxKindLabel is how long, in bytes, the longest of kindLabels is.
+const maxKindLabel = len("announcement")
+
+// kindLabels are English labels that only say what sort of thing the link is. Any other one may be the half of a title.
+var kindLabels = map[string]bool{"video": true, "videos": true, "podcast": true, "audio": true, "article": true, "blog": true, "blog post": true, "paper": true, "book": true,
+	"talk": true, "slides": true, "tutorial": true, "guide": true, "tool": true, "library": true, "analysis": true, "opinion": true, "interview": true,
+	"announcement": true, "news": true, "release": true, "read": true, "watch": true, "listen": true, "thread": true, "project": true, "course": true, "event": true}
+
+// cutLabel takes a short Han "label：", or one that names a kind of thing, off that stands before a link or bold text.
 func cutLabel(runs []run) (label string, rest []run, ok bool) {
 	if len(runs) < 2 || runs[0].url != "" || runs[0].look&code != 0 {
 		return "", nil, false
@@ -147,7 +177,10 @@ func cutLabel(runs []run) (label string, rest []run, ok bool) {
 	text := trimBlank(runs[0].text)
 	label = strings.TrimRightFunc(text, labelMarks.has)
 	next := runs[1]
-	if label == text || next.url == "" && next.look&bold == 0 || next.look&bare != 0 || !isAllHan(label) || utf8.RuneCountInString(label) > maxLabelRunes {
+	if label == text || next.url == "" && next.look&bold == 0 || next.look&bare != 0 {
+		return "", nil, false
+	}
+	if isHanLabel := isAllHan(label) && utf8.RuneCountInString(label) <= maxLabelRunes; !isHanLabel && !(len(label) <= maxKindLabel && kindLabels[strings.ToLower(label)]) {
 		return "", nil, false
 	}
 	if open := strings.TrimLeft(text[len(label):], "：: "); open != "" {
@@ -156,6 +189,29 @@ func cutLabel(runs []run) (label string, rest []run, ok bool) {
 		return label, runs, true
 	}
 	return label, runs[1:], true
+}
+
+// maxWhen is how long, in bytes, a date before a title may be.
+const maxWhen = 60
+
+var whenRE = regexp.MustCompile(`(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*|(?:周|星期)[一二三四五六日天]|[年月日号]|\d{1,4}(?:st|nd|rd|th)?|[ap]m|to|and|at|utc|[至到\s,，./|:：()（）–—~-])+$`)
+
+// cutWhen takes a date off that stands before a link: "**Oct 22–25** [name](url)", "2024-11-12 - [name](url)", "3 月 5 日：[name](url)".
+func cutWhen(runs []run) (when string, rest []run) {
+	n, said := 0, ""
+	for n < len(runs) && n < 3 && runs[n].url == "" && len(said) <= maxWhen {
+		said += runs[n].text
+		n++
+	}
+	if n == 0 || n == len(runs) || len(said) > maxWhen || !runs[n].web || runs[n].look&(bare|image) != 0 || !strings.ContainsAny(said, "0123456789") {
+		return "", runs
+	}
+	if !whenRE.MatchString(said) || !holdsMonth(said) && !strings.Contains(said, "月") {
+		if _, ok := findDate(said); !ok || !whenRE.MatchString(said) {
+			return "", runs
+		}
+	}
+	return strings.TrimFunc(said, whenMarks.has), runs[n:]
 }
 
 // head joins the links and bold pieces at the start that form one phrase. It reports whether they are the title.
@@ -232,7 +288,37 @@ func (t *titled) headEnd(runs []run, n int, title string, allBold bool) bool {
 	if t.form = strong; runsOn(follows) {
 		t.form = weak
 	}
+	if t.url == "" && width(t.title) <= maxBoldLabel && isLabel(title, follows) {
+		t.label()
+	}
 	return true
+}
+
+// maxBoldLabel is how wide, in words, a label in bold may be before the link that it labels.
+const maxBoldLabel = 3
+
+// isLabel reports whether bold text ends, or is followed by, a mark that announces something.
+func isLabel(title, follows string) bool {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(title, " "))
+	next, _ := utf8.DecodeRuneInString(strings.TrimLeft(follows, " "))
+	return strings.ContainsRune(":：.。", last) || strings.ContainsRune(":：", next)
+}
+
+// label joins a label with the link directly behind it: "**Kafka**: [Queues at last](url)" is one title.
+func (t *titled) label() {
+	if len(t.rest) == 0 || !t.rest[0].web || t.rest[0].look&(bare|image) != 0 || isCall(t.rest[0].text) {
+		return
+	}
+	first := t.rest[0]
+	if t.url = first.url; runsOn(textFrom(t.rest[1:])) {
+		return // the link is a part of a sentence
+	}
+	colon := ": "
+	if hanCount(t.title) > 0 {
+		colon = "："
+	}
+	t.title += colon + trimTitle(first.text)
+	t.rest = trimSeparator(t.rest[1:])
 }
 
 // textFrom is at least maxFollows bytes of the text of runs, where they have as many.
@@ -443,18 +529,47 @@ func textRuns(s string) []run {
 // sentence makes a title of the first sentence. Its URL is the first link in it; or the link in brackets directly behind it; or a link
 // at the end that only says "read it here".
 func (t *titled) sentence(runs []run) {
-	link, before := closingLink(runs)
+	links, before := closingLinks(runs)
 	if before == nil {
 		t.firstSentence(runs)
 		return
 	}
 	if t.firstSentence(before); t.url == "" {
-		t.url = link.url
+		t.url = links[0].url
 	}
-	t.rest = append(t.rest, run{text: " "}, link)
+	t.rest = append(append(t.rest, run{text: " "}), links...)
+}
+
+// within are words before the link to a text of which the sentence tells: "In [title](url), the author …".
+var within = map[string]bool{"in": true, "over at": true, "on": true, "from": true, "according to": true, "with": true, "在": true}
+
+// maxWithinWord is how long, in bytes, the longest of them is.
+const maxWithinWord = len("according to")
+
+// withinTitle takes the title out of such a sentence.
+func (t *titled) withinTitle(runs []run) bool {
+	if len(runs) < 3 || len(runs[0].text) > maxWithinWord+2 || !runs[1].web || runs[1].look&(bare|image) != 0 {
+		return false
+	}
+	before := strings.ToLower(strings.TrimRight(trimBlank(runs[0].text), "《“\"「"))
+	after := strings.TrimLeft(runs[2].text, "》”\"」 ")
+	title := strings.Trim(trimTitle(runs[1].text), "《》“”\"「」")
+	first, _ := utf8.DecodeRuneInString(title)
+	if !within[before] || width(title) < 3 || unicode.IsLower(first) {
+		return false
+	}
+	if !strings.HasPrefix(after, ",") && !strings.HasPrefix(after, "中") && !strings.HasPrefix(after, "，") && !strings.HasPrefix(after, "一文") && !strings.HasPrefix(after, "这") {
+		return false
+	}
+	t.title, t.url = title, runs[1].url
+	t.rest = trimSeparator(runs[2:])
+	return true
 }
 
 func (t *titled) firstSentence(runs []run) {
+	if t.withinTitle(runs) {
+		return
+	}
 	said := strings.ReplaceAll(plain(runs), closed, "")
 	end := sentenceEnd(said)
 	at, linkEnd := 0, 0
@@ -489,41 +604,91 @@ func (t *titled) firstSentence(runs []run) {
 	if end > maxClause && columns(said[:end]) > maxClause {
 		end = clauseEnd(said[:end], linkEnd)
 	}
+	if inner, size := quotedHead(said); inner != "" {
+		t.title, t.rest = trimTitle(inner), textRuns(strings.TrimLeft(said[size:], "，,；;：:—– -"))
+		return
+	}
 	t.title = trimTitle(withoutEmojiEnds(said[:end]))
 	t.rest = textRuns(strings.TrimLeft(said[end:], "，,；;：: "))
 }
 
-// closingLink is a link behind a sentence that only says where it leads: a call, a host, or anything in brackets. before is the sentence,
-// nil when there is no such link.
-func closingLink(runs []run) (link run, before []run) {
+// quotedHead is the title in the brackets that s begins with, when a mark separates it from the rest: "《title》：text".
+func quotedHead(s string) (title string, size int) {
+	for _, pair := range []string{"《》", "「」", "『』"} {
+		inner, ok := strings.CutPrefix(s, pair[:len("《")])
+		if !ok {
+			continue
+		}
+		k := strings.Index(inner, pair[len("《"):])
+		if k <= 0 {
+			return "", 0
+		}
+		size = len("《") + k + len("》")
+		next, _ := utf8.DecodeRuneInString(strings.TrimLeft(s[size:], " "))
+		if size == len(s) || strings.ContainsRune("：:—–-|｜，,（(", next) {
+			return inner[:k], size
+		}
+	}
+	return "", 0
+}
+
+// closingLinks are what stands behind a sentence and only says where it leads: a call, a host, or links in brackets, perhaps with a name
+// behind them. before is the sentence, nil when there is no such link.
+func closingLinks(runs []run) (links, before []run) {
 	k := len(runs) - 1
-	for k > 0 && runs[k].url == "" && strings.Trim(runs[k].text, " \n)）。.") == "" {
+	for k > 0 && runs[k].url == "" {
 		k--
 	}
-	if k < 1 || !runs[k].web || runs[k].look&(bare|image) != 0 || runs[k-1].url != "" {
-		return run{}, nil
+	if k < 1 || !runs[k].web || runs[k].look&(bare|image) != 0 {
+		return nil, nil
 	}
-	link = runs[k]
-	head := strings.TrimRight(runs[k-1].text, " \n\v")
+	first, rest := k, trimBlank(joinText(runs[k+1:]))
+	for first > 2 && runs[first-1].url == "" && !hasLetter(runs[first-1].text) && runs[first-2].web {
+		first -= 2
+	}
+	if runs[first-1].url != "" {
+		return nil, nil
+	}
+	text := runs[first-1].text
+	head := strings.TrimRight(text, " \n\v")
+	link := runs[first]
 	separator, size := utf8.DecodeLastRuneInString(head)
+	inBrackets := strings.ContainsRune("(（[【", separator) && rest != "" && hasWord(link.text)
 	switch {
-	case strings.ContainsRune("(（", separator) && k+1 < len(runs) && hasWord(link.text):
+	case inBrackets && isAfterBracket(rest):
+	case strings.Trim(rest, ")）。.") != "" || first < k:
+		return nil, nil
 	case strings.ContainsRune("-–—→.。!！?？", separator) && (isCall(link.text) || isHost(link.text)):
 	case strings.ContainsRune(":：,，|", separator) && isCall(link.text):
-	case len(head) < len(runs[k-1].text) && isCall(link.text) && hanCount(link.text) > 0:
+	case len(head) < len(text) && isCall(link.text) && hanCount(link.text) > 0:
 		size = 0
 	default:
-		return run{}, nil
+		return nil, nil
 	}
 	if !strings.ContainsRune(".。!！?？", separator) {
 		head = strings.TrimRight(head[:len(head)-size], " ")
 	}
-	before = slices.Clone(runs[:k])
-	before[k-1].text = head
+	before = slices.Clone(runs[:first])
+	before[first-1].text = head
 	if said := plain(before); width(said) < 3 || sentenceEnd(said) < len(said) {
-		return run{}, nil
+		return nil, nil
 	}
-	return link, before
+	links = runs[first : k+1 : k+1]
+	if name := strings.TrimLeft(rest, ")）]】.。 "); name != "" {
+		links = append(links, run{text: " " + name})
+	}
+	return links, before
+}
+
+// isAfterBracket reports whether s closes a bracket and ends there, or with a name: ") — @ann".
+func isAfterBracket(s string) bool {
+	c, size := utf8.DecodeRuneInString(s)
+	if !closers.has(c) {
+		return false
+	}
+	name := strings.Trim(s[size:], " .。")
+	c, _ = utf8.DecodeRuneInString(name)
+	return name == "" || width(name) <= 4 && (strings.ContainsRune("-–—@", c) || len(name) > 3 && strings.EqualFold(name[:3], "by "))
 }
 
 // isHost reports whether a link's text is the name of a host.
