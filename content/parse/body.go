@@ -72,7 +72,7 @@ func splitParas(body []*block) []*block {
 			out = append(out, b)
 			continue
 		}
-		if lines := linesOf(b); beginItems(lines) || leadAlike(lines) {
+		if lines := joinAddresses(linesOf(b)); beginItems(lines) || leadAlike(lines) {
 			out = append(out, lines...)
 		} else if list := listOf(lines); list != nil {
 			out = append(out, list)
@@ -183,6 +183,21 @@ func linesOf(b *block) []*block {
 	out := make([]*block, len(lines))
 	for k, line := range lines {
 		out[k] = &block{kind: kindPara, line: b.line + k, runs: line}
+	}
+	return out
+}
+
+// joinAddresses puts a line that is only a link behind the line above it, which has none.
+func joinAddresses(lines []*block) []*block {
+	out := lines[:1]
+	for _, line := range lines[1:] {
+		above := out[len(out)-1]
+		if hasWebLink(above.runs) || !hasWebLink(line.runs) || !isAddress(line.runs) {
+			out = append(out, line)
+			continue
+		}
+		above.runs = slices.Concat(above.runs, []run{{text: "\n"}}, line.runs)
+		above.said, above.parts = "", nil
 	}
 	return out
 }
@@ -541,7 +556,7 @@ func titleColumn(table *block) (title, link int) {
 				if !r.web {
 					continue
 				}
-				if r.look&bare != 0 || isCall(r.text) {
+				if r.look&bare != 0 || isCall(r.text) || !hasWord(r.text) {
 					bareRows[k]++
 				} else {
 					said[k] += letters(r.text)
@@ -553,7 +568,7 @@ func titleColumn(table *block) (title, link int) {
 	}
 	half := len(table.kids) / 2
 	for k := range said {
-		if rows[k] >= half && (said[k] > most || said[k] == most && k < title) && said[k] > 3*rows[k] {
+		if rows[k] >= half && (said[k] > most || said[k] == most && k < title) && said[k] > rows[k] {
 			title, link, most = k, k, said[k]
 		}
 	}

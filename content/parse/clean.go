@@ -113,7 +113,7 @@ func (s *source) line(offset int) int {
 // prepare takes comments and template tags out of body, whose first line is the given line of the file, mends brackets, and caps what
 // would make goldmark slow. Fenced code stays as it is.
 func prepare(body string, first int) *source {
-	body = linkFootnotes(withoutShortcodes(withoutComments(body)))
+	body = linkNotes(linkFootnotes(fromDialects(withoutShortcodes(withoutComments(body)))))
 	s := &source{text: body, first: first}
 	mend := mayNeedMending(body)
 	fence, references := "", 0
@@ -171,15 +171,16 @@ var mayBeCapped = func() (may [256]bool) {
 	return may
 }()
 
-// wikiHeading writes "== text ==" as Markdown does.
+// wikiHeading writes "== text ==", and "== text" with a blank, as Markdown does.
 func wikiHeading(line string) string {
-	if !strings.HasPrefix(line, "==") {
+	if !strings.HasPrefix(line, "=") {
 		return line
 	}
 	text := strings.TrimLeft(line, "=")
 	level := len(line) - len(text)
+	blank := strings.HasPrefix(text, " ")
 	text, closed := strings.CutSuffix(strings.TrimSpace(text), strings.Repeat("=", level))
-	if text = strings.TrimSpace(text); !closed || level > 6 || text == "" {
+	if text = strings.TrimSpace(text); !(closed && level > 1) && !blank || level > 6 || text == "" {
 		return line
 	}
 	return strings.Repeat("#", level) + " " + text + "\n"

@@ -85,7 +85,25 @@ func findDate(s string) (f found, ok bool) {
 			return f, true
 		}
 	}
-	return found{}, false
+	return hanDate(s)
+}
+
+var hanDateRE = regexp.MustCompile(`([一二][〇○零一二三四五六七八九]{3})\s*年\s*([一二三四五六七八九十]{1,2})\s*月\s*([一二三四五六七八九十]{1,3})\s*[日号]?`)
+
+// hanDate finds a date written in Han digits: 二〇二四年五月六日.
+func hanDate(s string) (found, bool) {
+	if !strings.Contains(s, "年") {
+		return found{}, false
+	}
+	m := hanDateRE.FindStringSubmatchIndex(s)
+	if m == nil {
+		return found{}, false
+	}
+	year, _ := anyNumber(strings.ReplaceAll(s[m[2]:m[3]], "○", "〇"))
+	month, _ := anyNumber(s[m[4]:m[5]])
+	dayOfMonth, _ := anyNumber(s[m[6]:m[7]])
+	text := day(year, month, dayOfMonth)
+	return found{text, m[0], m[1]}, text != ""
 }
 
 func isYear(s string) bool { return (s[:2] == "20" || s[:2] == "19") && isDigit(s[2]) && isDigit(s[3]) }
@@ -175,7 +193,7 @@ func dateBefore(s string, k int) (found, bool) {
 	}
 	head := strings.TrimRight(s[:k], " \t\n\f\r")
 	if len(head) == k {
-		return found{}, false
+		return numericBefore(s, k)
 	}
 	head = strings.TrimSuffix(head, ",")
 	if before, dayOfMonth := cutDay(head); dayOfMonth != "" {
@@ -200,6 +218,27 @@ func dateBefore(s string, k int) (found, bool) {
 		return found{}, false
 	}
 	return dated(s[k:k+4], mon, dayOfMonth, len(before), k+4)
+}
+
+// numericBefore reads a date in numbers that ends with the year at k: 14.04.2024, 14-04-2024; with slashes the month comes first, as in
+// 04/14/2024, unless it would be more than twelve.
+func numericBefore(s string, k int) (found, bool) {
+	if k < 4 || strings.IndexByte("./-", s[k-1]) < 0 {
+		return found{}, false
+	}
+	separator := s[k-1]
+	head, second := cutDay(s[:k-1])
+	if second == "" || head == "" || head[len(head)-1] != separator {
+		return found{}, false
+	}
+	head, first := cutDay(head[:len(head)-1])
+	if first == "" || endsInWord(head) || head != "" && head[len(head)-1] == separator {
+		return found{}, false
+	}
+	if separator == '/' && number(first) <= 12 {
+		first, second = second, first
+	}
+	return dated(s[k:k+4], number(second), first, len(head), k+4)
 }
 
 // cutBlank cuts blanks off the end of s.
@@ -327,7 +366,10 @@ var numberForms = []struct {
 func findNumber(s string) (int, bool) {
 	s = s[:min(len(s), maxDateText)]
 	if !strings.ContainsAny(s, "0123456789第") {
-		return 0, false
+		return romanNumber(s)
+	}
+	if strings.ContainsAny(s, "°º№") {
+		s = numeroRE.ReplaceAllString(s, "#")
 	}
 	for _, form := range numberForms {
 		if !strings.ContainsAny(s, form.holds) {
@@ -341,6 +383,9 @@ func findNumber(s string) (int, bool) {
 	}
 	if n, ok := numberAfterWord(s, true); ok {
 		return n, true
+	}
+	if m := ordinalRE.FindStringSubmatch(s); m != nil {
+		return number(m[1]), true
 	}
 	if _, dated := findDate(s); dated {
 		return 0, false
@@ -362,6 +407,32 @@ func findNumber(s string) (int, bool) {
 	}
 	return 0, false
 }
+
+var (
+	numeroRE  = regexp.MustCompile(`(?:\b[Nn][°º]|№)\s*`)
+	ordinalRE = regexp.MustCompile(`(?i)\b(\d{1,4})(?:st|nd|rd|th)\s+(?:edition|issue|number|instal?lment|newsletter)\b`)
+	romanRE   = regexp.MustCompile(`(?i:\b(?:issue|edition|number|episode|vol\.?|volume|no\.))\s*#?([IVXLC]{1,9})(?:[^\w]|$)`)
+)
+
+// romanNumber finds "Issue XIV".
+func romanNumber(s string) (int, bool) {
+	m := romanRE.FindStringSubmatch(s)
+	if m == nil {
+		return 0, false
+	}
+	total, last := 0, 0
+	for k := len(m[1]) - 1; k >= 0; k-- {
+		n := romanDigits[m[1][k]]
+		if n < last {
+			total -= n
+		} else {
+			total, last = total+n, n
+		}
+	}
+	return total, total > 0
+}
+
+var romanDigits = map[byte]int{'I': 1, 'V': 5, 'X': 10, 'L': 50, 'C': 100}
 
 var (
 	// numberWords stand before a number, whatever follows it.

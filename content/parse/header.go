@@ -82,6 +82,8 @@ func readHeader(text string) (*header, string) {
 		h.yaml(lines, first)
 	case opening == "+++":
 		h.toml(lines, first)
+	case strings.HasPrefix(opening, "#+"):
+		h.org(lines, first)
 	case strings.HasPrefix(opening, "{") && !strings.HasPrefix(opening, "{{") && !strings.HasPrefix(opening, "{%"):
 		h.json(text, lines, first)
 	default:
@@ -103,7 +105,7 @@ func headerLines(text string) []string {
 			break
 		}
 		if !begun && strings.TrimSpace(line) != "" {
-			if begun = strings.ContainsAny(line, ":：{") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++"); !begun {
+			if begun = strings.ContainsAny(line, ":：{") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "#+"); !begun {
 				return nil
 			}
 		}
@@ -139,7 +141,7 @@ func (h *header) yaml(lines []string, open int) {
 	if h.simple(lines[open+1:end], open+2) {
 		return
 	}
-	raw := strings.Join(lines[open+1:end], "\n")
+	raw := strings.Join(quoteNumbers(lines[open+1:end]), "\n")
 	values, line, err := decodeYAML(raw)
 	if err == nil {
 		for name, value := range values {
@@ -149,6 +151,23 @@ func (h *header) yaml(lines []string, open int) {
 	}
 	h.warn(open+1+max(1, line), "front matter: "+err.Error())
 	h.salvage(lines[open+1:end], open+2)
+}
+
+// quoteNumbers puts texts in quotes that hold " #" and a digit: for YAML a comment begins there, for whoever wrote "Letter – #64" none does.
+func quoteNumbers(lines []string) []string {
+	for k, line := range lines {
+		at := strings.Index(line, " #")
+		if at < 0 || at+2 == len(line) || !isDigit(line[at+2]) {
+			continue
+		}
+		key, value, ok := strings.Cut(line, ": ")
+		if value = strings.TrimSpace(value); !ok || !isSimpleKey(key) || value[0] == '#' || strings.ContainsAny(value, "\"'[{|>&*!%@`\\") {
+			continue
+		}
+		lines = slices.Clone(lines)
+		lines[k] = key + ": \"" + value + "\""
+	}
+	return lines
 }
 
 // simple reads YAML of the kind that nearly all front matter is: a name, a colon and a text, a quoted text or a list of them in brackets.
@@ -434,7 +453,10 @@ func unquote(s string) string {
 	return strings.Trim(s, `"'`)
 }
 
-// toml reads the flat part of a TOML header: texts, numbers, dates, lists. Tables are left out.
+// flatTables are the tables of a TOML header in which site generators keep fields of the page.
+var flatTables = map[string]bool{"extra": true, "params": true, "taxonomies": true}
+
+// toml reads the flat part of a TOML header: texts, numbers, dates, lists. Other tables than flatTables are left out, with all below them.
 func (h *header) toml(lines []string, open int) {
 	end := closing(lines, open+1, "+++")
 	if end < 0 {
@@ -452,11 +474,26 @@ func (h *header) toml(lines []string, open int) {
 			continue
 		}
 		if line[0] == '[' && strings.HasSuffix(line, "]") && !strings.Contains(line, "=") {
-			return
+			if !flatTables[strings.Trim(line, "[] ")] {
+				return
+			}
+			continue
 		}
 		at := k
 		key, value, ok := strings.Cut(line, "=")
 		value = strings.TrimSpace(value)
+		if quotes := value[:min(len(value), len(`"""`))]; quotes == `"""` || quotes == "'''" {
+			value = value[len(quotes):]
+			for !strings.Contains(value, quotes) && k+1 < end {
+				k++
+				value += "\n" + lines[k]
+			}
+			value, _, _ = strings.Cut(value, quotes)
+			if isFieldName(strings.TrimSpace(key)) {
+				h.set(key, field{values: []string{strings.TrimSpace(value)}, line: at + 1})
+			}
+			continue
+		}
 		for strings.HasPrefix(value, "[") && !strings.Contains(value, "]") && k+1 < end {
 			k++
 			value += strings.TrimSpace(lines[k])
@@ -472,6 +509,17 @@ func (h *header) toml(lines []string, open int) {
 		f.values, f.list = splitList(value)
 		h.set(strings.Trim(strings.TrimSpace(key), `"'`), f)
 	}
+}
+
+// org reads lines such as "#+TITLE: text".
+func (h *header) org(lines []string, first int) {
+	k := first
+	for ; k < len(lines) && strings.HasPrefix(lines[k], "#+"); k++ {
+		if key, value, ok := cutField(lines[k][len("#+"):]); ok && value != "" {
+			h.set(key, field{values: []string{value}, line: k + 1})
+		}
+	}
+	h.lines = k
 }
 
 // json reads a JSON object before the text.

@@ -28,8 +28,25 @@ func hasWebLink(runs []run) bool {
 
 // entry is an item being read.
 type entry struct {
-	item  content.Item
-	texts []string
+	item    content.Item
+	texts   []string
+	target  string // the last link of title and text that does not lead to a person
+	targets int    // how many pages such links lead to
+}
+
+// aim counts the links of a paragraph. An item without a link of its own has the only one of its text.
+func (e *entry) aim(runs []run) {
+	for _, r := range runs {
+		if r.web && r.url != e.target && !strings.HasPrefix(r.text, "@") && !isProfile(r) {
+			e.target = r.url
+			e.targets++
+		}
+	}
+}
+
+// isProfile reports whether a link is a person's page: its text is all of the path, as in "[ann](https://example.org/ann)".
+func isProfile(r run) bool {
+	return r.text != "" && strings.HasSuffix(r.url, "/"+r.text) && strings.Count(r.url, "/") == len("///")
 }
 
 // newEntry begins an item with the paragraph that holds its title.
@@ -46,11 +63,7 @@ func (t *titled) entry(first []run, line int) entry {
 	if e.item.URL == "" && (t.form == strong || t.form == weak) {
 		e.item.URL = callURL(t.rest)
 	}
-	if e.item.URL == "" && t.form == strong && width(t.title) <= maxBoldLabel {
-		if links := webLinks(t.rest); len(links) == 1 {
-			e.item.URL = links[0] // so short a title needs the only link of its text
-		}
-	}
+	e.aim(first)
 	e.say(t.when)
 	if !isAddressOf(t.rest, e.item.URL) {
 		e.say(plain(without(t.rest, e.item.URL)))
@@ -214,6 +227,7 @@ func (e *entry) para(runs []run, said string) {
 		}
 	}
 	e.item.Links = append(e.item.Links, links...)
+	e.aim(runs)
 	if e.item.URL != "" && slices.Contains(links, e.item.URL) {
 		if len(links) == 1 && isAddress(runs) {
 			return
@@ -266,6 +280,9 @@ func isBareOf(said, url string) bool { return url != "" && said == url }
 func (e *entry) finish() content.Item {
 	it := e.item
 	it.Text = strings.Join(e.texts, "\n")
+	if it.URL == "" && e.targets == 1 {
+		it.URL = e.target
+	}
 	for _, nested := range it.Items {
 		it.Links = append(it.Links, nested.Links...)
 	}

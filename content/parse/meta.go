@@ -15,11 +15,11 @@ import (
 // names of header fields, by what they mean.
 var (
 	titleNames    = []string{"title", "标题", "subject", "name", "headline"}
-	numberNames   = []string{"number", "issue", "issue_number", "issue-number", "issuenumber", "no", "vol", "volume", "episode", "edition", "期号", "期数", "期"}
-	dateNames     = []string{"date", "日期", "published", "publishdate", "publish_date", "pubdate", "published_at", "created", "created_at", "createtime", "time", "day", "发布日期", "时间"}
-	summaryNames  = []string{"summary", "摘要", "description", "abstract", "excerpt", "desc", "subtitle", "lead", "intro"}
-	authorNames   = []string{"authors", "author", "作者", "by", "writer", "writers", "contributors"}
-	editorNames   = []string{"editors", "editor", "编辑", "责任编辑", "责编", "主编"}
+	numberNames   = []string{"number", "issue", "issue_number", "issue-number", "issuenumber", "issue_no", "issue-no", "no", "num", "vol", "volume", "episode", "edition", "期号", "期数", "期"}
+	dateNames     = []string{"date", "日期", "published", "publishdate", "publish_date", "pubdate", "pub_date", "published_at", "published_on", "publish_at", "publishedat", "date_published", "datepublished", "pubdatetime", "created", "created_at", "createtime", "time", "day", "发布日期", "时间"}
+	summaryNames  = []string{"summary", "摘要", "description", "abstract", "excerpt", "desc", "subtitle", "lead", "intro", "teaser", "preview", "preview_text", "导语", "导读", "简介", "描述"}
+	authorNames   = []string{"authors", "author", "作者", "by", "writer", "writers", "written_by", "creator", "contributors"}
+	editorNames   = []string{"editors", "editor", "编辑", "责任编辑", "责编", "主编", "curator", "curators", "curated_by", "edited_by"}
 	tagNames      = []string{"tags", "tag", "标签", "keywords"}
 	categoryNames = []string{"categories", "category", "分类"}
 	seriesNames   = []string{"series", "newsletter", "系列"}
@@ -251,8 +251,16 @@ func withoutEmojiEnds(s string) string {
 	return t
 }
 
-// stem is the name of the file without extension; for an index file the name of its folder.
+// pathDateRE is a date of which the year is a folder: "2024/0612.md", "2024/06/12.md", "2024/06/12/name.md".
+var pathDateRE = regexp.MustCompile(`(?:^|[/\\])((?:19|20)\d\d)[/\\](?:(\d\d)[-_.]?(\d\d)|(\d\d)[/\\](\d\d))(?:[/\\][^/\\]*)?\.\w+$`)
+
+// stem is the name of the file without extension; for an index file the name of its folder; with the folders that are a date.
 func (p *issueReader) stem() string {
+	if m := pathDateRE.FindStringSubmatch(p.issue.Source); m != nil {
+		if date := day(number(m[1]), number(m[2]+m[4]), number(m[3]+m[5])); date != "" {
+			return date
+		}
+	}
 	_, name := split(p.issue.Source)
 	if isIndex(name) {
 		dir, _ := split(p.issue.Source)

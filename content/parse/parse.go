@@ -30,6 +30,7 @@ func Parse(source string, data []byte, opt Options) *content.Issue {
 	root := outline(p.blocks(body))
 	p.takeTitle(root)
 	p.titleParagraph(root)
+	p.front = root.body
 	p.preface(root)
 	decide(root)
 	decideAlike(root)
@@ -60,6 +61,7 @@ type issueReader struct {
 	dateline  string // a short line before the news that holds a date
 	authors   []string
 	editors   []string
+	front     []*block // what stands before the first heading
 }
 
 var htmlRE = regexp.MustCompile(`(?i)^\s*(?:<!doctype html|<html[\s>]|<\?xml[^>]*>\s*<(?:!doctype html|html))`)
@@ -241,11 +243,22 @@ func (p *issueReader) takeMasthead(root *node, lines [][]run) {
 	root.body = root.body[1:]
 }
 
-// isHotTopics tells a page that grows from an issue: no number, no date, and a list of links.
+// periodicRE finds what only an issue says of itself: that it is one of many, or the time that it is about.
+var periodicRE = regexp.MustCompile(`(?i)\b(?:this|last) (?:week|month|issue|edition)\b|\b(?:weekly|newsletter|digest|gazette|bulletin|roundup|round-up|recap|letter|issue|edition|welcome to|hi (?:everyone|all|there|friends|folks)|hello|dear)\b|(?:本|上|这一?)[周期月]|[周月日季]刊|[周月日晚早]报|大家好|各位`)
+
+// maxSaid is how long, in bytes, a paragraph may be to be searched for them.
+const maxSaid = 1000
+
+// isHotTopics tells a page that grows from an issue: no number, no date, nothing that only an issue says, and a list of links.
 func (p *issueReader) isHotTopics() bool {
 	i := p.issue
-	if i.Number != nil || i.Date != "" {
+	if i.Number != nil || i.Date != "" || periodicRE.MatchString(i.Title) {
 		return false
+	}
+	for _, b := range p.front {
+		if b.kind == kindPara && len(b.plain()) < maxSaid && periodicRE.MatchString(b.plain()) {
+			return false
+		}
 	}
 	items, linked := 0, 0
 	for s := range i.Sections {

@@ -52,6 +52,7 @@ func headingText(said string) string {
 		s = s[:k]
 	}
 	s = strings.TrimSpace(strings.TrimRight(s, "#¶ "))
+	s = s[len(bullet(s)):]
 	if inner := strings.TrimSuffix(strings.TrimPrefix(s, "【"), "】"); len(inner) == len(s)-len("【】") {
 		s = inner
 	}
@@ -190,7 +191,7 @@ func decide(parent *node) {
 			}
 		}
 		switch link := isLinkHeading(n.head); {
-		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body):
+		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body) || beginsInBold(n.body):
 			section++
 		case link && (hasProse(n.body) || holdsNews(n.body)):
 			item++
@@ -212,7 +213,7 @@ func decide(parent *node) {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && !holdsTitles(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
+		case hasProse(n.body) && !holdsTitles(n.body) && !beginsInBold(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
 			n.item = true
 		}
 	}
@@ -282,7 +283,7 @@ func holdsTitles(body []*block) bool {
 		if b.kind != kindPara {
 			continue
 		}
-		if t := b.shape(); (t.beginsItem() || t.lead.numbered) && !isAddress(b.runs) {
+		if t := b.shape(); (t.beginsItem() || t.lead.numbered || t.isBoldLine(b.runs)) && !isAddress(b.runs) {
 			titles++
 		}
 		if titles < 2 && hasLineEnd(b.runs) {
@@ -294,6 +295,16 @@ func holdsTitles(body []*block) bool {
 		}
 	}
 	return titles > 1
+}
+
+// isBoldLine reports whether a paragraph of several lines begins with a line in bold, and has a link.
+func (t *titled) isBoldLine(runs []run) bool {
+	return t.form == strong && t.url == "" && hasLineEnd(runs) && hasWebLink(runs) && allBold(firstLine(runs))
+}
+
+// beginsInBold reports whether the first paragraph of body is one item: a line in bold, text and a link.
+func beginsInBold(body []*block) bool {
+	return len(body) > 0 && body[0].kind == kindPara && body[0].shape().isBoldLine(body[0].runs)
 }
 
 // cutHead is as much of a paragraph as is searched for titles.
@@ -436,6 +447,9 @@ func (p *issueReader) sections(n *node, above []string) {
 	} else {
 		parts = p.split(n)
 		s.Items = p.items(parts[0].blocks, n.head == nil || !n.isLeaf())
+		if n.head == nil && len(s.Items) == 0 && n.isLeaf() && len(parts) == 1 {
+			s.Items = p.items(parts[0].blocks, false) // without any heading, what would be an introduction is all there is
+		}
 	}
 	begin := len(p.issue.Sections)
 	p.issue.Sections = append(p.issue.Sections, s)
@@ -488,11 +502,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 		e.say(kid.text)
 		e.grow(kid.body)
 	}
-	it := e.finish()
-	if it.URL == "" && len(it.Links) == 1 && len(it.Items) == 0 {
-		it.URL = it.Links[0]
-	}
-	return it
+	return e.finish()
 }
 
 // cutFooter cuts off what a rule separates from the text below a heading, when it speaks to the reader or names the editors.
@@ -605,7 +615,7 @@ func openHeads(body []*block) []*block {
 	var out []*block
 	for k, b := range body {
 		if b.kind == kindPara && hasLineEnd(b.runs) && mayHead(firstLine(b.runs)) {
-			if lines := linesOf(b); headsItems(lines) {
+			if lines := joinAddresses(linesOf(b)); headsItems(lines) {
 				if out == nil {
 					out = append(out, body[:k]...)
 				}
@@ -624,7 +634,11 @@ func openHeads(body []*block) []*block {
 }
 
 func headsItems(lines []*block) bool {
-	if len(lines) < 3 || !mayHead(lines[0].runs) {
+	least := 3
+	if said := lines[0].plain(); strings.HasPrefix(said, "【") && strings.HasSuffix(said, "】") {
+		least = 2
+	}
+	if len(lines) < least || !mayHead(lines[0].runs) {
 		return false
 	}
 	return !slices.ContainsFunc(lines[1:], func(b *block) bool { t := b.shape(); return !t.lead.numbered || !t.beginsItem() })
@@ -676,6 +690,7 @@ func pseudoHeading(body []*block, k int) string {
 		if !startsLikeName(text) || width(text) > maxPseudo/2 || endsSentence(text) {
 			return ""
 		}
+	case next.kind == kindPara && isBold && isMarked(said) && allBold(firstLine(next.runs)) && !isMarked(next.plain()):
 	case next.kind == kindPara && marked:
 		t := next.shape()
 		if l := next.shape().lead; !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
@@ -686,6 +701,9 @@ func pseudoHeading(body []*block, k int) string {
 	}
 	return strings.TrimSpace(strings.TrimRight(text, "：: "))
 }
+
+// isMarked reports whether a text begins with a pictograph or the mark of a list.
+func isMarked(said string) bool { return bullet(said) != "" || trimEmoji(said) != said }
 
 // namesAndURLs reports whether a paragraph is a name without a link on one line and nothing but its URL on the next.
 func namesAndURLs(b *block) bool {

@@ -341,7 +341,8 @@ func runsOn(follows string) bool {
 // defines are words after a link that begin a description of what the link names; any other lower-case word continues its sentence.
 var defines = map[string]bool{
 	"is": true, "are": true, "a": true, "an": true, "the": true, "provides": true, "lets": true, "allows": true, "helps": true, "makes": true,
-	"brings": true, "gives": true, "shows": true, "explains": true, "describes": true, "covers": true, "discusses": true, "by": true, "via": true,
+	"brings": true, "gives": true, "shows": true, "explains": true, "describes": true, "covers": true, "discusses": true, "lists": true, "collects": true, "compares": true, "argues": true,
+	"teaches": true, "walks": true, "reviews": true, "surveys": true, "summarizes": true, "explores": true, "demonstrates": true, "tells": true, "examines": true, "by": true, "via": true,
 }
 
 var verbRE = regexp.MustCompile(`^(?:正式|宣布|发布|推出|开源|收购|加入|支持|成为|完成|获得|迎来|更新|升级|已|将|与|和|的|在|对|被|从|为|新增|引入|移除|上线|登陆|进入|了)`)
@@ -376,8 +377,9 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 	case followMarks.has(c):
 		return true
 	}
+	word, _, _ := strings.Cut(trimmed, " ")
 	if allBold && gap {
-		return width(title) > 2 || !unicode.IsLower(c)
+		return width(title) > 2 || !unicode.IsLower(c) || defines[word]
 	}
 	if strings.HasSuffix(title, " ") && width(title) > 2 {
 		return true
@@ -388,7 +390,6 @@ func titleEnds(title, follows string, next run, allBold bool) bool {
 	if next.url != "" || next.look&(em|code) != 0 && strings.HasPrefix(follows, next.text) {
 		return true
 	}
-	word, _, _ := strings.Cut(trimmed, " ")
 	switch {
 	case strings.EqualFold(word, "by") || strings.HasPrefix(trimmed, "作者") || strings.HasPrefix(trimmed, "译"):
 		return true
