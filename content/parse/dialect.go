@@ -19,7 +19,8 @@ var dialects = []struct {
 	{">`_", regexp.MustCompile("`([^`<]{1,300}?)(\\s*)<(https?://[^>\\s]+)>`__?"), "[$1](<$3>)$2", nil},                                    // reStructuredText
 	{"link:http", regexp.MustCompile(`link:(https?://[^\s\[\]]+)\[([^\]\n]+)\]`), "[$2](<$1>)", nil},                                       // AsciiDoc
 	{"\n== ", regexp.MustCompile(`(^|[\s(])(https?://[^\s\[\]()]+)\[([^\]\n]+)\]`), "$1[$3](<$2>)", nil},                                   // AsciiDoc
-	{"[http", regexp.MustCompile(`(^|[^\]!])\[(https?://[^\s\]]+) ([^\]\[\n]+)\]([^(\[:]|$)`), "$1[$3](<$2>)$4", nil},                      // MediaWiki
+	{"'''", regexp.MustCompile(`'''([^'\n]+)'''`), "**$1**", nil},
+	{"[http", regexp.MustCompile(`(^|[^\]!])\[(https?://[^\s\]]+) ([^\]\[\n]+)\]([^(\[:]|$)`), "$1[$3](<$2>)$4", nil}, // MediaWiki
 }
 
 // fromDialects rewrites what body holds of other markup languages.

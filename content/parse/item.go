@@ -200,6 +200,10 @@ func (e *entry) grow(blocks []*block) {
 		case kindList:
 			e.item.Items = slices.Grow(e.item.Items, len(b.kids))
 			for _, kid := range b.kids {
+				if address := onlyAddress(kid); address != nil && e.item.URL == "" {
+					e.para(address.runs, address.plain())
+					continue
+				}
 				if nested, ok := listEntry(kid); ok {
 					e.item.Items = append(e.item.Items, nested)
 				}
@@ -219,6 +223,9 @@ func (e *entry) grow(blocks []*block) {
 // para adds a paragraph; said is what it says.
 func (e *entry) para(runs []run, said string) {
 	links := webLinks(runs)
+	if len(links) == 0 && len(runs) == 1 && strings.HasPrefix(runs[0].url, "#") {
+		return // back to the top of the page
+	}
 	if e.item.URL == "" && len(links) > 0 {
 		if len(links) == 1 && isAddress(runs) {
 			e.item.URL = links[0]

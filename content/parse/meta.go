@@ -70,7 +70,7 @@ func (p *issueReader) fillNumber(stem string) {
 		}
 		p.warn(line, fmt.Sprintf("number %q is not a number", clip(text, 40)))
 	}
-	for _, text := range slices.Compact([]string{p.issue.Title, p.title, p.dateline}) {
+	for _, text := range slices.Compact([]string{p.issue.Title, p.title, p.dateline, p.counted}) {
 		if n, ok := findNumber(text); ok {
 			p.issue.Number = &n
 			return
@@ -176,6 +176,9 @@ func (h *header) people(names ...string) []string {
 			names := make([]string, len(f.values))
 			for k, v := range f.values {
 				names[k] = withoutAddress(v)
+				if strings.Contains(v, "](") {
+					names[k] = plainMarkup(v)
+				}
 			}
 			return unique(names)
 		}

@@ -23,7 +23,7 @@ var metaHeadings = phraseOf(`(?i)^(?:%s)$`,
 	`(?:使用|图例|阅读|标记|符号|补充|本期|特别)?(?:说明|声明|图例)`, `版权(?:声明|信息|说明)?`, `免责声明`, `(?:投稿|反馈|勘误|联系)(?:方式|指南|说明|邮箱)?`, `关于(?:我们|本刊|本站|作者|周刊|周报|本周刊|本周报)`,
 	`(?:往期|往年|历史|过往|过去)(?:回顾|推荐|内容|文章|周报|周刊|期刊|归档|列表|目录|精选)?`, `(?:文章)?归档`, `存档`, `(?:本期)?目录`,
 	`(?:本期)?(?:赞助|广告|赞助商|赞助者|合作|鸣谢|致谢|感谢|捐赠|打赏|赞赏|支持我们)(?:商|方|名单)?`, `(?:加入)?(?:交流|读者|微信|QQ|讨论|加|进|入)群`, `公众号`, `二维码`, `RSS`, `名词解释`, `术语(?:表|解释)?`,
-	`金句`, `语录`, `言论`, `名言`, `每周一言`, `每周一句`, `本周金句`, `结语`, `尾声`, `写在最后`, `最后`, `后记`,
+	`(?:下期|下周|下月|下一期)(?:预告|内容)?`, `next (?:week|issue|time|month)`, `金句`, `语录`, `言论`, `名言`, `每周一言`, `每周一句`, `本周金句`, `结语`, `尾声`, `写在最后`, `最后`, `后记`,
 	`(?:the )?(?:editors?|authors?|contributors?|curators?|maintainers?|credits|team|colophon|imprint|legend|key|disclaimer|license|licence|acknowledge?ments?)`,
 	`(?:edited|written|curated) by.{0,60}`, `about(?: (?:us|me|this (?:newsletter|issue|week|publication)|the (?:authors?|editors?|newsletter)))?`,
 	`(?:how to )?(?:subscribe|unsubscribe|contribute|support us|follow us|contact(?: us)?|get in touch|connect|stay in touch|share|feedback|submit)(?: .{0,30})?`,
@@ -109,7 +109,7 @@ var around = phraseOf(`(?i)^(?:%s)`,
 	`(?:this|today's) (?:issue|edition|newsletter|email|week|week's (?:issue|edition|newsletter)) (?:is|was) (?:sponsored|supported|presented|powered|made possible|brought to you)\b`,
 	`(?:leave (?:us )?a (?:comment|reply|review|tip)|refer a friend|upgrade to paid|give a gift|start writing)\b`,
 	`thanks for (?:reading|subscribing|being|sharing|your)\b`,
-	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
+	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to (?:.{2,60} for\b|our|all|every|you\b|the (?:following|team|community|sponsors?|contributors?|editors?))|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
 )
 
 // asks finds a wish to the reader anywhere in a short paragraph without a title.
@@ -133,7 +133,7 @@ func holdsWish(said string) bool {
 
 // calls are link texts that only say "here it is".
 var calls = phraseOf(`(?i)^(?:%s)\s*[.。→»>!！]*$`,
-	`请?(?:点击|点此|点|戳)?(?:此处|这里|此|我|查看|阅读|下载|访问|戳|了解|前往|立即)*(?:查看|阅读|下载|访问|了解|在线|参与|报名|投递|申请|体验|试用|观看|收听|加入)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|源码|译文|博客|幻灯片|资料|公告|来源|出处|直播|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?`,
+	`请?(?:点击|点此|点|戳)?(?:此处|这里|此|我|查看|阅读|下载|访问|戳|了解|前往|立即)*(?:查看|阅读|下载|访问|了解|在线|参与|报名|投递|申请|体验|试用|观看|收听|加入)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|源码|译文|博客|幻灯片|资料|公告|来源|出处|直播|更新日志|发布说明|发行说明|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?`,
 	`(?:read|learn|see|find out|watch|view|get|view)(?: (?:the|full|it|more|on|all|article|post|story|video|report|announcement|here))*`, `here`,
 	`link`, `links?`, `more`, `source`, `details?`, `full (?:story|post|article|report|text)(?: here)?`, `article`, `post`, `video`, `slides`, `code`,
 	`repo(?:sitory)?`, `github`, `website`, `pdf`, `download`, `docs`, `announcement`, `release notes`, `changelog`, `continue reading`, `via`, `→`,

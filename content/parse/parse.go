@@ -59,6 +59,7 @@ type issueReader struct {
 	titleLine int
 	abstract  string // a paragraph that says it is the summary
 	dateline  string // a short line before the news that holds a date
+	counted   string // a short line before the news that holds a number of the form 第…期
 	authors   []string
 	editors   []string
 	front     []*block // what stands before the first heading
@@ -195,7 +196,11 @@ func (p *issueReader) findDateline(b *block) bool {
 	linked := hasWebLink(b.runs)
 	for _, line := range splitLines(b.runs) {
 		said := plain(line)
-		if f, ok := findDate(said); ok && width(said) <= 12 && !(linked && (f.start > 0 || width(said) > 8)) {
+		if p.counted == "" && strings.Contains(said, "期") && width(said) <= 12 && (hanNumberRE.MatchString(said) || hanVolRE.MatchString(said)) {
+			p.counted = said
+		}
+		f, ok := findDate(said)
+		if ok && width(said) <= 12 && (!linked || f.start == 0 && width(said) <= 8 || slices.ContainsFunc(strings.FieldsFunc(said, isPartMark), isOnlyDate)) {
 			p.dateline = said
 			if m := datelineByRE.FindStringSubmatch(said); m != nil {
 				p.add(author, splitNames(m[1]))
@@ -205,6 +210,9 @@ func (p *issueReader) findDateline(b *block) bool {
 	}
 	return false
 }
+
+// isPartMark reports whether r stands between the parts of a dateline.
+func isPartMark(r rune) bool { return r == '·' || r == '•' || r == '|' || r == '｜' }
 
 // titleParagraph takes a first paragraph that carries number or date as the title of an issue that has no other.
 func (p *issueReader) titleParagraph(root *node) {

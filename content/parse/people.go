@@ -185,6 +185,9 @@ func splitNames(s string) []string {
 	var names []string
 	for _, part := range parts {
 		part = withoutAddress(strings.TrimPrefix(strings.TrimSpace(part), "and "))
+		if isOnlyDate(part) {
+			continue
+		}
 		name := asName(part)
 		if name == "" || width(name) > 6 {
 			if strings.TrimSpace(part) == "" {

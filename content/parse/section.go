@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -191,7 +192,7 @@ func decide(parent *node) {
 			}
 		}
 		switch link := isLinkHeading(n.head); {
-		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body) || beginsInBold(n.body):
+		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body) || beginsInTitle(n.body):
 			section++
 		case link && (hasProse(n.body) || holdsNews(n.body)):
 			item++
@@ -213,7 +214,7 @@ func decide(parent *node) {
 		case n.meta && !link, !n.isLeaf() && !link:
 		case link && (n.isLeaf() || !holdsLinkList(n.body)):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && !holdsTitles(n.body) && !beginsInBold(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
+		case hasProse(n.body) && !holdsTitles(n.body) && !beginsInTitle(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
 			n.item = true
 		}
 	}
@@ -236,7 +237,8 @@ func endsInAddress(body []*block) bool {
 // isStory reports whether a heading below a section's stands above nothing but paragraphs of text, none of which begins with a title or speaks
 // to the reader.
 func isStory(n *node) bool {
-	if n.parent.head == nil || n.level < 3 || len(n.parent.body) > 0 || !bringsWeb(n.body) {
+	numbered := n.head.shape().lead.numbered && !numeralRE.MatchString(n.text)
+	if (n.parent.head == nil || n.level < 3 || len(n.parent.body) > 0) && !numbered || !bringsWeb(n.body) {
 		return false
 	}
 	return !slices.ContainsFunc(n.body, func(b *block) bool {
@@ -288,7 +290,7 @@ func holdsTitles(body []*block) bool {
 		}
 		if titles < 2 && hasLineEnd(b.runs) {
 			for _, line := range splitLines(cutHead(b.runs))[1:] {
-				if t := titleOf(line); t.lead.numbered && (t.url != "" || t.form == strong) {
+				if t := titleOf(line); t.lead.numbered && (t.url != "" || t.form == strong) || t.form == withURL && !isAddress(line) {
 					titles++
 				}
 			}
@@ -302,9 +304,9 @@ func (t *titled) isBoldLine(runs []run) bool {
 	return t.form == strong && t.url == "" && hasLineEnd(runs) && hasWebLink(runs) && allBold(firstLine(runs))
 }
 
-// beginsInBold reports whether the first paragraph of body is one item: a line in bold, text and a link.
-func beginsInBold(body []*block) bool {
-	return len(body) > 0 && body[0].kind == kindPara && body[0].shape().isBoldLine(body[0].runs)
+// beginsInTitle reports whether the first paragraph of body is one item: a line that is a title, text, and a link.
+func beginsInTitle(body []*block) bool {
+	return len(body) > 0 && body[0].kind == kindPara && (body[0].shape().isBoldLine(body[0].runs) || body[0].shape().lines > 2)
 }
 
 // cutHead is as much of a paragraph as is searched for titles.
@@ -427,7 +429,7 @@ func hasProse(body []*block) bool {
 			}
 		case kindList, kindTable:
 			return false
-		case kindCode:
+		case kindCode, kindQuote:
 			return true
 		}
 	}
@@ -491,6 +493,7 @@ func (p *issueReader) headingItem(n *node) content.Item {
 	if t.title == "" {
 		t.title = n.text
 	}
+	t.title = strings.TrimPrefix(t.title, n.ordinal())
 	e := t.entry(n.head.runs, n.head.line)
 	body, footer := cutFooter(n.body)
 	if len(body) > 0 && body[0].kind == kindPara && len(body[0].runs) == 1 && body[0].runs[0].web && e.item.URL == "" {
@@ -503,6 +506,17 @@ func (p *issueReader) headingItem(n *node) content.Item {
 		e.grow(kid.body)
 	}
 	return e.finish()
+}
+
+var ordinalPartsRE = regexp.MustCompile(`^(?:\d{1,2}\.)+(\d{1,2})\.?\s+`)
+
+// ordinal is the number in parts, such as "2.1 ", that a heading begins with, when it counts the headings below the same one.
+func (n *node) ordinal() string {
+	m := ordinalPartsRE.FindStringSubmatch(n.text)
+	if m == nil || slices.Index(n.parent.kids, n)+1 != number(m[1]) {
+		return ""
+	}
+	return m[0]
 }
 
 // cutFooter cuts off what a rule separates from the text below a heading, when it speaks to the reader or names the editors.
@@ -534,11 +548,16 @@ type part struct {
 func (p *issueReader) split(n *node) []part {
 	parts := []part{{}}
 	body, skip := openLabels(openHeads(n.body)), -1
+	groups := boldGroups(body)
 	for k, b := range body {
 		if skip == k {
 			continue
 		}
-		if heading := pseudoHeading(body, k); heading != "" {
+		heading := pseudoHeading(body, k)
+		if heading == "" && groups[b] {
+			heading = strings.TrimRight(headingText(b.plain()), "：: ")
+		}
+		if heading != "" {
 			if contentsHeadings.matches(heading) && body[k+1].kind == kindList {
 				skip = k + 1
 				continue
@@ -550,6 +569,37 @@ func (p *issueReader) split(n *node) []part {
 		last.blocks = append(last.blocks, b)
 	}
 	return parts
+}
+
+// maxGroup is how wide, in words, a line in bold may be to name a group of paragraphs.
+const maxGroup = 4
+
+// boldGroups are the lines in bold, two at least, that stand above two or more paragraphs with links each: they name groups, not items.
+func boldGroups(body []*block) map[*block]bool {
+	var heads []*block
+	linked := 0
+	for _, b := range body {
+		switch {
+		case b.kind == kindRule || b.kind == kindCode:
+		case b.kind != kindPara:
+			return nil
+		case !hasWebLink(b.runs) && allBold(b.runs) && width(b.plain()) <= maxGroup:
+			if len(heads) > 0 && linked < 2 {
+				return nil
+			}
+			heads, linked = append(heads, b), 0
+		case hasWebLink(b.runs):
+			linked++
+		}
+	}
+	if len(heads) < 2 || linked < 2 {
+		return nil
+	}
+	groups := make(map[*block]bool, len(heads))
+	for _, b := range heads {
+		groups[b] = true
+	}
+	return groups
 }
 
 // openLabels makes a heading and a list of each paragraph "**label:** link, link", where a section is mostly made of them.

@@ -41,6 +41,7 @@ type titled struct {
 	lead  lead
 	by    string
 	when  string // a date that stood before the title
+	lines int    // of a paragraph whose first line is the title, see aboveURL
 
 	loose []run // what is still to be read as a sentence
 	tail  []run // what is still to follow rest
@@ -437,8 +438,51 @@ const maxBeforeURL = 160
 // maxAside is how long, in code points, the text of a link may be that only explains a word of such a title.
 const maxAside = 16
 
+// maxTitleLine is how wide, in columns, the first of several lines may be to be their title; text that an editor wrapped is wider.
+const maxTitleLine = 60
+
+// titleLabels begin a line that gives the title, where each line of a paragraph gives one field.
+var titleLabels = phraseOf(`(?i)^%s\s*[:：]\s*`, `标题`, `名称`, `名字`, `题目`, `项目`, `文章`, `title`, `name`)
+
+// aboveURL takes a paragraph apart of which the first line is a title, and another one only a link: "title\ntext\nhttps://…".
+func (t *titled) aboveURL(runs []run) bool {
+	first, below, ok := strings.Cut(runs[0].text, "\n")
+	if !ok || runs[0].url != "" || len(first) > 3*maxTitleLine || columns(first) > maxTitleLine {
+		return false
+	}
+	if at := titleLabels.find(first); at > 0 {
+		first = first[at:]
+	}
+	first = squeeze(first)
+	last, _ := utf8.DecodeLastRuneInString(first)
+	next, _ := utf8.DecodeRuneInString(strings.TrimLeft(below, " \v"))
+	if !hasWord(first) || strings.ContainsRune("。.!！?？,，:：；;", last) || unicode.IsLower(next) {
+		return false
+	}
+	lines := splitLines(runs)
+	k := slices.IndexFunc(lines, hasWebLink)
+	if k < 1 || len(webLinks(lines[k])) != 1 || !isAddress(lines[k]) {
+		return false
+	}
+	t.title, t.url, t.lines = trimTitle(first), webLinks(lines[k])[0], len(lines)
+	if at, name := authorTail(t.title); at > 0 {
+		t.by = name
+		t.rest = append(t.rest, run{text: trimTitle(t.title[at:]) + "\n"})
+		t.title = trimTitle(t.title[:at])
+	}
+	for n, line := range lines[1:] {
+		if n+1 != k {
+			t.rest = append(append(t.rest, line...), run{text: "\n"})
+		}
+	}
+	return t.title != ""
+}
+
 // beforeURL takes "title SEPARATOR bare-URL" apart.
 func (t *titled) beforeURL(runs []run) bool {
+	if t.aboveURL(runs) {
+		return true
+	}
 	n := slices.IndexFunc(runs, func(r run) bool {
 		return r.look&bare != 0 || r.web && r.look&image == 0 && utf8.RuneCountInString(r.text) > maxAside
 	})
@@ -660,7 +704,7 @@ func closingLinks(runs []run) (links, before []run) {
 	case strings.Trim(rest, ")）。.") != "" || first < k:
 		return nil, nil
 	case strings.ContainsRune("-–—→.。!！?？", separator) && (isCall(link.text) || isHost(link.text)):
-	case strings.ContainsRune(":：,，|", separator) && isCall(link.text):
+	case strings.ContainsRune(":：,，|｜", separator) && isCall(link.text):
 	case len(head) < len(text) && isCall(link.text) && hanCount(link.text) > 0:
 		size = 0
 	default:
@@ -671,7 +715,11 @@ func closingLinks(runs []run) (links, before []run) {
 	}
 	before = slices.Clone(runs[:first])
 	before[first-1].text = head
-	if said := plain(before); width(said) < 3 || sentenceEnd(said) < len(said) {
+	least := 3
+	if !inBrackets && isCall(link.text) && size > 0 {
+		least = 1
+	}
+	if said := plain(before); width(said) < least || sentenceEnd(said) < len(said) {
 		return nil, nil
 	}
 	links = runs[first : k+1 : k+1]
