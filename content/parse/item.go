@@ -36,7 +36,11 @@ type entry struct {
 
 // aim counts the links of a paragraph. An item without a link of its own has the only one of its text.
 func (e *entry) aim(runs []run) {
-	for _, r := range runs {
+	if e.item.URL != "" {
+		return
+	}
+	for k := range runs {
+		r := &runs[k]
 		if r.web && r.url != e.target && !strings.HasPrefix(r.text, "@") && !isProfile(r) {
 			e.target = r.url
 			e.targets++
@@ -45,7 +49,7 @@ func (e *entry) aim(runs []run) {
 }
 
 // isProfile reports whether a link is a person's page: its text is all of the path, as in "[ann](https://example.org/ann)".
-func isProfile(r run) bool {
+func isProfile(r *run) bool {
 	return r.text != "" && strings.HasSuffix(r.url, "/"+r.text) && strings.Count(r.url, "/") == len("///")
 }
 

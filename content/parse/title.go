@@ -199,21 +199,40 @@ var whenRE = regexp.MustCompile(`(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|(
 
 // cutWhen takes a date off that stands before a link: "**Oct 22–25** [name](url)", "2024-11-12 - [name](url)", "3 月 5 日：[name](url)".
 func cutWhen(runs []run) (when string, rest []run) {
+	if len(runs) < 2 || runs[0].url != "" || !beginsWhen(runs[0].text) {
+		return "", runs
+	}
 	n, said := 0, ""
 	for n < len(runs) && n < 3 && runs[n].url == "" && len(said) <= maxWhen {
 		said += runs[n].text
 		n++
 	}
-	if n == 0 || n == len(runs) || len(said) > maxWhen || !runs[n].web || runs[n].look&(bare|image) != 0 || !strings.ContainsAny(said, "0123456789") {
+	if n == len(runs) || len(said) > maxWhen || !runs[n].web || runs[n].look&(bare|image) != 0 || !whenRE.MatchString(said) {
 		return "", runs
 	}
-	if !whenRE.MatchString(said) || !holdsMonth(said) && !strings.Contains(said, "月") {
-		if _, ok := findDate(said); !ok || !whenRE.MatchString(said) {
-			return "", runs
-		}
+	if _, dated := findDate(said); !dated && !(strings.ContainsAny(said, "0123456789") && (strings.Contains(said, "月") || holdsMonth(said))) {
+		return "", runs
 	}
 	return strings.TrimFunc(said, whenMarks.has), runs[n:]
 }
+
+// beginsWhen is a cheap test before whenRE.
+func beginsWhen(s string) bool {
+	if len(s) > maxWhen {
+		return false
+	}
+	s = strings.TrimLeft(s, " (（")
+	if s == "" || isDigit(s[0]) || strings.HasPrefix(s, "周") || strings.HasPrefix(s, "星期") {
+		return s != ""
+	}
+	end := 0
+	for end < len(s) && isLatin(s[end]) {
+		end++
+	}
+	return month(s[:end]) > 0 || end >= 3 && weekdays[strings.ToLower(s[:3])]
+}
+
+var weekdays = map[string]bool{"mon": true, "tue": true, "wed": true, "thu": true, "fri": true, "sat": true, "sun": true}
 
 // head joins the links and bold pieces at the start that form one phrase. It reports whether they are the title.
 func (t *titled) head(runs []run) bool {
