@@ -19,6 +19,7 @@ import (
 
 	"weeklybot/bot"
 	"weeklybot/bot/chart"
+	"weeklybot/bot/schedule"
 	"weeklybot/content"
 )
 
@@ -408,6 +409,46 @@ func TestQuietHoursAndHolidaysOfASubscription(t *testing.T) {
 	for _, text := range []string{"/subscribe all Mon 09:00 quiet 22:00", "/subscribe all Mon 09:00 holidays maybe"} {
 		if _, code := f.ask(text); code != "bad_exception" {
 			t.Errorf("%s: %q", text, code)
+		}
+	}
+}
+
+// /why says in words what keeps a digest back.
+func TestWhySaysWhatHoldsADigestBack(t *testing.T) {
+	cn, _ := schedule.BuiltinHolidays("cn")
+	night, holiday := time.Date(2026, 11, 18, 23, 30, 0, 0, time.FixedZone("", 8*3600)), time.Date(2026, 10, 2, 10, 0, 0, 0, time.FixedZone("", 8*3600))
+	for _, c := range []struct {
+		name, rule string
+		now        time.Time
+		state      bot.State
+		owed       *bot.Owed
+		want, not  string
+	}{
+		{"nothing", "quiet 22:00-8:00 holidays skip", today, "", nil, "Next: ", "waits until"},
+		{"quiet hours", "quiet 22:00-8:00", night, "", nil, "Quiet hours now: what is due waits until 2026-11-19 Thu 08:00 (Asia/Shanghai)", "holiday"},
+		{"the bot's quiet hours", "", night, "", nil, "waits until 2026-11-19 Thu 07:00 (Asia/Shanghai)", "holiday"},
+		{"none, whatever the bot's are", "quiet none", night, "", nil, "Next: ", "waits until"},
+		{"paused", "quiet 22:00-8:00", night, bot.StatePaused, nil, "Paused", "waits until"},
+		{"a holiday that is skipped", "holidays skip", holiday, "", nil, "Nothing comes on a holiday", "waits until"},
+		{"a holiday", "holidays next", holiday, "", nil, "A holiday today: what is due waits until 2026-10-08 Thu 10:00 (Asia/Shanghai)", "Quiet"},
+		{"a held workspace", "", today, bot.StateHeld, nil, "The whole workspace cannot be reached", "waits until"},
+		{"a debt", "", today, "", &bot.Owed{From: 1}, "Something is still owed", "waits until"},
+		{"in vain", "", today, "", &bot.Owed{From: 1, Times: 2}, "Planned times that brought nothing: 2", "waits until"},
+	} {
+		f := newFixture(t, func(d *Deps) {
+			d.Now = func() time.Time { return c.now }
+			d.Exceptions = func() schedule.Exceptions {
+				return schedule.Exceptions{Holidays: cn, Zone: "Asia/Shanghai", Default: bot.Except{Quiet: "23:00-07:00"}}
+			}
+		})
+		f.ask("/subscribe all Mon 09:00 en " + c.rule)
+		if c.state != "" {
+			f.store.subs[team.ID()][0].State, f.store.state = c.state, c.state
+		}
+		f.store.owed = c.owed
+		answer, code := f.ask("/why #1 --lang en")
+		if said := fmt.Sprint(answer.Message.Blocks); code != "" || !strings.Contains(said, c.want) || strings.Contains(said, c.not) {
+			t.Errorf("%s: %q, %s: want %q, and no %q", c.name, code, said, c.want, c.not)
 		}
 	}
 }

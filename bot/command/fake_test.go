@@ -25,6 +25,7 @@ type store struct {
 	fail    error
 	state   bot.State // of every channel; "" = active
 	ailment bot.Ailment
+	owed    *bot.Owed // to every subscription
 	adds    int
 	log     []string
 }
@@ -113,6 +114,8 @@ func (s *store) Recover(_ context.Context, id bot.ChannelID) error {
 func (s *store) Ailing(context.Context, bot.Channel) (bot.State, bot.Ailment, error) {
 	return cmp.Or(s.state, bot.StateActive), s.ailment, s.fail
 }
+
+func (s *store) Owed(context.Context, bot.SubscriptionID) (*bot.Owed, error) { return s.owed, s.fail }
 
 func (s *store) Vote(_ context.Context, item, member string, vote int) error {
 	s.log = append(s.log, fmt.Sprintf("vote %s %s %d", item, member, vote))

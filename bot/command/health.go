@@ -35,5 +35,43 @@ func (r *Router) whySubscription(ctx context.Context, c *call) (Answer, bool, er
 	if state == bot.StateProbation {
 		msg.Blocks = append(msg.Blocks, text(ailment.Says(c.lang)))
 	}
+	owed, err := r.deps.Subs.Owed(ctx, s.ID)
+	if err != nil {
+		return Answer{}, false, fmt.Errorf("what %s is owed: %w", s.ID, err)
+	}
+	for _, said := range []string{r.restShown(c, s), owedShown(c, owed)} {
+		if said != "" {
+			msg.Blocks = append(msg.Blocks, text(said))
+		}
+	}
 	return Answer{Message: msg}, true, nil
+}
+
+// restShown says that nothing comes now because of quiet hours or a holiday; "" when it may.
+func (r *Router) restShown(c *call, s bot.Subscription) string {
+	x, now := r.deps.Exceptions(), r.deps.Now()
+	at, skip := x.When(s.Schedule.Zone, s.Except, now)
+	until := when(c, at.In(r.zoneOf(s)))
+	switch {
+	case s.State == bot.StatePaused:
+		return ""
+	case skip:
+		return c.say("今天是节假日，不发送；内容会随下一次一起送到。", "Nothing comes on a holiday as today; what it holds comes with the next digest.")
+	case at.After(now) && x.Holidays.Off(now.In(r.zoneOf(s))):
+		return c.say("今天是节假日；该发的等到：", "A holiday today: what is due waits until ") + until
+	case at.After(now):
+		return c.say("现在是免打扰时间；该发的等到：", "Quiet hours now: what is due waits until ") + until
+	}
+	return ""
+}
+
+// owedShown says what did not come; "" when nothing is owed.
+func owedShown(c *call, owed *bot.Owed) string {
+	switch {
+	case owed == nil:
+		return ""
+	case owed.Times > 0:
+		return fmt.Sprintf(c.say("有 %d 次没有送到；欠下的会随下一次一起送到。", "Planned times that brought nothing: %d. What is owed comes with the next digest."), owed.Times)
+	}
+	return c.say("有内容还没有送到；会随下一次一起送到。", "Something is still owed; it comes with the next digest.")
 }

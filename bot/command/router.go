@@ -35,6 +35,8 @@ type Subscriptions interface {
 	Remove(ctx context.Context, id bot.SubscriptionID) error
 	// Ailing says why nothing arrives in a channel: StateHeld, StateProbation, or StateActive without an Ailment.
 	Ailing(ctx context.Context, ch bot.Channel) (bot.State, bot.Ailment, error)
+	// Owed is what a subscription was not sent although it was due; nil: nothing.
+	Owed(ctx context.Context, id bot.SubscriptionID) (*bot.Owed, error)
 	// Recover ends a channel's probation: a person says that it works again.
 	Recover(ctx context.Context, id bot.ChannelID) error
 	// Next is what the next digest would be made from now.

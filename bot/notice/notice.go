@@ -2,7 +2,8 @@
 // refuses to find troubles: the outbox and cmd do. A notice is kept in the store before it is told, and stays there until every recipient has
 // been told; its ID is computed from what it is about, so that "once" holds over replicas and restarts.
 //
-// A Teller is safe for concurrent use. Raising never blocks: one goroutine, Run, writes what was raised, and tells.
+// A Teller is safe for concurrent use. Raising never blocks (but for MissedRun): one goroutine, Run, writes what was raised, and tells. What is killed
+// in between is lost here: whoever raises says it again, when it comes upon the trouble again.
 package notice
 
 import (
@@ -101,6 +102,11 @@ func (t *Teller) raise(make func(context.Context) (n bot.Notice, ok bool, err er
 		return
 	}
 	t.raised = append(t.raised, make)
+	t.rouse()
+}
+
+// rouse has Run look now.
+func (t *Teller) rouse() {
 	select {
 	case t.wake <- struct{}{}:
 	default:

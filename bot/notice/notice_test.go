@@ -118,6 +118,14 @@ func (w *world) round(t *Teller) {
 	t.tell(w.t.Context())
 }
 
+// missed raises a missed run.
+func (w *world) missed(tl *Teller, r bot.Run) {
+	w.t.Helper()
+	if err := tl.MissedRun(w.t.Context(), r); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // wantTold checks who was told how often what begins so.
 func (w *world) wantTold(want ...string) {
 	w.t.Helper()
@@ -170,7 +178,7 @@ func TestTwoReplicasTellOnce(t *testing.T) {
 func TestACrashLosesNoNotice(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		first := w.teller(func(c *Config) { c.Lease = time.Hour })
-		first.MissedRun(bot.Run{ID: "slot@1", Due: time.Unix(1, 0)})
+		w.missed(first, bot.Run{ID: "slot@1", Due: time.Unix(1, 0)})
 		first.keep(t.Context())
 		began := time.Now()
 		if mine := first.claim(t.Context(), began); len(mine) != 1 {
@@ -191,7 +199,7 @@ func TestACrashLosesNoNotice(t *testing.T) {
 func TestWhatIsClaimedByTheDeadIsTold(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		died := w.teller(func(c *Config) { c.Lease = time.Nanosecond })
-		died.MissedRun(bot.Run{ID: "slot@1", Due: time.Unix(1, 0)})
+		w.missed(died, bot.Run{ID: "slot@1", Due: time.Unix(1, 0)})
 		died.keep(t.Context())
 		if mine := died.claim(t.Context(), time.Now()); len(mine) != 1 {
 			t.Fatalf("claimed %v", mine)
@@ -285,7 +293,7 @@ func TestManyNoticesMakeFewMessages(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		tl := w.teller(nil)
 		for i := range 2*maxTogether + 1 {
-			tl.MissedRun(bot.Run{ID: fmt.Sprint("slot@", i), Due: time.Unix(int64(i), 0)})
+			w.missed(tl, bot.Run{ID: fmt.Sprint("slot@", i), Due: time.Unix(int64(i), 0)})
 		}
 		for range 3 {
 			w.round(tl)

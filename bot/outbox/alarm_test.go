@@ -1,9 +1,12 @@
 package outbox
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 type alarm struct {
 	mu    sync.Mutex
 	heard map[string]int
+	away  atomic.Bool // nothing is noted for good
 }
 
 func (a *alarm) note(what string) {
@@ -27,9 +31,21 @@ func (a *alarm) note(what string) {
 
 func (a *alarm) Ailing(id bot.ChannelID, _ bot.Ailment) { a.note("ailing " + id.String()) }
 func (a *alarm) Held(w bot.Workspace, h bot.Ailment)    { a.note("held " + w.Name + " " + h.Text) }
-func (a *alarm) MissedRun(bot.Run)                      { a.note("missed") }
+func (a *alarm) MissedRun(context.Context, bot.Run) error {
+	a.note("missed")
+	if a.away.Load() {
+		return errors.New("the store does not answer")
+	}
+	return nil
+}
 func (a *alarm) Undelivered(id bot.SubscriptionID, o bot.Owed) {
 	a.note(fmt.Sprint("undelivered ", id, " ", o.Times))
+}
+
+func (a *alarm) times(what string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.heard[what]
 }
 
 func (a *alarm) has(what ...string) bool {
@@ -82,4 +98,46 @@ func TestTheAlarmHearsOfAMissedRun(t *testing.T) {
 	w.engine(&platform{}, func(c *Config) { c.Alarm, c.Window = a, time.Millisecond })
 	w.due()
 	eventually(t, "the alarm", func() bool { return a.has("missed") })
+}
+
+// A run is not recorded as missed, and its slot does not go on, before people are sure to be told: whoever is killed before leaves it to be found.
+func TestARunIsMissedWhenPeopleAreToldOfIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.subscribe(1)
+		due := func() (n int64) {
+			for _, key := range w.keys("due") {
+				n += w.rdb.ZCount(t.Context(), key, "-inf", unixMs(time.Now())).Val()
+			}
+			return n
+		}
+		a := &alarm{}
+		a.away.Store(true)
+		stop := w.engine(&platform{}, func(c *Config) { c.Alarm, c.Window = a, time.Millisecond })
+		w.due()
+		eventually(t, "the second try", func() bool { return a.times("missed") >= 2 })
+		stop()
+		if due() != 1 {
+			t.Fatal("the slot went on, and nobody is told")
+		}
+		w.engine(&platform{}, func(c *Config) { c.Alarm, c.Window = &alarm{}, time.Millisecond })
+		eventually(t, "the slot goes on", func() bool { return due() == 0 && w.settled() })
+	})
+}
+
+// What was recorded, and perhaps not told, is said again by the next owner.
+func TestTheNextOwnerRepeatsAlarms(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.subscribe(1)
+		gone := newFault(bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "is_archived"})
+		stop := w.engine(&platform{answer: gone.answer}, nil) // tells nobody
+		for date := 1; date <= undelivered; date++ {
+			w.due()
+			eventually(t, "a try", func() bool { return w.settled() && gone.tries.Load() == int64(date) })
+			w.publish(fmt.Sprint("issue", date))
+		}
+		stop()
+		a, id := &alarm{}, chat(0).ID().String()
+		w.engine(&platform{}, func(c *Config) { c.Alarm = a })
+		eventually(t, "the alarm", func() bool { return a.has("ailing "+id, fmt.Sprintf("undelivered %s-1 %d", id, undelivered)) })
+	})
 }

@@ -69,15 +69,16 @@ const (
 	Hold   OnUncertain = "hold"   // a person decides
 )
 
-// Alarm hears what people must be told. Its methods never block; they may hear the same more than once, from several nodes too. What has the
-// same names and the same beginning is one thing.
+// Alarm hears what people must be told. It may hear the same more than once, from several nodes too: what has the same names and the same beginning
+// is one thing. What is only noted in memory when the process is killed is heard again, at a takeover or the next time. But for MissedRun its methods never block.
 type Alarm interface {
 	// Ailing is a channel on probation since a.Since.
 	Ailing(id bot.ChannelID, a bot.Ailment)
 	// Held is a workspace that is held since a.Since.
 	Held(w bot.Workspace, a bot.Ailment)
-	// MissedRun is a run that was past its window when it was found. Each shard says it of its own part.
-	MissedRun(r bot.Run)
+	// MissedRun is a run that was past its window when it was found. Each shard says it of its own part, before it records the run as missed and
+	// only then goes on: there is no second time to hear of it. It returns when it is noted for good; after an error the run is found again.
+	MissedRun(ctx context.Context, r bot.Run) error
 	// Undelivered is a subscription that got nothing at several planned dates in a row, and is owed since.
 	Undelivered(id bot.SubscriptionID, owed bot.Owed)
 }
@@ -170,7 +171,7 @@ type silent struct{}
 
 func (silent) Ailing(bot.ChannelID, bot.Ailment)        {}
 func (silent) Held(bot.Workspace, bot.Ailment)          {}
-func (silent) MissedRun(bot.Run)                        {}
+func (silent) MissedRun(context.Context, bot.Run) error { return nil }
 func (silent) Undelivered(bot.SubscriptionID, bot.Owed) {}
 
 // Engine delivers. Make it with New, start it once with Run.

@@ -29,14 +29,32 @@ func (e *Engine) fireDue(s *shard, t bot.Tick, now time.Time) {
 			ID: d.Slot.ID + "@" + stamp(newest), Slot: d.Slot.ID, Due: newest, Fired: now, Last: d.Slot.Last,
 			From: d.Slot.Upto, Upto: e.head, State: bot.RunOpen, Missed: older,
 		}
+		e.metrics.lag.Set(now.Sub(newest).Seconds())
 		if now.Sub(newest) > e.cfg.Window {
 			r.State = bot.RunMissed
-			e.log.Warn("a run was missed; its issues come with the next", "run", r.ID, "due", newest)
-			e.cfg.Alarm.MissedRun(r)
+			e.miss(s, r, next)
+			continue
 		}
-		e.metrics.lag.Set(now.Sub(newest).Seconds())
 		e.fire(s, r, next)
 	}
+}
+
+// miss records a run as missed once people are sure to be told.
+func (e *Engine) miss(s *shard, r bot.Run, next time.Time) {
+	e.log.Warn("a run was missed; its issues come with the next", "run", r.ID, "due", r.Due)
+	s.slots[r.Slot] = &run{Run: r}
+	e.work.Go(func() {
+		err := e.cfg.Alarm.MissedRun(s.ctx, r)
+		e.tell(func() {
+			switch {
+			case s.lost:
+			case err != nil || s.leaving:
+				delete(s.slots, r.Slot) // still due: the next beat finds it, or the next owner
+			default:
+				e.fire(s, r, next)
+			}
+		})
+	})
 }
 
 // stamp is a time in unix seconds; with its milliseconds when it has some, as a run that a person fired does.

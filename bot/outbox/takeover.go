@@ -130,6 +130,7 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	if t.Lease.Epoch > 1 { // else nobody had it before
 		s.since = time.Now()
 	}
+	e.repeatAlarms(s)
 	for _, d := range deliveries {
 		s.opens(d)
 	}
@@ -152,6 +153,24 @@ func (e *Engine) takenOver(s *shard, t bot.Takeover, deliveries []*delivery) {
 	}
 	if len(deliveries) > 0 || len(t.Runs) > 0 {
 		e.log.Info("took over a shard with work left", "shard", s.lease.Shard, "deliveries", len(deliveries), "runs", len(t.Runs))
+	}
+}
+
+// alarmAgain is how old an ailment may be at a takeover for people to be told of it again, if they have not been.
+const alarmAgain = 24 * time.Hour
+
+// repeatAlarms says again what the owner before may have recorded without people having been told: it may have been killed in between. Of debts those
+// that have grown since are said again anyway, and old ailments at the next planned time.
+func (e *Engine) repeatAlarms(s *shard) {
+	for id, a := range s.ill {
+		if time.Since(a.Since) < alarmAgain {
+			e.cfg.Alarm.Ailing(id, a)
+		}
+	}
+	for m, owed := range s.owed {
+		if owed.Times == undelivered {
+			e.cfg.Alarm.Undelivered(bot.SubscriptionID(m), owed)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ type line struct {
 	Broadcast *bot.Broadcast `json:"broadcast,omitempty"` // broadcast
 	Message   *bot.Message   `json:"message,omitempty"`   // broadcast
 	Vote      *voteLine      `json:"vote,omitempty"`      // vote
+	Notice    *bot.Notice    `json:"notice,omitempty"`    // notice
 }
 
 type channelLine struct {
@@ -71,7 +72,7 @@ type subLine struct {
 }
 
 // Export writes everything that matters as JSON Lines: the catalogue, channels with their subscriptions and what each is still to get, dead
-// letters, broadcasts, votes. Records, not keys: any store, of any number of shards, can import it. The ledger of what was delivered stays behind.
+// letters, broadcasts, votes, notices. Records, not keys: any store, of any number of shards, can import it. The ledger of what was delivered stays behind.
 func (s *Store) Export(ctx context.Context, w io.Writer) (channels int, err error) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -91,7 +92,10 @@ func (s *Store) Export(ctx context.Context, w io.Writer) (channels int, err erro
 	if err := s.exportBroadcasts(ctx, enc); err != nil {
 		return channels, err
 	}
-	return channels, s.exportVotes(ctx, enc)
+	if err := s.exportVotes(ctx, enc); err != nil {
+		return channels, err
+	}
+	return channels, s.exportNotices(ctx, enc)
 }
 
 func (s *Store) exportCatalogue(ctx context.Context, enc *json.Encoder) error {
@@ -297,6 +301,8 @@ func (s *Store) importLine(ctx context.Context, l line) error {
 		return s.importBroadcast(ctx, *l.Broadcast, *l.Message)
 	case l.Type == "vote" && l.Vote != nil:
 		return s.importVote(ctx, *l.Vote)
+	case l.Type == "notice" && l.Notice != nil && l.Notice.ID != "":
+		return s.importNotice(ctx, *l.Notice)
 	case l.Type == "letter" && l.Letter != nil:
 		id, err := bot.ParseSubscriptionID(l.Letter.Sub)
 		if err != nil {

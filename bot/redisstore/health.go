@@ -151,6 +151,15 @@ func (s *Store) Ailing(ctx context.Context, ch bot.Channel) (bot.State, bot.Ailm
 	return bot.StateActive, bot.Ailment{}, nil
 }
 
+// Owed is what a subscription was not sent although its slot went on; nil: nothing.
+func (s *Store) Owed(ctx context.Context, id bot.SubscriptionID) (*bot.Owed, error) {
+	packed, err := s.rdb.HGet(ctx, s.keys.owed(s.keys.shardOf(id.Channel)), packMember(bot.SlotMember(id))).Result()
+	if none(err) != nil {
+		return nil, fmt.Errorf("read what %s is owed: %w", id, err)
+	}
+	return unpackOwed(packed), nil
+}
+
 // shown is a channel's subscriptions in the states they are in: a record only knows what people decided.
 func shown(subs []bot.Subscription, state bot.State) []bot.Subscription {
 	for i := range subs {

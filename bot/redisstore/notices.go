@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"weeklybot/bot"
 )
@@ -70,13 +71,21 @@ func (s *Store) forgetTold(ctx context.Context, keep string) error {
 
 // Notices are those that somebody is still to be told, oldest first.
 func (s *Store) Notices(ctx context.Context) (list []bot.Notice, err error) {
+	all, err := s.allNotices(ctx)
+	return slices.DeleteFunc(all, func(n bot.Notice) bool { return len(n.To) == 0 }), err
+}
+
+// allNotices are all that are known, oldest first: of one that was told, its ID and when.
+func (s *Store) allNotices(ctx context.Context) (list []bot.Notice, err error) {
 	all, err := s.rdb.HGetAll(ctx, s.keys.notices()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
-	for _, body := range all {
-		var n bot.Notice
-		if strings.HasPrefix(body, toldMark) || json.Unmarshal([]byte(body), &n) != nil {
+	for id, body := range all {
+		n := bot.Notice{ID: id}
+		if ms, told := strings.CutPrefix(body, toldMark); told {
+			n.At = time.UnixMilli(number(ms)).UTC()
+		} else if json.Unmarshal([]byte(body), &n) != nil {
 			continue
 		}
 		n.Stored = body
@@ -85,6 +94,29 @@ func (s *Store) Notices(ctx context.Context) (list []bot.Notice, err error) {
 	slices.SortFunc(list, func(a, b bot.Notice) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	return list, nil
 }
+
+// exportNotices writes the notices, told or not: where they are imported, nobody is told twice.
+func (s *Store) exportNotices(ctx context.Context, enc *json.Encoder) error {
+	list, err := s.allNotices(ctx)
+	for _, n := range list {
+		n.NotBefore, n.Claim = time.Time{}, "" // who claimed it works on another store
+		if err := enc.Encode(line{Type: "notice", Notice: &n}); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Store) importNotice(ctx context.Context, n bot.Notice) error {
+	body := toJSON(n)
+	if len(n.To) == 0 {
+		body = told(n.At)
+	}
+	return s.rdb.HSet(ctx, s.keys.notices(), n.ID, body).Err()
+}
+
+// told is the record of a notice that everybody was told.
+func told(at time.Time) string { return toldMark + strconv.FormatInt(at.UnixMilli(), 10) }
 
 // ChangeNotice writes a notice that Notices gave, or that a call before has returned. ok is false when somebody else has changed it since. One
 // without recipients counts as told.
@@ -95,7 +127,7 @@ func (s *Store) ChangeNotice(ctx context.Context, n bot.Notice) (changed bot.Not
 		if err != nil {
 			return n, false, fmt.Errorf("change notice %s: %w", n.ID, err)
 		}
-		body = toldMark + strconv.FormatInt(now.UnixMilli(), 10)
+		body = told(now)
 	}
 	ok, err = noticeScript.Run(ctx, s.rdb, []string{s.keys.notices()}, n.ID, n.Stored, body).Bool()
 	if err != nil {

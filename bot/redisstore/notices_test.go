@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weeklybot/bot"
+	"weeklybot/bot/embedded"
 )
 
 func TestNoticesAreBounded(t *testing.T) {
@@ -61,4 +63,57 @@ func TestOwedIsPackedWhole(t *testing.T) {
 			t.Errorf("%+v (-want +got):\n%s", o, diff)
 		}
 	}
+}
+
+// Who is still to be told is told where the state goes; what was told is not told again there.
+func TestNoticesMoveToAnotherStore(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		t.Cleanup(func() { s.rdb.Del(context.Background(), s.keys.notices()) })
+		waits := bot.Notice{ID: "waits", To: []string{bot.ToAdmins, "slack:T1/U1"}, Lang: "en", Zh: "出错了", En: "It broke", At: time.Unix(7, 0).UTC(), Tries: 2}
+		claimed := waits
+		claimed.NotBefore, claimed.Claim = time.Now().Add(time.Hour), "me"
+		for _, n := range []bot.Notice{claimed, {ID: "told", To: []string{bot.ToAdmins}}} {
+			if _, err := s.AddNotice(ctx, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := s.Notices(ctx)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("Notices = %v, %v", list, err)
+		}
+		for _, n := range list {
+			if n.ID == "told" {
+				n.To = nil
+				if _, ok, err := s.ChangeNotice(ctx, n); err != nil || !ok {
+					t.Fatalf("told: %v, %v", ok, err)
+				}
+			}
+		}
+		var file bytes.Buffer
+		if _, err := s.Export(ctx, &file); err != nil {
+			t.Fatal(err)
+		}
+		e, err := embedded.Open(t.TempDir(), embedded.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := e.Client()
+		t.Cleanup(func() { _ = c.Close(); _ = e.Close() })
+		other := open(t, c, Options{Shards: 3, Sole: true})
+		if _, err := other.Import(ctx, &file); err != nil {
+			t.Fatal(err)
+		}
+		got, err := other.Notices(ctx)
+		if err != nil || len(got) != 1 {
+			t.Fatalf("Notices = %v, %v", got, err)
+		}
+		waits.Stored = got[0].Stored
+		if diff := cmp.Diff(waits, got[0]); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if first, err := other.AddNotice(ctx, bot.Notice{ID: "told", To: []string{bot.ToAdmins}}); err != nil || first {
+			t.Errorf("what was told before, raised again = %v, %v", first, err)
+		}
+	})
 }
