@@ -246,7 +246,7 @@ func isStory(n *node) bool {
 		case kindList, kindTable:
 			return true
 		case kindPara:
-			return b.isAsk() || b.shape().beginsItem() && !isAddress(b.runs) || hasLetter(b.plain()) && isPlaceholder(b)
+			return b.isAsk() || b.shape().beginsItem() && !isAddress(b.runs) || hasLetter(b.plain()) && b.isPlaceholder()
 		}
 		return false
 	})
