@@ -210,12 +210,18 @@ type Commit struct {
 	Debts    []Debt              // in order: the last of a member counts
 	Letters  []DeadLetter
 	Ailments []ChannelHealth
-	Dropped  []string       // dead letters that are settled
-	Order    int64          // 0: unchanged; else the last Order that is carried out with this commit
-	Stir     bool           // Ctl rises: what is queued is looked at again
-	Aged     *Aged          // nil: nothing is thrown away
-	Pub      int64          // 0: unchanged
-	Counts   map[string]int // "<run> <state>" → deliveries that reached it
+	Dropped  []string        // dead letters that are settled
+	Order    int64           // 0: unchanged; else the last Order that is carried out with this commit
+	Stir     bool            // Ctl rises: what is queued is looked at again
+	Aged     *Aged           // nil: nothing is thrown away
+	Pub      int64           // 0: unchanged
+	Counts   map[Reached]int // deliveries that reached it
+}
+
+// Reached is a last state of a run's deliveries.
+type Reached struct {
+	Run   string
+	State DeliveryState
 }
 
 // Fire starts a run and moves its slot to the next time. Next is zero for on-publish slots.

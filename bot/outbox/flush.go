@@ -34,7 +34,7 @@ type batch struct {
 
 func newBatch(number int64) *batch {
 	return &batch{
-		Commit: bot.Commit{Number: number, Counts: map[string]int{}, Flights: map[string][]bot.Flight{}},
+		Commit: bot.Commit{Number: number, Counts: map[bot.Reached]int{}, Flights: map[string][]bot.Flight{}},
 		lanes:  map[string]bool{}, landed: map[*lane]int{},
 	}
 }
@@ -66,7 +66,9 @@ func (b *batch) touch(lane string) {
 	b.note()
 }
 
-func (b *batch) count(run string, state bot.DeliveryState) { b.Counts[run+" "+string(state)]++ }
+func (b *batch) count(run string, state bot.DeliveryState) {
+	b.Counts[bot.Reached{Run: run, State: state}]++
+}
 
 func (b *batch) note() {
 	if b.since.IsZero() {

@@ -237,8 +237,8 @@ func (s *Store) outcomeWrites(w *writeList, c bot.Commit) {
 	for _, id := range c.Dropped {
 		w.add("HDEL", s.keys.letters(sh), id)
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.Counts)) {
-		w.add("HINCRBY", s.keys.counts(sh), key, c.Counts[key])
+	for reached, n := range c.Counts {
+		w.add("HINCRBY", s.keys.counts(sh), reached.Run+" "+string(reached.State), n)
 	}
 }
 

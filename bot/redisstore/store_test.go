@@ -223,7 +223,7 @@ func TestCommitIsFencedNumberedAndRepeatable(t *testing.T) {
 		flight := bot.Flight{Place: wait.Place, Part: 1, At: time.UnixMilli(1700000100123)}
 		c := bot.Commit{
 			Lease: lease, Number: lease.Commit + 1, Pages: []bot.Page{page}, Outcomes: []bot.Outcome{sent, wait},
-			Flights: map[string][]bot.Flight{"fake": {flight}}, Counts: map[string]int{"r1 sent": 1},
+			Flights: map[string][]bot.Flight{"fake": {flight}}, Counts: map[bot.Reached]int{{Run: "r1", State: bot.Sent}: 1},
 			Fires: []bot.Fire{{Run: bot.Run{ID: "r1", Slot: "x", State: bot.RunOpen, Due: time.Unix(1700000000, 0).UTC(), Fired: time.Unix(1700000000, 0).UTC()}, Slot: "x"}},
 		}
 		for i := range 3 { // the answer may have been lost
