@@ -194,7 +194,8 @@ func members(set uint64) []int {
 
 func has(set uint64, n int) bool { return set&(1<<n) != 0 }
 
-// dayMatches follows cron: with a star in one day field both must match, without one either is enough.
+// dayMatches follows cron: with a star in one day field both must match, without one either is enough. "*/2" is no star, as robfig/cron and with it
+// Kubernetes have it; crontab(5) says otherwise.
 func (f fields) dayMatches(day, weekday int) bool {
 	if f.dom&anyDay != 0 || f.dow&anyDay != 0 {
 		return has(f.dom, day) && has(f.dow, weekday)
