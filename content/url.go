@@ -10,20 +10,23 @@ import (
 // and to hash, not an address to open. Scheme (always https), host (lower case, without "www.", a final dot and the default
 // port), path (without a final slash) and what is left of the query, ordered, after tracking parameters are taken out; a
 // fragment stays only where it is a route ("#/", "#!"). It is "" for everything that is no http or https URL.
-func CanonicalURL(raw string) string {
+func CanonicalURL(raw string) string { return string(AppendCanonicalURL(nil, raw)) }
+
+// AppendCanonicalURL appends CanonicalURL(raw) to out.
+func AppendCanonicalURL(out []byte, raw string) []byte {
 	raw = strings.TrimSpace(raw)
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
-		return ""
+		return out
 	}
 	rest, fragment, _ := strings.Cut(rest, "#")
 	rest, query, _ := strings.Cut(rest, "?")
 	host, path, _ := strings.Cut(rest, "/")
 	host = canonicalHost(host)
 	if host == "" {
-		return ""
+		return out
 	}
-	out := make([]byte, 0, len("https://")+len(raw))
+	out = slices.Grow(out, len("https://")+len(raw))
 	out = append(append(out, "https://"...), host...)
 	if path = strings.TrimRight(canonicalPath(path), "/"); path != "" {
 		out = append(append(out, '/'), path...)
@@ -34,7 +37,7 @@ func CanonicalURL(raw string) string {
 	if strings.HasPrefix(fragment, "/") || strings.HasPrefix(fragment, "!") {
 		out = append(append(out, '#'), strings.TrimRight(fragment, "/")...)
 	}
-	return string(out)
+	return out
 }
 
 func canonicalHost(host string) string {

@@ -143,6 +143,7 @@ type converter struct {
 	to    int     // where it ends; -1 when it is no piece
 	spare []block // blocks not yet used
 	runs  []run   // the runs of the paragraph being read
+	room  []run   // for them, once bare URLs are split out
 	pool  []run   // room for the runs of the next paragraphs
 	url   string  // of an <a> written as inline HTML
 	looks look    // of <b>, <strong>, <em>, <i> written as inline HTML
@@ -281,7 +282,11 @@ func (c *converter) inline(n ast.Node) []run {
 	c.runs = c.runs[:0]
 	c.flatten(n, run{}, &c.runs)
 	c.end(c.runs)
-	return c.keep(linkify(c.runs))
+	runs := linkify(c.runs, c.room)
+	if len(runs) > len(c.runs) {
+		c.room = runs
+	}
+	return c.keep(runs)
 }
 
 // keep copies runs, as many paragraphs as fit into one piece of memory.

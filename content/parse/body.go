@@ -26,9 +26,10 @@ func (p *issueReader) items(body []*block, top bool) []content.Item {
 
 // news leaves out of body what surrounds the news.
 func (p *issueReader) news(body []*block) []*block {
-	var out []*block
+	body = splitParas(body)
+	out := make([]*block, 0, len(body))
 	announced := noRole
-	for _, b := range splitParas(body) {
+	for _, b := range body {
 		if b.kind == kindList && announced != noRole {
 			p.add(announced, listNames(b))
 			announced = noRole
@@ -66,6 +67,9 @@ func listNames(list *block) []string {
 
 // splitParas makes paragraphs of lines that each begin an item of their own.
 func splitParas(body []*block) []*block {
+	if !slices.ContainsFunc(body, func(b *block) bool { return b.kind == kindPara && hasLineEnd(b.runs) }) {
+		return body
+	}
 	var out []*block
 	for _, b := range body {
 		if b.kind != kindPara || !hasLineEnd(b.runs) {
@@ -229,6 +233,9 @@ const minLinkRow = 3
 
 // splitLinks makes paragraphs of the links of a line that holds nothing else: "[a](…) | [b](…) | [c](…)".
 func splitLinks(body []*block) []*block {
+	if !slices.ContainsFunc(body, func(b *block) bool { return b.kind == kindPara && isLinkRow(b.runs) }) {
+		return body
+	}
 	var out []*block
 	for _, b := range body {
 		if b.kind != kindPara || !isLinkRow(b.runs) {

@@ -57,7 +57,13 @@ func day(year, month, dayOfMonth int) string {
 	if t.Year() != year || int(t.Month()) != month || t.Day() != dayOfMonth || year < 1970 || year > 2200 {
 		return ""
 	}
-	return t.Format(time.DateOnly)
+	digits := func(n int) (tens, ones byte) { return byte('0' + n/10), byte('0' + n%10) }
+	date := []byte(time.DateOnly)
+	date[0], date[1] = digits(year / 100)
+	date[2], date[3] = digits(year % 100)
+	date[5], date[6] = digits(month)
+	date[8], date[9] = digits(dayOfMonth)
+	return string(date)
 }
 
 func number(s string) int {
@@ -278,11 +284,21 @@ func endsInWord(s string) bool {
 	return s != "" && s[len(s)-1] < utf8.RuneSelf && isWordByte[s[len(s)-1]]
 }
 
+// shortEnd is what shortEndRE finds at the start of s; nil when there is nothing.
+func shortEnd(s string) []string {
+	if next, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " \t\n\f\r")); !shortEndMarks.has(next) {
+		return nil
+	}
+	return shortEndRE.FindStringSubmatch(s)
+}
+
+var shortEndMarks = marksOf("-–—~～至到t")
+
 // findPeriod finds a first and a last day in s, or one day twice.
 func findPeriod(s string) (from, to string, ok bool) {
 	s = s[:min(len(s), maxDateText)]
 	var m []string
-	if strings.ContainsAny(s, "-–—~oO") && holdsMonth(s) { // "to" and "through" hold an "o"
+	if holdsMonth(s) && strings.ContainsAny(s, "-–—~oO") { // "to" and "through" hold an "o"
 		m = monthSpan.FindStringSubmatch(s)
 	}
 	if m != nil {
@@ -303,7 +319,7 @@ func findPeriod(s string) (from, to string, ok bool) {
 		return findWeek(s)
 	}
 	rest := s[first.end:]
-	if m := shortEndRE.FindStringSubmatch(rest); m != nil {
+	if m := shortEnd(rest); m != nil {
 		year, mon := number(first.day[:4]), number(first.day[5:7])
 		if m[1] != "" {
 			mon = number(m[1])
@@ -348,31 +364,61 @@ func near(from, to string) bool {
 }
 
 var (
-	hanNumberRE = regexp.MustCompile(`第\s*([0-9０-９]{1,5}|[零〇一二三四五六七八九十百两]{1,7})\s*(?:期|号|辑|弹|集|刊|周刊|周报|周)`)
-	hashRE      = regexp.MustCompile(`(?:^|[^\w&/])#\s?(\d{1,5})(?:[^\d\w]|$)`)
-	hanVolRE    = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
-	tailRE      = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
-	bracketRE   = regexp.MustCompile(`[(（]0*(\d{1,4})[)）]$`)
-	weekRE      = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
+	hashRE    = regexp.MustCompile(`(?:^|[^\w&/])#\s?(\d{1,5})(?:[^\d\w]|$)`)
+	hanVolRE  = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
+	tailRE    = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
+	bracketRE = regexp.MustCompile(`[(（]0*(\d{1,4})[)）]$`)
+	weekRE    = regexp.MustCompile(`(?i)\bweek\s*#?(\d{1,3})\b`)
 )
 
-// numberForms are tried in this order; each only where s holds a character that it needs.
+var (
+	hanNumerals = marksOf("零〇一二三四五六七八九十百两")
+	wideDigits  = marksOf("0123456789０１２３４５６７８９")
+	hanUnits    = marksOf("期号辑弹集刊周")
+)
+
+// hanNumber is the number in the first "第 12 期" of s, in digits or Chinese numerals; "" when there is none.
+func hanNumber(s string) string {
+	const blanks, maxDigits, maxNumerals = " \t\n\f\r", 5, 7
+	for {
+		_, rest, ok := strings.Cut(s, "第")
+		if !ok {
+			return ""
+		}
+		s = rest
+		rest = strings.TrimLeft(rest, blanks)
+		after, most := strings.TrimLeftFunc(rest, wideDigits.has), maxDigits
+		if after == rest {
+			after, most = strings.TrimLeftFunc(rest, hanNumerals.has), maxNumerals
+		}
+		number := rest[:len(rest)-len(after)]
+		unit, _ := utf8.DecodeRuneInString(strings.TrimLeft(after, blanks))
+		if number != "" && utf8.RuneCountInString(number) <= most && hanUnits.has(unit) {
+			return number
+		}
+	}
+}
+
+// numberForms are tried in this order; each only where s holds what it needs.
 var numberForms = []struct {
 	*regexp.Regexp
 	holds string
-}{{hanNumberRE, "第"}, {hashRE, "#"}, {hanVolRE, "期第"}}
+}{{hashRE, "#"}, {hanVolRE, "期"}, {hanVolRE, "总第"}}
 
 // findNumber finds the number of an issue in its title. A number at the very end counts when it is no year and no date stands there.
 func findNumber(s string) (int, bool) {
 	s = s[:min(len(s), maxDateText)]
-	if !strings.ContainsAny(s, "0123456789第") {
+	if n, ok := anyNumber(hanNumber(s)); ok {
+		return n, true
+	}
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= '0' && r <= '9' }) {
 		return romanNumber(s)
 	}
 	if strings.ContainsAny(s, "°º№") {
 		s = numeroRE.ReplaceAllString(s, "#")
 	}
 	for _, form := range numberForms {
-		if !strings.ContainsAny(s, form.holds) {
+		if !strings.Contains(s, form.holds) {
 			continue
 		}
 		if m := form.FindStringSubmatch(s); m != nil {

@@ -234,7 +234,7 @@ func (h *htmlReader) flush() {
 	if plain(runs) == "" {
 		return
 	}
-	b := &block{kind: kindPara, line: h.begin, runs: linkify(merge(runs))}
+	b := &block{kind: kindPara, line: h.begin, runs: linkify(merge(runs), nil)}
 	if level > 0 {
 		b.kind, b.level = kindHeading, level
 	}

@@ -11,7 +11,6 @@ import (
 // lead is what stands before a title, taken off.
 type lead struct {
 	rest     []run
-	tags     []string
 	numbered bool // "1、", "2." or a bullet written as text
 	quoted   bool // the 《 or “ before a link was taken off
 }
@@ -26,8 +25,8 @@ var (
 var bulletMarks = marksOf("•·▪◦‣▍▎▌▶►◆◇■□●○★☆➤➜→»✦✧–—-")
 
 // trimLead takes numbers, pictographs, check boxes and tags off the start of runs.
-func trimLead(runs []run) lead {
-	l := lead{rest: runs}
+func trimLead(runs []run) (l lead, tags []string) {
+	l.rest = runs
 	for len(l.rest) > 0 {
 		first := l.rest[0]
 		r := &first
@@ -63,7 +62,7 @@ func trimLead(runs []run) lead {
 		}
 		if m := tagOf(text); m != nil && (trimBlank(text[len(m[0]):]) != "" || len(l.rest) > 1) {
 			if tag := strings.TrimSpace(m[1] + m[2]); tag != "" && tag != "x" && tag != "X" {
-				l.tags = append(l.tags, tag)
+				tags = append(tags, tag)
 			}
 			text = text[len(m[0]):]
 		}
@@ -77,7 +76,7 @@ func trimLead(runs []run) lead {
 		}
 	}
 	l.openQuote()
-	return l
+	return l, tags
 }
 
 // setFirst changes the text of the first run, in a copy.
@@ -135,9 +134,13 @@ func (l *lead) openQuote() {
 	if len(l.rest) < 3 || l.rest[0].url != "" || l.rest[1].url == "" {
 		return
 	}
+	before := trimBlank(l.rest[0].text)
+	if len(before) > len("《") {
+		return
+	}
 	for _, pair := range []string{"《》", "“”", "「」", "『』", `""`, "<>"} {
-		open, size := utf8.DecodeRuneInString(pair)
-		if trimBlank(l.rest[0].text) == string(open) && strings.HasPrefix(trimBlank(l.rest[2].text), pair[size:]) {
+		_, size := utf8.DecodeRuneInString(pair)
+		if before == pair[:size] && strings.HasPrefix(trimBlank(l.rest[2].text), pair[size:]) {
 			l.rest = slices.Clone(l.rest[1:])
 			l.rest[1].text = strings.Replace(l.rest[1].text, pair[size:], "\u2063", 1)
 			l.quoted = true

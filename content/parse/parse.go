@@ -196,7 +196,7 @@ func (p *issueReader) findDateline(b *block) bool {
 	linked := hasWebLink(b.runs)
 	for _, line := range splitLines(b.runs) {
 		said := plain(line)
-		if p.counted == "" && strings.Contains(said, "期") && width(said) <= 12 && (hanNumberRE.MatchString(said) || hanVolRE.MatchString(said)) {
+		if p.counted == "" && strings.Contains(said, "期") && width(said) <= 12 && (hanNumber(said) != "" || hanVolRE.MatchString(said)) {
 			p.counted = said
 		}
 		f, ok := findDate(said)
@@ -360,12 +360,11 @@ func setIDs(i *content.Issue) {
 const idBytes = 6
 
 func itemID(series, issue string, it *content.Item, seen map[[idBytes]byte]int) string {
-	key := content.CanonicalURL(it.URL)
-	if key == "" {
-		key = issue + "\n" + letterKey(it.Title)
+	name := append(append(make([]byte, 0, 256), series...), '\n')
+	key := len(name)
+	if name = content.AppendCanonicalURL(name, it.URL); len(name) == key {
+		name = append(append(append(name, issue...), '\n'), letterKey(it.Title)...)
 	}
-	name := append(make([]byte, 0, 256), series...)
-	name = append(append(name, '\n'), key...)
 	sum := sha256.Sum256(name)
 	short := [idBytes]byte(sum[:])
 	seen[short]++

@@ -26,10 +26,12 @@ type node struct {
 // smaller level.
 func outline(blocks []*block) *node {
 	root := &node{}
-	at := root
+	at, begin := root, 0
+	bodies := make([]*block, 0, len(blocks)) // of all nodes; that of at from begin on
 	for _, b := range blocks {
 		if b.kind != kindHeading {
-			at.body = append(at.body, b)
+			bodies = append(bodies, b)
+			at.body = bodies[begin:len(bodies):len(bodies)]
 			continue
 		}
 		text := headingText(b.plain())
@@ -41,7 +43,7 @@ func outline(blocks []*block) *node {
 		}
 		n := &node{head: b, text: text, level: b.level, parent: at, meta: isMetaHeading(text)}
 		at.kids = append(at.kids, n)
-		at = n
+		at, begin = n, len(bodies)
 	}
 	return root
 }
@@ -455,9 +457,9 @@ func (p *issueReader) sections(n *node, above []string) {
 	}
 	begin := len(p.issue.Sections)
 	p.issue.Sections = append(p.issue.Sections, s)
-	path := append(above[:len(above):len(above)], heading)
-	if n.head == nil {
-		path = above
+	path := above
+	if n.head != nil && len(parts)+len(n.kids) > 1 {
+		path = append(above[:len(above):len(above)], heading)
 	}
 	for _, part := range parts[1:] {
 		sub := content.Section{Heading: part.heading, Level: n.level + 1, Path: path, Pseudo: true, Kind: content.SectionNews}
@@ -475,7 +477,11 @@ func (p *issueReader) sections(n *node, above []string) {
 		case !kid.item:
 			p.sections(kid, path)
 		case p.issue.Sections[last].Kind == content.SectionNews:
-			p.issue.Sections[last].Items = append(p.issue.Sections[last].Items, p.headingItem(kid))
+			items := &p.issue.Sections[last].Items
+			if len(*items) == cap(*items) {
+				*items = slices.Grow(*items, len(n.kids))
+			}
+			*items = append(*items, p.headingItem(kid))
 		}
 	}
 	if n.head == nil && len(p.issue.Sections[begin].Items) == 0 {
@@ -546,9 +552,10 @@ type part struct {
 
 // split cuts the body of a section at the paragraphs that work as headings.
 func (p *issueReader) split(n *node) []part {
-	parts := []part{{}}
 	body, skip := openLabels(openHeads(n.body)), -1
 	groups := boldGroups(body)
+	parts, begin := []part{{}}, 0
+	kept := make([]*block, 0, len(body)) // of all parts; those of the last from begin on
 	for k, b := range body {
 		if skip == k {
 			continue
@@ -562,11 +569,11 @@ func (p *issueReader) split(n *node) []part {
 				skip = k + 1
 				continue
 			}
-			parts = append(parts, part{heading: heading})
+			parts, begin = append(parts, part{heading: heading}), len(kept)
 			continue
 		}
-		last := &parts[len(parts)-1]
-		last.blocks = append(last.blocks, b)
+		kept = append(kept, b)
+		parts[len(parts)-1].blocks = kept[begin:len(kept):len(kept)]
 	}
 	return parts
 }

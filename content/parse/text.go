@@ -166,8 +166,8 @@ func isBlank(r rune) bool {
 	return unicode.IsSpace(r)
 }
 
-// linkify marks the links that can be opened, and splits bare URLs out of the plain text of runs.
-func linkify(runs []run) []run {
+// linkify marks the links that can be opened, and splits bare URLs out of the plain text of runs; into room, where that is needed.
+func linkify(runs, room []run) []run {
 	found := false
 	for k := range runs {
 		r := &runs[k]
@@ -177,7 +177,7 @@ func linkify(runs []run) []run {
 	if !found {
 		return runs
 	}
-	out := make([]run, 0, len(runs)+2)
+	out := room[:0]
 	for _, r := range runs {
 		if r.url != "" || r.look&code != 0 {
 			out = append(out, r)

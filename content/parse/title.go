@@ -43,8 +43,8 @@ type titled struct {
 	when  string // a date that stood before the title
 	lines int    // of a paragraph whose first line is the title, see aboveURL
 
-	loose []run // what is still to be read as a sentence
-	tail  []run // what is still to follow rest
+	unread bool  // lead.rest is still to be read as a sentence
+	tail   []run // what is still to follow rest
 }
 
 // titleOf takes a paragraph apart into title and rest.
@@ -63,10 +63,10 @@ func shapeOf(runs []run) titled {
 }
 
 func (t *titled) complete() {
-	if t.loose != nil {
-		t.sentence(t.loose)
+	if t.unread {
+		t.sentence(t.lead.rest)
 		t.finish()
-		t.loose = nil
+		t.unread = false
 	}
 	if len(t.tail) > 0 {
 		t.rest = append(slices.Clip(t.rest), t.tail...)
@@ -99,15 +99,15 @@ func cutRuns(runs []run) (head, tail []run) {
 }
 
 func takeApart(runs []run) titled {
-	l := trimLead(runs)
-	t := titled{tags: l.tags, lead: l}
+	l, tags := trimLead(runs)
+	t := titled{tags: tags, lead: l}
 	if len(l.rest) == 0 {
 		return t
 	}
 	if label, rest, ok := cutLabel(l.rest); ok {
 		t.tags = append(t.tags, label)
-		l = trimLead(rest)
-		t.tags = append(t.tags, l.tags...)
+		l, tags = trimLead(rest)
+		t.tags = append(t.tags, tags...)
 		t.lead.rest, t.lead.quoted = l.rest, l.quoted
 	}
 	if when, rest := cutWhen(l.rest); when != "" {
@@ -126,7 +126,7 @@ func takeApart(runs []run) titled {
 	} else {
 		t.form = sentence
 	}
-	t.loose = l.rest
+	t.unread = true
 	return t
 }
 
@@ -813,12 +813,10 @@ const maxName = 40
 
 // byline reads an author named at the start of what follows a title.
 func byline(runs []run) string {
-	rest := textFrom(runs)
-	switch first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(rest, isBlankOrInvisible)); first {
-	case 'b', 'B', 'v', 'V', '(', '（', '作', '译', '文', '撰':
-	default:
+	if !mayBeByline(runs) {
 		return ""
 	}
+	rest := textFrom(runs)
 	rest, _, _ = strings.Cut(strings.TrimLeft(rest, " \n"), "\n")
 	rest = cut(squeeze(rest), maxFollows)
 	rest = strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(rest, "("), "（"), " ")
@@ -837,6 +835,17 @@ func byline(runs []run) string {
 		return ""
 	}
 	return ""
+}
+
+// mayBeByline is a quick look at the first character that is no blank.
+func mayBeByline(runs []run) bool {
+	for k := range runs {
+		if text := strings.TrimLeftFunc(runs[k].text, isBlankOrInvisible); text != "" {
+			first, _ := utf8.DecodeRuneInString(text)
+			return strings.ContainsRune("bBvV(（作译文撰", first)
+		}
+	}
+	return false
 }
 
 // nameLen is how long the name is that s begins with: up to a mark, a full stop that ends a sentence, or a dash with a blank in front.
