@@ -70,7 +70,7 @@ func (t *titled) entry(first []run, line int) entry {
 	e.aim(first)
 	e.say(t.when)
 	if !isAddressOf(t.rest, e.item.URL) {
-		e.say(plain(without(t.rest, e.item.URL)))
+		e.say(plain(withoutCall(without(t.rest, e.item.URL), e.item.URL)))
 	}
 	if e.item.By == "" {
 		e.item.By = signature(t.rest)
@@ -86,6 +86,28 @@ func without(runs []run, url string) []run {
 	}
 	return slices.DeleteFunc(slices.Clone(runs), has)
 }
+
+// withoutCall leaves out a link to url at the end of a text that only says "read more".
+func withoutCall(runs []run, url string) []run {
+	k := len(runs) - 1
+	for k > 0 && runs[k].url == "" && !hasLetter(runs[k].text) {
+		k--
+	}
+	if k < 1 || runs[k].url != url || url == "" || runs[k-1].url != "" || !isCall(runs[k].text) {
+		return runs
+	}
+	before := strings.TrimRight(runs[k-1].text, " \n\v")
+	last, _ := utf8.DecodeLastRuneInString(before)
+	if !sentenceEnds.has(last) && !callMarksBefore.has(last) {
+		return runs
+	}
+	runs = slices.Clone(runs[:k])
+	runs[k-1].text = strings.TrimRightFunc(before, callMarksBefore.has)
+	return runs
+}
+
+// callMarksBefore stand between a text and a call behind it.
+var callMarksBefore = marksOf(" \u00a0\ufe0f—–|｜-→👉[（(")
 
 // signature reads a name in emphasis at the very end: "… text _Name_".
 func signature(runs []run) string {
@@ -245,8 +267,11 @@ func (e *entry) para(runs []run, said string) {
 		}
 		if last := runs[len(runs)-1]; last.look&bare != 0 && last.url == e.item.URL {
 			runs = runs[:len(runs)-1]
-			said = plain(runs)
+			said = strings.TrimRightFunc(plain(runs), callMarksBefore.has)
 		}
+	}
+	if cut := withoutCall(runs, e.item.URL); len(cut) < len(runs) {
+		runs, said = cut, plain(cut)
 	}
 	if e.item.Title == "" {
 		t := titleOf(runs)
