@@ -32,6 +32,8 @@ type Result struct {
 	Hits  []Hit
 	Total int      // hits before Limit
 	Near  []string // when there are no hits: the nearest topics, by their shown names
+	// Popular says that no topic is near, and Near are those with the most items.
+	Popular bool
 }
 
 // TopicCount is how often a topic is named, newest weeks against those before.

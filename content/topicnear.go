@@ -2,14 +2,15 @@ package content
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
 	"weeklybot/content/internal/words"
 )
 
-// Near names the n topics whose spellings are most like text, best first: first those that text names and what they say is
-// related, then those that share words or most of their letters. It may name fewer, and none for an empty text.
+// Near names the n topics whose spellings are most like text, best first: first those that text names, what they say is
+// related and their neighbours in the file, then those that share words or most of their letters. It may name fewer, and none for an empty text.
 func (t *Topics) Near(text string, n int) []string {
 	if t == nil || n <= 0 {
 		return nil
@@ -73,12 +74,18 @@ func (t *Topics) Complete(typed string, n int) []string {
 // minLikeness leaves out what shares only a few letters with the text.
 const minLikeness = 0.45
 
-// named scores what text mentions (2) and what is related to it (1.5), by topic.
+// neighbours is how far a topic's neighbours in the file, which has what belongs together side by side, are still near to it.
+const neighbours = 8
+
+// named scores what text mentions (2), what is related to it (1.5) and its neighbours (less than 1.5, the farther the less), by topic.
 func (t *Topics) named(text string) []float64 {
 	score := make([]float64, len(t.topics))
-	var m Matcher
+	m := Matcher{AnyCase: true}
 	for _, mention := range m.Mentions(t, text) {
 		score[mention.Topic] = 2
+		for k := max(0, mention.Topic-neighbours); k < min(len(score), mention.Topic+neighbours+1); k++ {
+			score[k] = max(score[k], 1.5-0.05*math.Abs(float64(k-mention.Topic)))
+		}
 		for _, name := range t.entries[mention.Topic].Related {
 			if k, ok := t.lookup(name); ok {
 				score[k] = max(score[k], 1.5)

@@ -85,8 +85,8 @@ func TestDefaultTopics(t *testing.T) {
 
 func TestNear(t *testing.T) {
 	topics := DefaultTopics()
-	for text, want := range map[string]string{"kubernets": "kubernetes", "quantum komputing": "quantum computing", "服务网路": "service mesh"} {
-		if got := topics.Near(text, 3); !slices.Contains(got, want) {
+	for text, want := range map[string]string{"kubernets": "kubernetes", "quantum komputing": "quantum computing", "服务网路": "service mesh", "tekton": "ci/cd", "rocketmq": "kafka"} {
+		if got := topics.Near(text, 8); !slices.Contains(got, want) {
 			t.Errorf("Near(%q) = %q, want %q among them", text, got, want)
 		}
 	}

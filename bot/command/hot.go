@@ -40,7 +40,7 @@ func (r *Router) found(c *call, q content.Query, title string) (Answer, error) {
 	result := r.deps.Search.Search(q)
 	shown := clip(q.Text, 40)
 	if len(result.Hits) == 0 {
-		return r.nothing(c, shown, result.Near), nil
+		return r.nothing(c, shown, result), nil
 	}
 	r.remember(c)
 	from := (c.page - 1) * size
@@ -79,11 +79,14 @@ func hitBlocks(c *call, n int, hit content.Hit) []bot.Block {
 }
 
 // nothing is the answer when no item matches: no fault, and something to try next.
-func (r *Router) nothing(c *call, shown string, near []string) Answer {
+func (r *Router) nothing(c *call, shown string, result content.Result) Answer {
 	msg := bot.Message{Title: fmt.Sprintf(c.say("没有找到“%s”", "Nothing found for “%s”"), shown)}
-	if len(near) > 0 {
-		msg.Blocks = append(msg.Blocks, text(c.say("相近的主题：", "Near topics: ")+strings.Join(near, c.say("、", ", "))),
-			note(c.say("例如：/hot ", "For example: /hot ")+near[0]))
+	if near := result.Near; len(near) > 0 {
+		label := c.say("相近的主题：", "Near topics: ")
+		if result.Popular {
+			label = c.say("也没有相近的主题。内容最多的主题：", "No topic is near either. Those with the most items: ")
+		}
+		msg.Blocks = append(msg.Blocks, text(label+strings.Join(near, c.say("、", ", "))), note(c.say("例如：/hot ", "For example: /hot ")+near[0]))
 	} else {
 		msg.Blocks = append(msg.Blocks, text(c.say("换一个词试试；所有主题：/topics", "Try another word; all topics: /topics")))
 	}

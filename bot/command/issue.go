@@ -35,7 +35,8 @@ func (r *Router) latest(_ context.Context, c *call) (Answer, error) {
 	if i == nil {
 		return r.empty(c), nil
 	}
-	answer := show(c, i, style, latestItems)
+	answer := show(c, i, style, min(latestItems, r.deps.Limit))
+	answer.Hits = answer.Hits[:min(r.deps.Limit, len(answer.Hits))]
 	if others := r.otherSeries(c, i); series == "" && others != "" {
 		answer.Message.Blocks = append(answer.Message.Blocks, note(c.say("其他期刊：/latest ", "Other series: /latest ")+others))
 	}

@@ -32,7 +32,7 @@ func (r *Router) topics(_ context.Context, c *call) (Answer, error) {
 		title = fmt.Sprintf(c.say("与“%s”相近的主题", "Topics near “%s”"), clip(c.rest, 40))
 	}
 	if len(counts) == 0 {
-		return r.nothing(c, clip(c.rest, 40), nil), nil
+		return r.nothing(c, clip(c.rest, 40), content.Result{}), nil
 	}
 	var names []string
 	for _, t := range counts[:min(shownTopics, len(counts))] {
@@ -104,7 +104,7 @@ func (r *Router) trend(_ context.Context, c *call) (Answer, error) {
 	weeks, perBar := chart.Fit(r.deps.Search.Trend(topic, chart.MaxWeeks))
 	if len(weeks) == 0 {
 		near := slices.DeleteFunc(r.shownNear(c, c.rest), func(t string) bool { return t == shown })
-		return r.nothing(c, shown, near), nil
+		return r.nothing(c, shown, content.Result{Near: near}), nil
 	}
 	numbers, total := chart.Bars(weeks, perBar), 0
 	for _, n := range numbers {

@@ -167,7 +167,7 @@ func (x *Index) correct(ws []word) (out []word, fixed bool) {
 		if tried == maxGroups {
 			break
 		}
-		if w.kind != words.Word || w.star || len(w.text) < minTypo || idle[w.text] || x.topics.Knows(w.text) ||
+		if w.kind != words.Word || w.star || len(w.text) < minTypo || idle[w.text] != 0 || x.topics.Knows(w.text) ||
 			x.has(w.text) > 0 || len(x.wordAlts(w.text)) > 0 || x.neighbours(ws, k) {
 			continue
 		}

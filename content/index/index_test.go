@@ -115,6 +115,9 @@ func TestSearch(t *testing.T) {
 		{"量子计算", ""},
 		{"istio kafka", ""},
 		{"", ""},
+		{"the", ""},
+		{"的", ""},
+		{"how to use istio", "Istio"},
 	} {
 		res := x.Search(content.Query{Text: c.query})
 		var got []string

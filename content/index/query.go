@@ -75,6 +75,9 @@ func (x *Index) ask(text string) asked {
 		ws = keepStars(queryWords(text), ws)
 	}
 	q := asked{whole: words.Fold(text)}
+	if isParticle(q.whole) {
+		return q
+	}
 	p := queryParser{x: x, ws: ws, text: text}
 	p.parse()
 	q.groups = dropIdle(p.groups)
@@ -307,7 +310,7 @@ func idleLen(run []word) int {
 	}
 	text := ""
 	for n := range min(len(run), maxIdleHan) {
-		if text += run[n].text; idle[text] {
+		if text += run[n].text; idle[text] != 0 {
 			return n + 1
 		}
 	}
@@ -345,6 +348,23 @@ func hanAlternative(text string, weight float32) alternative {
 	return a
 }
 
+// spelled matches what holds all of ws, Han runs as phrases of their pairs.
+func spelled(ws []word) alternative {
+	a := alternative{weight: exact}
+	run := ""
+	for k, w := range ws {
+		if w.kind == words.Word {
+			a.terms = append(a.terms, w.text)
+			continue
+		}
+		if run += w.text; k+1 == len(ws) || ws[k+1].kind == words.Word || ws[k+1].spaced {
+			a.terms = append(a.terms, hanAlternative(run, exact).terms...)
+			run = ""
+		}
+	}
+	return a
+}
+
 // particles join words and mean nothing alone.
 const particles = "的了和与及或在是之吗呢吧"
 
@@ -352,16 +372,26 @@ func isParticle(s string) bool {
 	return strings.Contains(particles, s) && utf8.RuneCountInString(s) == 1
 }
 
-// idle words say nothing about what is asked; they count only when nothing else is there.
-var idle = map[string]bool{
-	"a": true, "an": true, "the": true, "of": true, "in": true, "on": true, "for": true, "to": true, "and": true, "or": true, "with": true, "is": true,
-	"are": true, "was": true, "be": true, "how": true, "what": true, "about": true, "by": true, "from": true, "as": true, "at": true, "this": true,
-	"that": true, "it": true, "its": true, "do": true, "does": true, "i": true, "my": true, "we": true, "our": true, "you": true, "your": true,
-	"can": true, "should": true, "which": true, "when": true, "where": true, "why": true, "who": true, "there": true, "any": true, "me": true,
-	"please": true, "into": true, "between": true, "latest": true, "news": true, "article": true, "articles": true, "item": true, "items": true,
-	"关于": true, "如何": true, "怎么": true, "怎样": true, "什么": true, "哪些": true, "一些": true, "有关": true, "相关": true, "请问": true,
-	"为什么": true, "有没有": true, "有哪些": true, "是什么": true, "怎么样": true, "最新": true, "最近": true, "文章": true, "资讯": true, "新闻": true,
+// idle words say nothing about what is asked. Those that are vague count when nothing else is there; of the others alone nothing
+// comes. Every Han word counts alone: two characters are always found.
+var idle = map[string]idleness{
+	"a": empty, "an": empty, "the": empty, "of": empty, "in": empty, "on": empty, "for": empty, "to": empty, "and": empty, "or": empty, "with": empty,
+	"is": empty, "are": empty, "was": empty, "be": empty, "how": empty, "what": empty, "about": empty, "by": empty, "from": empty, "as": empty,
+	"at": empty, "this": empty, "that": empty, "it": empty, "its": empty, "do": empty, "does": empty, "i": empty, "my": empty, "we": empty,
+	"our": empty, "you": empty, "your": empty, "can": empty, "should": empty, "which": empty, "when": empty, "where": empty, "why": empty,
+	"who": empty, "there": empty, "any": empty, "me": empty, "please": empty, "into": empty, "between": empty, "latest": vague, "news": vague,
+	"article": vague, "articles": vague, "item": vague, "items": vague, "use": vague, "using": vague, "vs": vague, "versus": vague,
+	"关于": vague, "如何": vague, "怎么": vague, "怎样": vague, "什么": vague, "哪些": vague, "一些": vague, "有关": vague, "相关": vague, "请问": vague,
+	"为什么": vague, "有没有": vague, "有哪些": vague, "是什么": vague, "怎么样": vague, "最新": vague, "最近": vague, "文章": vague, "资讯": vague,
+	"新闻": vague,
 }
+
+type idleness uint8
+
+const (
+	vague idleness = iota + 1
+	empty
+)
 
 // maxIdleHan is how many characters the longest idle Han word has.
 const maxIdleHan = 3
@@ -372,8 +402,10 @@ func isOneChar(s string) bool {
 	return size == len(s) && words.IsChar(r)
 }
 
+// dropIdle leaves out what says nothing beside the rest, and what is there already.
 func dropIdle(groups []group) []group {
-	kept := slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return idle[g.typed] || !g.topic && isOneChar(g.typed) })
+	groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return idle[g.typed] == empty })
+	kept := slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return idle[g.typed] == vague || !g.topic && isOneChar(g.typed) })
 	if len(kept) == 0 {
 		kept = groups
 	}

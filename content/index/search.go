@@ -40,10 +40,13 @@ func liked(n int) float32 {
 	return float32(1 + (mostLiked-1)*x/(math.Abs(x)+votesHalf))
 }
 
-// How much more an item counts whose title, or text, holds a query of several words as it was typed.
+// How much more an item counts whose title, or text, holds a query of several words as it was typed, or the spelling of a topic that was
+// typed: who asks for 树莓派 gets what is about embedded systems, but that first.
 const (
 	titleSaysJust = 1.3
 	textSaysJust  = 1.15
+	titleSpells   = 2
+	textSpells    = 1.5
 )
 
 // rescored is how many of the best are looked at for the words as they were typed, when that may put others first.
@@ -71,7 +74,7 @@ func (x *Index) Search(q content.Query) content.Result {
 	}
 	res := content.Result{Total: c.total, Hits: x.hits(c, a, limit)}
 	if len(res.Hits) == 0 {
-		res.Near = x.near(q)
+		res.Near, res.Popular = x.near(q, len(a.groups) > 0)
 	}
 	return res
 }
@@ -139,15 +142,40 @@ func (x *Index) collectPart(c *collector, n int, groups []group, ms []matcher, i
 }
 
 // bySpelling says whether the query is one topic by a spelling that may say more than the topic's name: 日志收集 for logging. Items that
-// say just this come first.
+// say just this come first. A short Latin one is an abbreviation, which says no more: k8s.
 func (a *asked) bySpelling() bool {
 	return len(a.groups) == 1 && a.groups[0].topic && a.groups[0].means != "" && utf8.RuneCountInString(a.whole) > 2 &&
-		(a.whole[0] >= utf8.RuneSelf || strings.Contains(a.whole, " "))
+		(a.whole[0] >= utf8.RuneSelf || strings.Contains(a.whole, " ") || len(a.whole) >= minSpelling)
+}
+
+const minSpelling = 5
+
+// preferSpelled lifts the items that hold the words of text, and orders all by document.
+func (x *Index) preferSpelled(list []found, text string) {
+	slices.SortFunc(list, func(f, g found) int { return cmp.Or(cmp.Compare(f.part, g.part), cmp.Compare(f.doc, g.doc)) })
+	spelling := spelled(queryWords(text))
+	part, m := int32(-1), matcher(nil)
+	for k := range list {
+		f := &list[k]
+		if f.part != part {
+			part, m = f.part, x.parts[f.part].seg.matcherOf(spelling)
+		}
+		if m == nil || !m.has(f.doc) || !m.sure() {
+			continue
+		}
+		if _, fields := m.value(); fields&inTitle != 0 {
+			f.score *= titleSpells
+		} else {
+			f.score *= textSpells
+		}
+	}
 }
 
 // hits turns what was found into the answer, best first.
 func (x *Index) hits(c *collector, a asked, limit int) []content.Hit {
-	if len(a.groups) > 1 || a.bySpelling() {
+	if a.bySpelling() {
+		x.preferSpelled(c.best, a.whole)
+	} else if len(a.groups) > 1 {
 		for k := range c.best {
 			c.best[k].score *= saysJust(x.item(c.best[k].ref), a.whole, c.best[k].shared(len(a.groups)))
 		}

@@ -108,8 +108,8 @@ func (x *Index) Trend(topic string, weeks int) []int {
 	return out
 }
 
-// near are the nearest topics that items have, filled up with the most frequent ones, as they are shown.
-func (x *Index) near(q content.Query) []string {
+// near are the nearest topics that items have, as they are shown; the most frequent ones when there is none, or q says nothing.
+func (x *Index) near(q content.Query, says bool) (names []string, popular bool) {
 	lang := q.Lang
 	if lang == "" {
 		lang = "en"
@@ -117,22 +117,25 @@ func (x *Index) near(q content.Query) []string {
 			lang = "zh"
 		}
 	}
-	var names []string
 	add := func(topic string) {
 		if len(names) < nearTopics && x.has(topicMark+topic) > 0 && !slices.Contains(names, topic) {
 			names = append(names, topic)
 		}
 	}
-	for _, t := range x.topics.Near(q.Text, 4*nearTopics) {
-		add(t)
+	if says {
+		for _, t := range x.topics.Near(q.Text, 4*nearTopics) {
+			add(t)
+		}
 	}
-	for _, t := range x.popular() {
-		add(t.Topic)
+	if popular = len(names) == 0; popular {
+		for _, t := range x.popular() {
+			add(t.Topic)
+		}
 	}
 	for k, t := range names {
 		names[k] = x.topics.Shown(t, lang)
 	}
-	return names
+	return names, popular
 }
 
 // countTopics is how many documents name each topic, most first.

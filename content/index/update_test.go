@@ -229,6 +229,34 @@ func TestSpellingFirst(t *testing.T) {
 	}
 }
 
+// TestNear asks for what is not there: near topics are those that items have and that belong with it, else the most frequent, and said to be that.
+func TestNear(t *testing.T) {
+	x := Build(library([]string{"Kafka 4 | with queues", "Swift 6", "Swift 5", "Swift 4"}), content.DefaultTopics())
+	for _, c := range []struct {
+		query, first string
+		popular      bool
+	}{
+		{"rocketmq", "Kafka", false},
+		{"swift kubernetes", "Swift", false},
+		{"xyzzyx", "Swift", true},
+		{"how to", "Swift", true},
+	} {
+		res := x.Search(content.Query{Text: c.query})
+		if len(res.Hits) > 0 || res.Near[0] != c.first || res.Popular != c.popular {
+			t.Errorf("Search(%q): %d hits, near %q, popular %v; want none, first %s, %v", c.query, len(res.Hits), res.Near, res.Popular, c.first, c.popular)
+		}
+	}
+}
+
+// TestSpelledTopic asks for one thing of a topic that has many: what names it comes first, by whatever spelling.
+func TestSpelledTopic(t *testing.T) {
+	x := Build(library([]string{"Reactive programming | all of it", "A long title about many other things that has RxSwift as its very last word: RxSwift", "Reactive streams"}), content.DefaultTopics())
+	res := x.Search(content.Query{Text: "rxswift"})
+	if len(res.Hits) != 3 || !strings.Contains(res.Hits[0].Item.Title, "RxSwift") {
+		t.Errorf("best first %q", titles(res))
+	}
+}
+
 // FuzzSearch checks what any text must give: bounded hits, each once, the best first, and in an index of its own the title of an
 // item finds the item.
 func FuzzSearch(f *testing.F) {

@@ -7,11 +7,11 @@ func Singular(word string) string {
 	return string(SingularBytes([]byte(word)))
 }
 
-// SingularBytes is Singular without a copy where the ending is just cut. Words of three letters (aws, dns, ios) and those in
-// -ss, -us and -is have no plural ending.
+// SingularBytes is Singular without a copy where the ending is just cut. Words of three letters (aws, dns, ios), those in -ss, -us and
+// -is, and news have no plural ending.
 func SingularBytes(w []byte) []byte {
 	n := len(w)
-	if n < 4 || w[n-1] != 's' || !isASCIILetter(w[n-2]) {
+	if n < 4 || w[n-1] != 's' || !isASCIILetter(w[n-2]) || string(w) == "news" {
 		return w
 	}
 	switch w[n-2] {
