@@ -40,8 +40,11 @@ func (x Exceptions) When(zone string, own bot.Except, t time.Time) (at time.Time
 			at = x.nextWorkday(at)
 			continue
 		}
-		end := quietEnd(at, from, until)
-		if !quiet || end.IsZero() {
+		end := at
+		if quiet {
+			end = awake(at, from, until)
+		}
+		if end.Equal(at) {
 			break
 		}
 		at = end
@@ -89,33 +92,41 @@ func (x Exceptions) rules(own bot.Except) bot.Except {
 	return own
 }
 
-// nextWorkday is the same time of day on the first workday after t's day.
+// nextWorkday is the same time of day on the first workday after t's day; where the clock skips it, the first moment after.
 func (x Exceptions) nextWorkday(t time.Time) time.Time {
+	clock, planned := Compiled{zone: t.Location()}, wall(t)
 	for range maxHolidayDays {
-		if t = t.AddDate(0, 0, 1); x.Holidays.Workday(t) {
+		planned = planned.AddDate(0, 0, 1)
+		if t = clock.instant(planned); x.Holidays.Workday(t) {
 			break
 		}
 	}
 	return t
 }
 
-// quietEnd is when the quiet hours end that t is in; zero when it is in none. Both ends are minutes of the day; the later day's when from is
-// after until.
-func quietEnd(t time.Time, from, until int) time.Time {
-	minute := t.Hour()*60 + t.Minute()
-	end := func(days int) time.Time {
-		return time.Date(t.Year(), t.Month(), t.Day()+days, until/60, until%60, 0, 0, t.Location())
-	}
-	switch {
-	case from < until && minute >= from && minute < until, from > until && minute < until:
-		if e := end(0); e.After(t) {
-			return e
+// awake is the first moment at or after t at which the clock on the wall, whatever changes it, shows no quiet hours. Both ends are minutes of the day; the
+// later day's when from is after until.
+func awake(t time.Time, from, until int) time.Time {
+	clock := Compiled{zone: t.Location()}
+	for s := range clock.spans(t) {
+		minute := s.start.Hour()*60 + s.start.Minute()
+		quiet := minute >= from && minute < until
+		if from > until {
+			quiet = minute >= from || minute < until
 		}
-	case from > until && minute >= from:
-		return end(1)
+		if !quiet {
+			return s.start
+		}
+		left := time.Duration((until-minute+dayMinutes)%dayMinutes) * time.Minute
+		end := s.start.Add(left - time.Duration(s.start.Second())*time.Second - time.Duration(s.start.Nanosecond()))
+		if s.end.IsZero() || end.Before(s.end) {
+			return end
+		}
 	}
-	return time.Time{}
+	return t // not reached: the last span never ends
 }
+
+const dayMinutes = 24 * 60
 
 // ParseQuiet reads quiet hours, "22:00-8:00" or "22:00–08:00" or "none", into the form that a subscription keeps.
 func ParseQuiet(text string) (string, error) {

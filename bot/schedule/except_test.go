@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,8 @@ func TestWhen(t *testing.T) {
 		{"quiet until a holiday that is skipped", "Asia/Shanghai", bot.Except{Quiet: "22:00-08:00", Holidays: "skip"}, bot.Except{}, "2026-09-30 23:00", ""},
 		{"quiet until a holiday", "Asia/Shanghai", bot.Except{Quiet: "22:00-08:00", Holidays: "next"}, bot.Except{}, "2026-09-30 23:00", "2026-10-08 08:00"},
 		{"on publish, in the bot's zone", "", bot.Except{Quiet: "22:00-08:00"}, bot.Except{}, "2026-03-03 23:30", "2026-03-04 08:00"},
+		{"the end is skipped by the clock", "America/New_York", bot.Except{Quiet: "22:00-02:30"}, bot.Except{}, "2027-03-14 13:00", "2027-03-14 15:00"},
+		{"the end occurs twice", "America/New_York", bot.Except{Quiet: "22:00-01:30"}, bot.Except{}, "2027-11-07 14:10", "2027-11-07 14:30"},
 		{"on the schedule's clock", "Europe/Berlin", bot.Except{Quiet: "00:00-06:00"}, bot.Except{}, "2026-03-03 08:00", "2026-03-03 13:00"},
 	} {
 		x.Default = c.byBot
@@ -179,6 +183,62 @@ func TestQuietHours(t *testing.T) {
 		if got, err := ParseQuiet(text); err == nil {
 			t.Errorf("ParseQuiet(%q) = %q, want a fault", text, got)
 		}
+	}
+}
+
+// The same time of the next workday, where the clock skips it, is the first moment after.
+func TestTheNextWorkdayMayLackTheHour(t *testing.T) {
+	h, err := ReadHolidays(strings.NewReader("off 2027-03-13\nwork 2027-03-14\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2027, 3, 13, 2, 30, 0, 0, zoneOf(t, "America/New_York"))
+	got, skip := Exceptions{Holidays: h}.When("America/New_York", bot.Except{Holidays: bot.HolidaysNext}, at)
+	if want := time.Date(2027, 3, 14, 3, 0, 0, 0, at.Location()); skip || !got.Equal(want) {
+		t.Errorf("comes at %v, want %v", got, want)
+	}
+}
+
+// Around clock changes, quiet hours end at the first minute at which the clock on the wall shows none: found by walking minute by minute.
+func TestQuietHoursAgainstTheClock(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	tried, held := 0, 0
+	for _, name := range append(strings.Fields(zoneNames), slices.Repeat(oddZones, 8)...) {
+		zone := zoneOf(t, name)
+		list := changes(zone)
+		if len(list) == 0 || testing.Short() {
+			continue
+		}
+		for range map[bool]int{true: 40, false: 3}[*long] {
+			from, until := random.IntN(dayMinutes), random.IntN(dayMinutes)
+			if until == from {
+				continue
+			}
+			quiet := fmt.Sprintf("%02d:%02d-%02d:%02d", from/60, from%60, until/60, until%60)
+			at := list[random.IntN(len(list))].Add(time.Duration(random.IntN(60*60)-50*60) * time.Minute)
+			want := at
+			for ; ; want = want.Add(time.Minute) {
+				minute := want.In(zone).Hour()*60 + want.In(zone).Minute()
+				if in := minute >= from && minute < until; from < until && !in || from > until && minute < from && minute >= until {
+					break
+				}
+			}
+			tried++
+			for _, ask := range []time.Time{at, at.Add(59 * time.Second)} {
+				if want.After(at) {
+					held++
+				} else {
+					want = ask
+				}
+				got, skip := Exceptions{}.When(name, bot.Except{Quiet: quiet}, ask)
+				if skip || !got.Equal(want) {
+					t.Errorf("quiet %s in %s: %v comes at %v, want %v", quiet, name, ask.In(zone), got.In(zone), want.In(zone))
+				}
+			}
+		}
+	}
+	if !testing.Short() && (tried < 300 || held < tried/2) {
+		t.Errorf("only %d moments tried, %d in quiet hours", tried, held)
 	}
 }
 
