@@ -207,13 +207,35 @@ func cutWhen(runs []run) (when string, rest []run) {
 		said += runs[n].text
 		n++
 	}
-	if n == len(runs) || len(said) > maxWhen || !runs[n].web || runs[n].look&(bare|image) != 0 || !whenRE.MatchString(said) {
+	if n == len(runs) || len(said) > maxWhen || !runs[n].web || runs[n].look&(bare|image) != 0 || !mayBeWhen(said) || !whenRE.MatchString(said) {
 		return "", runs
 	}
 	if _, dated := findDate(said); !dated && !(strings.ContainsAny(said, "0123456789") && (strings.Contains(said, "月") || holdsMonth(said))) {
 		return "", runs
 	}
 	return strings.TrimFunc(said, whenMarks.has), runs[n:]
+}
+
+// mayBeWhen is a cheap test before whenRE: whether each Latin word of s begins as its words do.
+func mayBeWhen(s string) bool {
+	for k := 0; k < len(s); k++ {
+		from := k
+		for k < len(s) && isLatin(s[k]) {
+			k++
+		}
+		if word := s[from:k]; word != "" && (len(word) < 2 || !whenWords[strings.ToLower(word[:2])] && !isDayOrMonth(word)) {
+			return false
+		}
+	}
+	return true
+}
+
+// whenWords are what the words of whenRE begin with, but for days and months.
+var whenWords = map[string]bool{"am": true, "pm": true, "to": true, "an": true, "at": true, "ut": true, "st": true, "nd": true, "rd": true, "th": true}
+
+// isDayOrMonth reports whether a Latin word begins as the name of a day or a month does.
+func isDayOrMonth(word string) bool {
+	return len(word) >= 3 && (month(word[:3]) > 0 || weekdays[strings.ToLower(word[:3])])
 }
 
 // beginsWhen is a cheap test before whenRE.
