@@ -14,6 +14,10 @@ import (
 // ErrFenced is returned when another node owns the shard by now. The former owner drops all it holds of it.
 var ErrFenced = errors.New("the shard has another owner")
 
+// ErrBehind is returned when the store lacks commits that it had acknowledged: a server that was restarted has lost the end of its log, or a
+// promoted replica had not got it yet.
+var ErrBehind = errors.New("the store has lost commits")
+
 // LeaseTTL is how long a shard stays with a node that is not heard of.
 const LeaseTTL = 4 * time.Second
 
@@ -261,8 +265,9 @@ type Aged struct {
 
 // Committed answers a Commit.
 type Committed struct {
-	Err error // nil, ErrFenced, or why it is not known whether it was applied
-	Ctl int64
+	Err  error // nil, ErrFenced, ErrBehind, or why it is not known whether it was applied
+	Ctl  int64
+	Last int64 // with ErrBehind: the number of the last commit that the store has
 }
 
 // Delivered is one delivery of a run as its ledger knows it.

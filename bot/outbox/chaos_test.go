@@ -119,7 +119,7 @@ func (c childConfig) open() (redis.UniversalClient, func()) {
 		rdb := e.Client()
 		return rdb, func() { _ = rdb.Close(); _ = e.Close() }
 	case len(c.Cluster) > 0:
-		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Cluster})
+		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Cluster, ClusterStateReloadInterval: 5 * time.Second})
 		return rdb, func() { _ = rdb.Close() }
 	case len(c.Sentinel) > 0:
 		rdb := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "wb", SentinelAddrs: c.Sentinel})

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +81,29 @@ func (c *cuts) of(ctx context.Context, a bot.Adapter, kind bot.Kind, r *bot.Reci
 	}
 	en.made = true
 	return en.cut, nil
+}
+
+// keepAgain stores the parts of all cuts in memory once more: the store has lost what it had acknowledged.
+func (c *cuts) keepAgain(ctx context.Context) error {
+	c.mu.Lock()
+	entries := slices.Collect(maps.Values(c.byKey))
+	c.mu.Unlock()
+	for _, el := range entries {
+		if err := el.Value.(*cutEntry).keepAgain(ctx, c.cfg.Queue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (en *cutEntry) keepAgain(ctx context.Context, q Queue) error {
+	en.once.Lock()
+	defer en.once.Unlock()
+	if en.cut == nil || en.cut.hash == "" {
+		return nil
+	}
+	_, err := q.KeepParts(ctx, en.cut.parts, time.Until(en.kept)+time.Hour)
+	return err
 }
 
 const codeNoParts = "no_parts"

@@ -26,7 +26,7 @@ import (
 // Queue is what the engine needs of the store. Commit may fail after it worked: the same commit is then given again.
 type Queue interface {
 	Shards() int
-	Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error)
+	Beat(ctx context.Context, node string, held []bot.Lease, want []int) (bot.Beat, error)
 	Leave(ctx context.Context, node string) error
 	Release(ctx context.Context, leases []bot.Lease) error
 	Takeover(ctx context.Context, lease bot.Lease) (bot.Takeover, []error, error)
@@ -307,10 +307,7 @@ func (e *Engine) idle() bool {
 
 // finish gives the shards back and waits for every goroutine of the engine.
 func (e *Engine) finish(cancel context.CancelFunc, beats <-chan struct{}) error {
-	leases := make([]bot.Lease, 0, len(e.shards))
-	for _, s := range e.shards {
-		leases = append(leases, s.lease)
-	}
+	leases := e.leases()
 	cancel()
 	<-beats
 	for _, l := range e.lanes {

@@ -3,110 +3,225 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"weeklybot/internal/needs"
 )
 
-// failover runs 1,000 deliveries through two engines, breaks something after a while, mends it, and says what arrived.
-func failover(t *testing.T, c childConfig, s *sink, breakIt func()) {
-	t.Helper()
-	const channels = 1000
-	c.Sink, c.InFlight, c.Parts = s.URL, 32, 1
-	c.prepare(t, channels)
-	var engines []*needs.Process
-	for _, node := range []string{"a", "b"} {
-		c.Node = node
-		engines = append(engines, c.start(t))
-	}
-	eventually(t, "200 posts", func() bool { return s.count.Load() >= 200 })
-	breakIt()
-	for _, p := range engines {
-		select {
-		case <-p.Done():
-		case <-time.After(60 * time.Second):
-			t.Fatalf("the run is not finished: %d posts", s.count.Load())
-		}
-		if p.Err() != nil {
-			t.Fatalf("an engine ended with %v", p.Err())
-		}
-	}
-	lost, doubled, faults := s.result(channels, 1)
-	t.Logf("%d posts, %d lost, %d doubled", s.count.Load(), lost, doubled)
-	if lost > 0 || len(faults) > 0 {
-		t.Errorf("%d lost, %q", lost, faults)
-	}
-	if bound := 2*c.InFlight + int(s.unheard.Load()); doubled > bound {
-		t.Errorf("%d doubled, at most %d were in flight", doubled, bound)
-	}
+// copies are redis-servers that keep copies of each other: one master with two replicas and three Sentinels, or a Cluster of three such masters.
+// Rounds use them in turn; they are started with the first and live as long as the test that last names.
+type copies struct {
+	mu        sync.Mutex // held for a round
+	last      testing.TB
+	cluster   bool
+	masters   int
+	servers   []*needs.Server
+	sentinels []*needs.Server
+	down      *needs.Server // the last master that was lost
 }
 
-// A Cluster of three masters, each with a replica, loses a master; it comes back as a replica of its successor.
-func TestClusterLosesAMaster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts six redis-servers")
-	}
-	ports := needs.FreePorts(t, 12)
-	var servers []*needs.Server
-	var addrs []string
-	for i := range 6 {
-		servers = append(servers, needs.NewServer(t, t.TempDir(), ports[i], "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(ports[6+i]),
-			"--cluster-node-timeout", "1500", "--cluster-config-file", "nodes.conf", "--appendonly", "yes", "--repl-diskless-sync-delay", "0",
-			"--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no"))
-		addrs = append(addrs, servers[i].Addr)
-	}
-	join(t, servers, ports)
-	s := newSink(t, 1, false)
-	s.slow = 10 * time.Millisecond
-	failover(t, childConfig{Cluster: addrs, Wait: 1}, s, func() {
-		servers[0].Kill()
-		r := servers[3].Client()
-		defer func() { _ = r.Close() }()
-		eventually(t, "the promotion", func() bool { return strings.Contains(r.Info(context.Background(), "replication").Val(), "role:master") })
-		servers[0].Restart(t)
-	})
+const replicasOfEach = 2 // with wait_replicas 1, a promoted master without a replica would stall
+
+func newCopies(last testing.TB) map[string]*copies {
+	return map[string]*copies{"Sentinel": {last: last, masters: 1}, "Cluster": {last: last, masters: 3, cluster: true}}
 }
 
-// join makes a Cluster: a third of the slots for each of the first three servers, and a replica for each.
-func join(t *testing.T, servers []*needs.Server, ports []int) {
-	t.Helper()
+// lasting is a round that starts what outlives it.
+type lasting struct {
+	testing.TB
+	last testing.TB
+}
+
+func (l lasting) Cleanup(f func()) { l.last.Cleanup(f) }
+func (l lasting) TempDir() string  { return l.last.TempDir() }
+
+// use gives empty servers in step to a round, alone until it ends.
+func (c *copies) use(t testing.TB, child *childConfig) {
+	c.mu.Lock()
+	t.Cleanup(c.mu.Unlock)
+	switch {
+	case c.servers == nil && c.cluster:
+		c.startCluster(lasting{t, c.last})
+	case c.servers == nil:
+		c.startSentinels(lasting{t, c.last})
+	}
+	c.bringBack(t)
+	eventually(t, "servers in step", c.inStep)
 	ctx := context.Background()
-	clients := make([]*redis.Client, len(servers))
-	for i, s := range servers {
+	for _, m := range c.withRole("master") {
+		r := m.Client()
+		must(t, r.FlushAll(ctx).Err())
+		_ = r.Close()
+	}
+	child.Wait = 1
+	child.Cluster, child.Sentinel = nil, nil
+	for _, s := range c.servers {
+		if c.cluster {
+			child.Cluster = append(child.Cluster, s.Addr)
+		}
+	}
+	for _, s := range c.sentinels {
+		child.Sentinel = append(child.Sentinel, s.Addr)
+	}
+}
+
+// loseMaster kills a master, and returns when a replica has taken its place.
+func (c *copies) loseMaster(t testing.TB, rng *rand.Rand) {
+	masters := c.withRole("master")
+	if len(masters) != c.masters {
+		t.Fatalf("%d masters, want %d", len(masters), c.masters)
+	}
+	c.down = masters[rng.IntN(len(masters))]
+	c.down.Kill()
+	eventually(t, "the promotion", func() bool { return len(c.withRole("master")) == c.masters })
+}
+
+// bringBack starts the lost master again, as a replica of its successor.
+func (c *copies) bringBack(t testing.TB) {
+	if c.down == nil {
+		return
+	}
+	c.down.Restart(lasting{t, c.last})
+	if !c.cluster { // Sentinel would see to it after eight seconds
+		r := c.down.Client()
+		defer func() { _ = r.Close() }()
+		for _, m := range c.withRole("master") {
+			if m != c.down {
+				host, port, _ := strings.Cut(m.Addr, ":")
+				must(t, r.ReplicaOf(context.Background(), host, port).Err())
+			}
+		}
+	}
+	c.down = nil
+}
+
+// withRole are the servers that say that they are "master" or "slave".
+func (c *copies) withRole(role string) (list []*needs.Server) {
+	for _, s := range c.servers {
+		if strings.Contains(replication(s), "role:"+role) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func replication(s *needs.Server) string {
+	if ended(s.Process) {
+		return ""
+	}
+	c := s.Client()
+	defer func() { _ = c.Close() }()
+	return c.Info(context.Background(), "replication").Val()
+}
+
+// inStep says that each master has its replicas, and that all who decide on a failover know it.
+func (c *copies) inStep() bool {
+	masters := c.withRole("master")
+	if len(masters) != c.masters {
+		return false
+	}
+	for _, m := range masters {
+		if strings.Count(replication(m), "state=online") != replicasOfEach {
+			return false
+		}
+	}
+	for _, s := range c.sentinels {
+		if !watches(s, masters[0].Addr) {
+			return false
+		}
+	}
+	for _, s := range c.servers {
+		if c.cluster && !agrees(s, len(c.servers)) {
+			return false
+		}
+	}
+	return true
+}
+
+// watches says that a Sentinel knows the master at addr, its replicas and the other Sentinels.
+func watches(sentinel *needs.Server, addr string) bool {
+	ctx := context.Background()
+	c := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr})
+	defer func() { _ = c.Close() }()
+	at, _ := c.GetMasterAddrByName(ctx, "wb").Result()
+	peers, _ := c.Sentinels(ctx, "wb").Result()
+	replicas, _ := c.Replicas(ctx, "wb").Result()
+	for _, r := range replicas {
+		if r["flags"] != "slave" {
+			return false
+		}
+	}
+	return strings.Join(at, ":") == addr && len(peers) == 2 && len(replicas) == replicasOfEach
+}
+
+// agrees says that a node of a Cluster knows n nodes and misses none.
+func agrees(node *needs.Server, n int) bool {
+	c := node.Client()
+	defer func() { _ = c.Close() }()
+	info, nodes := c.ClusterInfo(context.Background()).Val(), c.ClusterNodes(context.Background()).Val()
+	return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprint("cluster_known_nodes:", n)) && !strings.Contains(nodes, "fail")
+}
+
+var replicated = []string{"--appendonly", "yes", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--min-replicas-to-write", "1"}
+
+func (c *copies) startSentinels(t testing.TB) {
+	ports := needs.FreePorts(t, 1+replicasOfEach+3)
+	for i := range 1 + replicasOfEach {
+		args := replicated
+		if i > 0 {
+			args = append([]string{"--replicaof", fmt.Sprint("127.0.0.1 ", ports[0])}, args...)
+		}
+		c.servers = append(c.servers, needs.NewServer(t, t.TempDir(), ports[i], args...))
+	}
+	for _, port := range ports[1+replicasOfEach:] {
+		dir := t.TempDir()
+		conf := filepath.Join(dir, "sentinel.conf")
+		must(t, os.WriteFile(conf, fmt.Appendf(nil, "sentinel monitor wb 127.0.0.1 %d 2\nsentinel down-after-milliseconds wb 800\nsentinel failover-timeout wb 3000\n", ports[0]), 0o600))
+		c.sentinels = append(c.sentinels, needs.NewSentinel(t, conf, dir, port))
+	}
+}
+
+func (c *copies) startCluster(t testing.TB) {
+	n := c.masters * (1 + replicasOfEach)
+	ports := needs.FreePorts(t, 2*n)
+	for i := range n {
+		args := append([]string{
+			"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(ports[n+i]), "--cluster-node-timeout", "1500", "--cluster-config-file", "nodes.conf",
+			"--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no", "--cluster-allow-replica-migration", "no",
+		}, replicated...)
+		c.servers = append(c.servers, needs.NewServer(t, t.TempDir(), ports[i], args...))
+	}
+	c.join(t, ports)
+}
+
+// join makes a Cluster: a third of the slots for each of the first three servers, and two replicas for each.
+func (c *copies) join(t testing.TB, ports []int) {
+	ctx := context.Background()
+	clients := make([]*redis.Client, len(c.servers))
+	for i, s := range c.servers {
 		clients[i] = s.Client()
 		defer func() { _ = clients[i].Close() }()
 	}
-	for i, c := range clients {
-		must(t, c.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
-		if i < 3 {
-			must(t, c.ClusterAddSlotsRange(ctx, i*16384/3, (i+1)*16384/3-1).Err())
+	for i, r := range clients {
+		must(t, r.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
+		if i < c.masters {
+			must(t, r.ClusterAddSlotsRange(ctx, i*16384/c.masters, (i+1)*16384/c.masters-1).Err())
 		}
 		if i > 0 {
-			must(t, c.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", ports[0], ports[len(servers)]).Err())
+			must(t, r.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", ports[0], ports[len(c.servers)]).Err())
 		}
 	}
-	for i := range 3 {
-		id := clients[i].Do(ctx, "CLUSTER", "MYID").Val()
-		eventually(t, "the nodes know each other", func() bool { return clients[3+i].Do(ctx, "CLUSTER", "REPLICATE", id).Err() == nil })
+	for i, r := range clients[c.masters:] {
+		id := clients[i%c.masters].Do(ctx, "CLUSTER", "MYID").Val()
+		eventually(t, "the nodes know each other", func() bool { return r.Do(ctx, "CLUSTER", "REPLICATE", id).Err() == nil })
 	}
-	eventually(t, "a Cluster with replicas", func() bool {
-		for i, c := range clients {
-			info := c.ClusterInfo(ctx).Val()
-			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, "cluster_known_nodes:6") {
-				return false
-			}
-			if i < 3 && !strings.Contains(c.Info(ctx, "replication").Val(), "state=online") {
-				return false
-			}
-		}
-		return true
-	})
 }
 
 func must(t testing.TB, err error) {
@@ -114,39 +229,4 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// Sentinel promotes the replica when the master dies; the master comes back as its replica.
-func TestSentinelPromotesTheReplica(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts five Redis processes")
-	}
-	ports := needs.FreePorts(t, 5)
-	args := []string{"--appendonly", "yes", "--repl-diskless-sync-delay", "0", "--min-replicas-to-write", "1", "--repl-ping-replica-period", "1"}
-	master := needs.NewServer(t, t.TempDir(), ports[0], args...)
-	replica := needs.NewServer(t, t.TempDir(), ports[1], append(args, "--replicaof", "127.0.0.1 "+fmt.Sprint(ports[0]))...)
-	var sentinels []string
-	for i := range 3 {
-		dir := t.TempDir()
-		conf := filepath.Join(dir, "sentinel.conf")
-		must(t, os.WriteFile(conf, fmt.Appendf(nil, "sentinel monitor wb 127.0.0.1 %d 2\nsentinel down-after-milliseconds wb 800\nsentinel failover-timeout wb 5000\n", ports[0]), 0o600))
-		sentinels = append(sentinels, needs.NewSentinel(t, conf, dir, ports[2+i]).Addr)
-	}
-	c, watch := master.Client(), redis.NewSentinelClient(&redis.Options{Addr: sentinels[0]})
-	defer func() { _, _ = c.Close(), watch.Close() }()
-	ctx := context.Background()
-	eventually(t, "a replica in step, known to Sentinel", func() bool {
-		peers, _ := watch.Sentinels(ctx, "wb").Result()
-		replicas, _ := watch.Replicas(ctx, "wb").Result()
-		return len(peers) == 2 && len(replicas) == 1 && strings.Contains(c.Info(ctx, "replication").Val(), "state=online")
-	})
-	s := newSink(t, 1, false)
-	s.slow = 10 * time.Millisecond
-	failover(t, childConfig{Sentinel: sentinels, Wait: 1}, s, func() {
-		master.Kill()
-		r := replica.Client()
-		defer func() { _ = r.Close() }()
-		eventually(t, "the promotion", func() bool { return strings.Contains(r.Info(ctx, "replication").Val(), "role:master") })
-		master.Restart(t)
-	})
 }

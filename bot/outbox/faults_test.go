@@ -44,18 +44,21 @@ var troubles = []trouble{
 	{"kill -9 of the bot", bothStores, (*faultRound).kill, 6},
 	{"kill -9 at a step", bothStores, (*faultRound).dieAtStep, 14},
 	{"kill -9 of Redis, AOF always", []string{"redis"}, (*faultRound).killServer, 2},
-	{everysec, []string{"redis"}, (*faultRound).killServer, 2},
+	{"kill -9 of Redis, AOF everysec", []string{"redis"}, (*faultRound).killServer, 2},
+	{lostTail, []string{"redis"}, (*faultRound).loseTail, 4},
 	{"Redis' replies cut", []string{"redis"}, (*faultRound).cutReplies, 6},
 	{"platform ill", bothStores, (*faultRound).illPlatform, 2 * len(illnesses)},
 	{"full disk", []string{"embedded"}, (*faultRound).fullDisk, 4},
 	{"graceful stop", bothStores, (*faultRound).stop, 4},
 	{"clock jumps", []string{"embedded"}, (*faultRound).jumpClock, 4},
 	{"owner paused", []string{"redis"}, (*faultRound).pause, 1},
+	{"Sentinel's master lost", []string{"Sentinel"}, (*faultRound).failOver, 1},
+	{"a Cluster's master lost", []string{"Cluster"}, (*faultRound).failOver, 1},
 }
 
-// everysec is the one fault after which even a platform that can be asked may get something twice: while a sync takes its time, Redis answers
-// before it writes, and the killed server takes up to two seconds of grants with it.
-const everysec = "kill -9 of Redis, AOF everysec"
+// lostTail is what AOF everysec may do when a sync takes its time, and a failover to a replica that lags: the server comes back as it was up to two
+// seconds before.
+const lostTail = "Redis comes back without its last moments"
 
 // steps are the places at which a process may end: around each call to the store and each post.
 var steps = []string{
@@ -77,7 +80,7 @@ func (m *mortal) step(name string) {
 	}
 }
 
-func (m *mortal) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+func (m *mortal) Beat(ctx context.Context, node string, held []bot.Lease, want []int) (bot.Beat, error) {
 	m.step("before beat")
 	defer m.step("after beat")
 	return m.Store.Beat(ctx, node, held, want)
@@ -147,8 +150,8 @@ type tallied struct {
 }
 
 // TestFaults breaks one thing in the middle of a run, or keeps it broken for a while: nothing is lost; nothing comes twice where the platform
-// can be asked, where uncertain deliveries are held, or after a graceful stop; elsewhere no more than was in flight (but see everysec). What is held
-// is listed.
+// can be asked, where uncertain deliveries are held, or where neither an engine nor an answer is lost; elsewhere no more than was in flight. What is held, and
+// what came twice, is listed.
 // It prints a table; the seed that it prints makes the same rounds again, as far as the machine's timing allows.
 func TestFaults(t *testing.T) {
 	seed := *faultSeed
@@ -168,12 +171,13 @@ func TestFaults(t *testing.T) {
 	for _, f := range turn {
 		sum[f.name] = &tallied{}
 	}
+	servers := newCopies(t)
 	t.Run("rounds", func(t *testing.T) {
 		for n := range *faultRounds {
 			f := turn[n%len(turn)]
 			t.Run(fmt.Sprint(n, " ", f.name), func(t *testing.T) {
 				t.Parallel()
-				r := &faultRound{T: t, fault: f, seed: seed + uint64(n), rng: rand.New(rand.NewPCG(seed+uint64(n), 3))}
+				r := &faultRound{T: t, fault: f, seed: seed + uint64(n), rng: rand.New(rand.NewPCG(seed+uint64(n), 3)), copies: servers}
 				r.run()
 				mu.Lock()
 				defer mu.Unlock()
@@ -206,17 +210,19 @@ func TestFaults(t *testing.T) {
 // faultRound is one run that something happens to.
 type faultRound struct {
 	*testing.T
-	fault  trouble
-	seed   uint64
-	rng    *rand.Rand
-	sink   *sink
-	c      childConfig
-	server *needs.Server
-	cut    *cutter
-	second *needs.Process // another engine, where there are two
-	kills  int
-	how    string // what exactly happened
+	fault      trouble
+	seed       uint64
+	rng        *rand.Rand
+	sink       *sink
+	c          childConfig
+	server     *needs.Server
+	cut        *cutter
+	copies     map[string]*copies
+	second     *needs.Process // another engine, where there are two
+	how        string         // what exactly happened
+	lostOwners int            // engines that were killed, or may have lost their leases
 
+	saved                                     time.Time // a copy of Redis' data
 	posts, lost, doubled, bound, listed, held int
 	back                                      time.Duration // from the fault's end to the next receipt
 }
@@ -229,12 +235,16 @@ func (r *faultRound) run() {
 	store := r.fault.stores[r.rng.IntN(len(r.fault.stores))]
 	mode := []string{"find", "resend", "hold"}[r.rng.IntN(3)]
 	r.c = childConfig{Sink: r.sink.URL, Finder: mode == "find", Hold: mode == "hold", InFlight: faultInFlight, Node: "faults", Parts: 1 + r.rng.IntN(2)}
-	if store == "embedded" {
+	switch store {
+	case "embedded":
 		r.c.Dir = r.TempDir()
-	} else {
+	case "redis":
 		r.startRedis()
+	default:
+		r.copies[store].use(r, &r.c)
 	}
 	r.c.prepare(r, faultChannels)
+	r.save() // what a lost tail begins with, at the earliest
 	p := r.fault.strike(r, r.begin())
 	end, from := time.Now(), r.sink.count.Load()
 	for wait := time.Now().Add(90 * time.Second); !ended(p) || r.second != nil && !ended(r.second); time.Sleep(time.Millisecond) {
@@ -273,6 +283,9 @@ func (r *faultRound) startRedis() {
 		fsync = named
 	}
 	args := []string{"--appendonly", "yes", "--appendfsync", fsync}
+	if r.fault.name == lostTail {
+		args = nil // it comes back as it was when it was saved
+	}
 	r.server = needs.NewServer(r, dir, 0, args...)
 	r.cut = newCutter(r, filepath.Join(dir, "p"), r.server.Addr)
 	r.c.Socket = r.cut.addr
@@ -306,11 +319,8 @@ func (r *faultRound) judge(store, mode string) {
 	}
 	r.listed = len(listed)
 	r.lost -= min(r.lost, r.held*r.c.Parts) // a person sees them, and decides
-	if mode == "resend" && r.fault.name != "graceful stop" {
-		r.bound = max(1, r.kills)*faultInFlight + int(r.sink.unheard.Load())
-	}
-	if r.fault.name == everysec {
-		r.bound = r.posts
+	if mode == "resend" {
+		r.bound = r.lostOwners*faultInFlight + int(r.sink.unheard.Load())
 	}
 	r.Logf("seed %d: %s, %s on %s, %s: %d posts, %d not arrived, %d held, %d twice of at most %d, next receipt after %v",
 		r.seed, r.fault.name, r.how, store, mode, r.posts, missing, r.held, r.doubled, r.bound, r.back.Round(time.Millisecond))
@@ -320,7 +330,7 @@ func (r *faultRound) judge(store, mode string) {
 }
 
 func (r *faultRound) kill(p *needs.Process) *needs.Process {
-	r.kills++
+	r.lostOwners++
 	p.Kill()
 	r.sink.settle(r)
 	return r.c.start(r)
@@ -329,7 +339,7 @@ func (r *faultRound) kill(p *needs.Process) *needs.Process {
 // dieAtStep starts anew with a process that kills itself: what the first left behind is something to take over.
 func (r *faultRound) dieAtStep(p *needs.Process) *needs.Process {
 	p.Kill()
-	r.kills = 2
+	r.lostOwners = 2
 	r.sink.settle(r)
 	c := r.c
 	c.DieAt, c.DieWhen = steps[r.rng.IntN(len(steps))], int64(1+r.rng.IntN(12))
@@ -348,6 +358,27 @@ func (r *faultRound) killServer(p *needs.Process) *needs.Process {
 	r.server.Kill()
 	time.Sleep(time.Duration(r.rng.IntN(500)) * time.Millisecond)
 	r.server.Restart(r)
+	return p
+}
+
+// save keeps what the server comes back with after a lost tail.
+func (r *faultRound) save() {
+	if r.fault.name != lostTail {
+		return
+	}
+	c := r.server.Client()
+	defer func() { _ = c.Close() }()
+	must(r, c.Save(r.Context()).Err())
+	r.saved = time.Now()
+}
+
+func (r *faultRound) loseTail(p *needs.Process) *needs.Process {
+	if r.rng.IntN(3) > 0 || time.Since(r.saved) > time.Second { // else it loses all that the engine did, and that the engine is there
+		r.save()
+		r.until(p, r.sink.count.Load()+int64(r.rng.IntN(faultChannels/2)))
+	}
+	p = r.killServer(p)
+	r.how = fmt.Sprint(time.Since(r.saved).Round(time.Millisecond))
 	return p
 }
 
@@ -383,11 +414,25 @@ func (r *faultRound) stop(p *needs.Process) *needs.Process {
 	return r.c.start(r)
 }
 
-// pause stops one of two engines for longer than its leases last.
-func (r *faultRound) pause(p *needs.Process) *needs.Process {
+// startSecond lets another engine share the work.
+func (r *faultRound) startSecond() {
 	c := r.c
 	c.Node = "other"
 	r.second = c.start(r)
+}
+
+// failOver kills a master under two engines, and waits until a replica is promoted. Leases may end meanwhile and change hands.
+func (r *faultRound) failOver(p *needs.Process) *needs.Process {
+	r.startSecond()
+	r.lostOwners += 2
+	r.copies[r.fault.stores[0]].loseMaster(r, r.rng)
+	return p
+}
+
+// pause stops one of two engines for longer than its leases last.
+func (r *faultRound) pause(p *needs.Process) *needs.Process {
+	r.startSecond()
+	r.lostOwners++
 	p.Signal(syscall.SIGSTOP)
 	time.Sleep(bot.LeaseTTL + time.Duration(r.rng.IntN(2000))*time.Millisecond)
 	p.Signal(syscall.SIGCONT)

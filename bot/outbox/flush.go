@@ -1,7 +1,11 @@
 package outbox
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"weeklybot/bot"
@@ -30,6 +34,8 @@ type batch struct {
 	after   []func()
 	since   time.Time // of the first change
 	sealed  time.Time // when it was given to the store
+	kept    []acked   // the commits before it
+	lost    []acked   // those that the store has lost: they go before it
 }
 
 func newBatch(number int64) *batch {
@@ -139,7 +145,7 @@ func (e *Engine) seal(s *shard) *batch {
 		}
 		b.Flights[lane] = flights
 	}
-	b.sealed = time.Now()
+	b.sealed, b.kept = time.Now(), s.kept
 	s.sending = b
 	if s.spare != nil {
 		s.next, s.spare = s.spare.renew(b.Number+1), nil
@@ -153,20 +159,32 @@ func (e *Engine) seal(s *shard) *batch {
 // engine has stopped.
 func (e *Engine) commit(shards []*shard, batches []*batch) {
 	for pause := 50 * time.Millisecond; len(batches) > 0 && e.ctx.Err() == nil; pause = min(2*pause, time.Second) {
-		commits := make([]bot.Commit, len(batches))
+		var commits []bot.Commit
+		last := make([]int, len(batches)) // where each batch's own commit stands
 		for i, b := range batches {
-			commits[i] = b.Commit
+			for _, c := range b.lost {
+				commits = append(commits, c.Commit)
+			}
+			commits = append(commits, b.Commit)
+			last[i] = len(commits) - 1
 		}
 		results := e.queue.Commit(e.ctx, commits)
+		var kept error
+		if slices.ContainsFunc(results, func(r bot.Committed) bool { return errors.Is(r.Err, bot.ErrBehind) }) {
+			kept = e.cuts.keepAgain(e.ctx) // before the ledger names them again
+		}
 		var againS []*shard
 		var againB []*batch
-		for i, r := range results {
-			if r.Err != nil && !errors.Is(r.Err, bot.ErrFenced) {
-				e.log.Warn("a commit is not acknowledged; giving it again", "shard", shards[i].lease.Shard, "err", r.Err)
-				againS, againB = append(againS, shards[i]), append(againB, batches[i])
+		for i, b := range batches {
+			s, r := shards[i], results[last[i]]
+			if errors.Is(r.Err, bot.ErrBehind) && kept == nil {
+				r.Err = cmp.Or(b.restore(r.Last), r.Err)
+			}
+			if r.Err != nil && !errors.Is(r.Err, bot.ErrFenced) && s.ctx.Err() == nil {
+				e.log.Warn("a commit is not acknowledged; giving it again", "shard", s.lease.Shard, "lost", len(b.lost), "err", r.Err)
+				againS, againB = append(againS, s), append(againB, b)
 				continue
 			}
-			s, b := shards[i], batches[i]
 			e.tell(func() { e.acknowledged(s, b, r) })
 		}
 		if shards, batches = againS, againB; len(batches) > 0 {
@@ -176,6 +194,53 @@ func (e *Engine) commit(shards []*shard, batches []*batch) {
 			}
 		}
 	}
+}
+
+// acked is a commit that the store has acknowledged.
+type acked struct {
+	bot.Commit
+	at time.Time
+}
+
+// copied is the commit for good: its batch is renewed.
+func (b *batch) copied() bot.Commit {
+	c := b.Commit
+	c.Outcomes, c.Counts, c.Flights = slices.Clone(c.Outcomes), maps.Clone(c.Counts), maps.Clone(c.Flights)
+	for lane, flights := range c.Flights {
+		c.Flights[lane] = slices.Clone(flights)
+	}
+	return c
+}
+
+// keptFor is how long acknowledged commits are kept: Redis puts a write of its log off for up to 2 s, while the last sync takes its time.
+const keptFor = 3 * time.Second
+
+// seen takes note of the last commit that the store has. Where one is missing that was acknowledged before it was asked, the next commit brings it again;
+// what it had for long is forgotten.
+func (s *shard) seen(commit int64, asked time.Time) {
+	old := 0
+	for i, c := range s.kept {
+		if c.Number > commit && c.at.Before(asked) {
+			s.next.then(func() {})
+			return
+		}
+		if asked.Sub(c.at) > keptFor {
+			old = i + 1
+		}
+	}
+	if old > 0 {
+		s.kept = slices.Clone(s.kept[old:]) // what was sealed meanwhile refers to the former list
+	}
+}
+
+// restore prepares to give the store again what it has lost since last. ErrFenced: that is not kept any more, and the shard is to be read anew.
+func (b *batch) restore(last int64) error {
+	first := slices.IndexFunc(b.kept, func(c acked) bool { return c.Number == last+1 })
+	if first < 0 {
+		return fmt.Errorf("more than is kept, after number %d: %w", last, bot.ErrFenced)
+	}
+	b.lost = b.kept[first:]
+	return nil
 }
 
 // makeRoom lets others have the places of the flights that the batch ends.
@@ -191,14 +256,13 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	b.makeRoom()
 	if r.Err != nil {
 		if !s.lost {
-			e.log.Info("a shard has another owner now", "shard", s.lease.Shard)
+			e.log.Info("a shard has another owner now, or has to be read anew", "shard", s.lease.Shard, "err", r.Err)
 		}
 		e.lose(s)
 	}
 	if !s.lost {
 		s.setCtl(r.Ctl)
-	}
-	if !s.lost {
+		s.kept = append(s.kept, acked{b.copied(), time.Now()})
 		for _, d := range b.paged {
 			d.paged = true
 			d.lane.push(d)

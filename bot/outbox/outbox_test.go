@@ -230,7 +230,7 @@ func (w *world) engine(a bot.Adapter, change func(*Config)) (stop func()) {
 	return stop
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
@@ -451,7 +451,7 @@ func (b *broken) Commit(ctx context.Context, c []bot.Commit) []bot.Committed {
 	}
 	return b.Store.Commit(ctx, c)
 }
-func (b *broken) Beat(ctx context.Context, n string, held, want []int) (bot.Beat, error) {
+func (b *broken) Beat(ctx context.Context, n string, held []bot.Lease, want []int) (bot.Beat, error) {
 	if b.dead.Load() {
 		return bot.Beat{}, errGone
 	}

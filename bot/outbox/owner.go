@@ -29,6 +29,7 @@ type shard struct {
 	dropped map[string]bool // dead letters settled since this node owns the shard
 	agedAt  time.Time       // when to look again for what is too old
 	next    *batch          // the commit being filled
+	kept    []acked         // commits acknowledged of late, oldest first: a store that loses them gets them again
 	sending *batch          // the commit on its way
 	spare   *batch          // the one before, whose room the next takes
 	open    int             // deliveries that are not over
@@ -94,8 +95,8 @@ func (e *Engine) beats(ctx context.Context, done chan<- struct{}) {
 	b, _ := e.askBeat(ctx, nil, nil) // how many nodes there are, before any shard is taken
 	share := e.shareOf(b, e.queue.Shards())
 	for {
-		held, answer := []int(nil), make(chan []int, 1)
-		e.tell(func() { answer <- slices.Sorted(maps.Keys(e.shards)) })
+		held, answer := []bot.Lease(nil), make(chan []bot.Lease, 1)
+		e.tell(func() { answer <- e.leases() })
 		select {
 		case held = <-answer:
 		case <-e.ctx.Done():
@@ -131,7 +132,7 @@ func (e *Engine) shareOf(b bot.Beat, before int) int {
 // beatTimeout is how long one beat waits for Redis: shorter than a lease lives.
 const beatTimeout = 3 * time.Second
 
-func (e *Engine) askBeat(ctx context.Context, held, want []int) (bot.Beat, error) {
+func (e *Engine) askBeat(ctx context.Context, held []bot.Lease, want []int) (bot.Beat, error) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	return e.queue.Beat(ctx, e.cfg.Node, held, want)
@@ -139,10 +140,10 @@ func (e *Engine) askBeat(ctx context.Context, held, want []int) (bot.Beat, error
 
 // beat renews this node's leases, takes its share of the shards, and tells Redis that it lives. When only what all nodes share cannot be
 // reached (one master of a Cluster is away), the leases are renewed all the same, and nothing is fired yet.
-func (e *Engine) beat(ctx context.Context, held []int, share int) bot.Beat {
+func (e *Engine) beat(ctx context.Context, held []bot.Lease, share int) bot.Beat {
 	var want []int
 	for s := range e.queue.Shards() {
-		if !slices.Contains(held, s) && len(held) < share {
+		if !holds(held, s) && len(held) < share {
 			want = append(want, s)
 		}
 	}
@@ -163,6 +164,18 @@ func (e *Engine) beat(ctx context.Context, held []int, share int) bot.Beat {
 		e.ticked(found{Beat: b, held: held, share: share, asked: asked})
 	})
 	return b
+}
+
+// leases are those that the node holds.
+func (e *Engine) leases() (list []bot.Lease) {
+	for _, n := range slices.Sorted(maps.Keys(e.shards)) {
+		list = append(list, e.shards[n].lease)
+	}
+	return list
+}
+
+func holds(leases []bot.Lease, shard int) bool {
+	return slices.ContainsFunc(leases, func(l bot.Lease) bool { return l.Shard == shard })
 }
 
 // startDue starts the broadcasts whose time has come.
@@ -188,8 +201,8 @@ func (e *Engine) outageIs(err error) {
 // found is what one beat found.
 type found struct {
 	bot.Beat
-	held  []int // the shards this node had when it asked
-	share int   // how many it may have
+	held  []bot.Lease // what this node had when it asked
+	share int         // how many shards it may have
 	asked time.Time
 }
 
@@ -209,7 +222,7 @@ func (e *Engine) ticked(b found) {
 		switch {
 		case t.Err != nil:
 			e.lose(s)
-		case s == nil && (len(e.shards) >= b.share || slices.Contains(b.held, t.Lease.Shard)):
+		case s == nil && (len(e.shards) >= b.share || holds(b.held, t.Lease.Shard)):
 			excess = append(excess, t) // one lost since the beat began is taken anew, with an epoch of its own
 		case s == nil:
 			e.takeOver(t.Lease, b.asked)
@@ -218,6 +231,7 @@ func (e *Engine) ticked(b found) {
 		default:
 			s.renewed.Store(b.asked.UnixMilli())
 			s.setCtl(t.Lease.Ctl)
+			s.seen(t.Lease.Commit, b.asked)
 			if s.ready && !s.leaving && b.Pulse != nil {
 				e.learnIll(s, t.Ills)
 				e.fireDue(s, t, b.Pulse.Now)

@@ -307,7 +307,7 @@ type stale struct {
 	old atomic.Pointer[[]bot.Tick]
 }
 
-func (s *stale) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+func (s *stale) Beat(ctx context.Context, node string, held []bot.Lease, want []int) (bot.Beat, error) {
 	b, err := s.Store.Beat(ctx, node, held, want)
 	if err == nil && len(b.Ticks) == 1 && len(b.Ticks[0].Due) > 0 {
 		s.old.CompareAndSwap(nil, &b.Ticks)
@@ -434,7 +434,7 @@ type beforeBeat struct {
 	do   func()
 }
 
-func (q *beforeBeat) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+func (q *beforeBeat) Beat(ctx context.Context, node string, held []bot.Lease, want []int) (bot.Beat, error) {
 	if len(held) > 0 {
 		q.once.Do(q.do)
 	}
@@ -606,7 +606,7 @@ type eager struct {
 	beats atomic.Int64
 }
 
-func (q *eager) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
+func (q *eager) Beat(ctx context.Context, node string, held []bot.Lease, want []int) (bot.Beat, error) {
 	b, err := q.Queue.Beat(ctx, node, held, want)
 	if q.beats.Add(1); b.Pulse != nil {
 		b.FallsDue(b.Pulse.Now.Add(5 * time.Millisecond))

@@ -20,7 +20,7 @@ import (
 // maxArgs is the most arguments one write inside a script gets: Lua's unpack has a limit.
 const maxArgs = 200
 
-// Commit applies one commit per shard, in one pipeline; with WaitReplicas in one per master, and then that master's WAIT on the same
+// Commit applies commits, those of a shard in the order given, in one pipeline; with WaitReplicas in one per master, and then that master's WAIT on the same
 // connection. A Committed with an error that is not ErrFenced leaves open whether it was applied: repeat the same commit.
 func (s *Store) Commit(ctx context.Context, commits []bot.Commit) []bot.Committed {
 	if s.opt.WaitReplicas == 0 {
@@ -79,7 +79,7 @@ func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits
 			done[i].Err = err
 			continue
 		}
-		done[i] = committed(cmds[i])
+		done[i] = committed(cmds[i], commits[i])
 		if done[i].Err == nil && wait != nil && number(wait.Val()) < int64(s.opt.WaitReplicas) {
 			done[i].Err = fmt.Errorf("only %d of %d replicas have the commit", number(wait.Val()), s.opt.WaitReplicas)
 		}
@@ -90,19 +90,24 @@ func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits
 	return done
 }
 
+// errLeaseLost: the server has lost the end of its log, and with it that the node took the shard. The next beat tells it again.
+var errLeaseLost = errors.New("the server does not know any more who owns the shard")
+
 // waitFor is how long a commit waits for replicas before it is given again.
 const waitFor = time.Second
 
-func committed(cmd *redis.Cmd) bot.Committed {
+func committed(cmd *redis.Cmd, c bot.Commit) bot.Committed {
 	reply, err := cmd.Slice()
 	if err != nil {
 		return bot.Committed{Err: err}
 	}
-	switch number(reply[0]) {
-	case -1:
+	switch found := number(reply[1]); {
+	case number(reply[0]) == -1 && found < c.Lease.Epoch:
+		return bot.Committed{Err: errLeaseLost}
+	case number(reply[0]) == -1:
 		return bot.Committed{Err: bot.ErrFenced}
-	case -2:
-		return bot.Committed{Err: fmt.Errorf("a commit before this one is missing, the last was %d: %w", number(reply[1]), bot.ErrFenced)}
+	case number(reply[0]) == -2:
+		return bot.Committed{Err: bot.ErrBehind, Last: found}
 	}
 	return bot.Committed{Ctl: number(reply[1])}
 }

@@ -2,10 +2,10 @@
 -- KEYS  st, then every key the writes name
 -- ARGV  node, epoch, number, then for each write: command, index of its key in KEYS, count of arguments, arguments. FIT without arguments is
 --       no command of Redis: it writes a string once more, without the room that APPEND leaves behind it
--- Returns {0, ctl} applied, {1, ctl} applied before, {-1, 0} another owner, {-2, last number} a step is missing.
+-- Returns {0, ctl} applied, {1, ctl} applied before, {-1, epoch found} another owner, {-2, last number} a step is missing.
 local v = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'commit', 'ctl')
 if v[1] ~= ARGV[1] or v[2] ~= ARGV[2] then
-  return {-1, 0}
+  return {-1, tonumber(v[2] or '0')}
 end
 local last = tonumber(v[3] or '0')
 local number = tonumber(ARGV[3])

@@ -16,12 +16,16 @@ import (
 
 // Beat renews the leases that the node holds, tries to take the shards in want, and tells that the node lives. The error says why something of the
 // Beat is missing. It is one round trip; on a Cluster two, because its masters answer in any order.
-func (s *Store) Beat(ctx context.Context, node string, held, want []int) (bot.Beat, error) {
-	ticks := &tickCalls{node: node, shards: slices.Concat(held, want), held: len(held)}
+func (s *Store) Beat(ctx context.Context, node string, held []bot.Lease, want []int) (bot.Beat, error) {
+	ticks := &tickCalls{node: node, held: len(held), leases: slices.Clone(held)}
+	for _, shard := range want {
+		ticks.leases = append(ticks.leases, bot.Lease{Shard: shard})
+	}
 	pulse := &pulseCalls{}
 	askTicks := func(p redis.Pipeliner) []*redis.Cmd { return s.askTicks(ctx, p, ticks) }
 	askPulse := func(p redis.Pipeliner) []*redis.Cmd { return s.askPulse(ctx, p, node, pulse) }
-	if _, cluster := s.rdb.(*redis.ClusterClient); cluster { // each call keeps its own error
+	cluster, isCluster := s.rdb.(*redis.ClusterClient)
+	if isCluster { // each call keeps its own error
 		_, _ = pipelined(ctx, s.rdb, askTicks, beatScript)
 		_, _ = pipelined(ctx, s.rdb, askPulse, pulseScript)
 	} else {
@@ -29,8 +33,11 @@ func (s *Store) Beat(ctx context.Context, node string, held, want []int) (bot.Be
 		_, _ = pipelined(ctx, s.rdb, both, beatScript, pulseScript)
 	}
 	var b bot.Beat
-	failed := ticks.read(&b)
-	return b, errors.Join(failed, pulse.read(&b))
+	failed := errors.Join(ticks.read(&b), pulse.read(&b))
+	if failed != nil && isCluster {
+		cluster.ReloadState(ctx) // a master may have gone for good: the client would look for its successor once a minute
+	}
+	return b, failed
 }
 
 // pulseCalls are what a node asks of what all nodes share.
@@ -76,16 +83,16 @@ func (s *Store) Leave(ctx context.Context, node string) error {
 // tickCalls are what a node asks of shards: first of those it holds.
 type tickCalls struct {
 	node   string
-	shards []int
+	leases []bot.Lease
 	held   int
 	calls  []*redis.Cmd
 }
 
 func (s *Store) askTicks(ctx context.Context, p redis.Pipeliner, c *tickCalls) []*redis.Cmd {
 	c.calls = c.calls[:0]
-	for i, sh := range c.shards {
-		c.calls = append(c.calls, beatScript.EvalSha(ctx, p, []string{s.keys.state(sh), s.keys.due(sh), s.keys.slots(sh)},
-			c.node, bot.LeaseTTL.Milliseconds(), flag(i >= c.held), flag(s.opt.Sole), dueLimit))
+	for _, l := range c.leases {
+		c.calls = append(c.calls, beatScript.EvalSha(ctx, p, []string{s.keys.state(l.Shard), s.keys.due(l.Shard), s.keys.slots(l.Shard)},
+			c.node, bot.LeaseTTL.Milliseconds(), l.Epoch, flag(s.opt.Sole), dueLimit))
 	}
 	return c.calls
 }
@@ -94,10 +101,10 @@ func (c *tickCalls) read(b *bot.Beat) (err error) {
 	for i, call := range c.calls {
 		reply, failed := call.Slice()
 		if failed != nil {
-			err = fmt.Errorf("renew the lease of shard %d: %w", c.shards[i], failed)
+			err = fmt.Errorf("renew the lease of shard %d: %w", c.leases[i].Shard, failed)
 			continue // one server of a Cluster may be down: the others' shards go on
 		}
-		tick := bot.Tick{Lease: bot.Lease{Shard: c.shards[i], Node: c.node}}
+		tick := bot.Tick{Lease: bot.Lease{Shard: c.leases[i].Shard, Node: c.node}}
 		if number(reply[0]) == 0 {
 			if i < c.held {
 				tick.Err = bot.ErrFenced

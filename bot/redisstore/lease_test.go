@@ -65,7 +65,7 @@ func TestBeatKnowsWhatWasPublishedBeforeADueTime(t *testing.T) {
 				head, _ = s.Head(ctx)
 				setDue(time.Now().Add(-time.Second))
 			}
-			b, err := s.Beat(ctx, "node", []int{shard}, nil)
+			b, err := s.Beat(ctx, "node", []bot.Lease{{Shard: shard}}, nil)
 			if err != nil || hook.do != nil {
 				t.Fatalf("Beat = %+v, %v; published and made due: %v", b, err, hook.do == nil)
 			}

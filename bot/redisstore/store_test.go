@@ -210,6 +210,38 @@ func TestCatalogueNumbersOnce(t *testing.T) {
 	})
 }
 
+// A server that comes back without its last moments does not know any more that a node took a shard. The node's next beat tells it, at the epoch that
+// the node has; until then its commits wait, and nobody else's are taken.
+func TestAServerThatForgotALeaseIsToldAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		lease := take(t, s, "a")
+		state := s.keys.state(lease.Shard)
+		if r := s.Commit(ctx, []bot.Commit{{Lease: lease, Number: lease.Commit + 1}}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+		s.rdb.Del(ctx, state)
+		s.rdb.HSet(ctx, state, "owner", "who was before", "until", time.Now().Add(time.Minute).UnixMilli())
+		next := bot.Commit{Lease: lease, Number: lease.Commit + 2}
+		if r := s.Commit(ctx, []bot.Commit{next}); r[0].Err == nil || errors.Is(r[0].Err, bot.ErrFenced) {
+			t.Errorf("a commit that the server does not expect: %v, want one to be repeated", r[0].Err)
+		}
+		b, err := s.Beat(ctx, "a", []bot.Lease{lease}, nil)
+		if err != nil || len(b.Ticks) != 1 || b.Ticks[0].Err != nil || b.Ticks[0].Lease.Epoch != lease.Epoch {
+			t.Fatalf("Beat = %+v, %v; want the lease at epoch %d", b, err, lease.Epoch)
+		}
+		if r := s.Commit(ctx, []bot.Commit{next}); !errors.Is(r[0].Err, bot.ErrBehind) || r[0].Last != lease.Commit {
+			t.Errorf("the commit after the lost one: %+v, want behind after %d", r[0], lease.Commit)
+		}
+		if s.opt.Sole {
+			return // there is no other node
+		}
+		if b, err := s.Beat(ctx, "b", []bot.Lease{{Shard: lease.Shard, Epoch: lease.Epoch}}, nil); err != nil || !errors.Is(b.Ticks[0].Err, bot.ErrFenced) {
+			t.Errorf("another node at the same epoch: %+v, %v; want fenced", b, err)
+		}
+	})
+}
+
 func TestCommitIsFencedNumberedAndRepeatable(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
@@ -245,13 +277,16 @@ func TestCommitIsFencedNumberedAndRepeatable(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Takeover (-want +got):\n%s", diff)
 		}
-		gap := bot.Commit{Lease: lease, Number: c.Number + 2}
-		if r := s.Commit(ctx, []bot.Commit{gap}); r[0].Err == nil {
-			t.Error("a commit after a missing one was applied")
+		next := func(n int64) bot.Commit { return bot.Commit{Lease: lease, Number: c.Number + n} }
+		if r := s.Commit(ctx, []bot.Commit{next(2)}); !errors.Is(r[0].Err, bot.ErrBehind) || r[0].Last != c.Number {
+			t.Errorf("a commit after a missing one: %+v, want behind after %d", r[0], c.Number)
+		}
+		if r := s.Commit(ctx, []bot.Commit{next(1), next(2), next(3)}); r[0].Err != nil || r[1].Err != nil || r[2].Err != nil {
+			t.Errorf("three commits at once: %+v", r)
 		}
 		stolen := lease
 		stolen.Epoch--
-		if r := s.Commit(ctx, []bot.Commit{{Lease: stolen, Number: c.Number + 1}}); !errors.Is(r[0].Err, bot.ErrFenced) {
+		if r := s.Commit(ctx, []bot.Commit{{Lease: stolen, Number: c.Number + 4}}); !errors.Is(r[0].Err, bot.ErrFenced) {
 			t.Errorf("a former owner's commit: %v, want fenced", r[0].Err)
 		}
 	})

@@ -63,12 +63,20 @@ func (d *database) shared() redis.UniversalClient {
 	return d.rdb
 }
 
+// clusterLook is how often the client asks which master has what. A master that is gone for good does not say that it has a successor, and with go-redis'
+// own minute what it had would stay away for so long.
+const clusterLook = 5 * time.Second
+
 // client connects to one server, a Cluster, or the master that Sentinel names.
 func (c RedisConfig) client() (redis.UniversalClient, error) {
 	if c.URL == "" {
-		return redis.NewUniversalClient(&redis.UniversalOptions{
-			Addrs: c.Addrs, MasterName: c.Master, IsClusterMode: c.Master == "", Username: c.Username, Password: c.Password.Reveal(),
-		}), nil
+		o := &redis.UniversalOptions{Addrs: c.Addrs, MasterName: c.Master, Username: c.Username, Password: c.Password.Reveal()}
+		if c.Master != "" {
+			return redis.NewUniversalClient(o), nil
+		}
+		cluster := o.Cluster()
+		cluster.ClusterStateReloadInterval = clusterLook
+		return redis.NewClusterClient(cluster), nil
 	}
 	o, err := redis.ParseURL(c.URL.Reveal())
 	if err != nil {

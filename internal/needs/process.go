@@ -3,6 +3,7 @@ package needs
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -112,17 +113,21 @@ func (s *Server) Client() *redis.Client {
 	return redis.NewClient(opt)
 }
 
-// FreePorts finds ports of the loopback that nobody listens on.
+// FreePorts finds ports of the loopback that nobody listens on, below those that the system gives to anyone who asks for any: one of them would be
+// taken before the server is there.
 func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 * n {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20000+rand.IntN(12000)))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
 		defer func() { _ = l.Close() }() // all stay taken until all are found
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, l.Addr().(*net.TCPAddr).Port); len(ports) == n {
+			return ports
+		}
 	}
-	return ports
+	t.Fatalf("%d free ports found, want %d", len(ports), n)
+	return nil
 }
