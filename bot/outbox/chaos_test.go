@@ -47,6 +47,7 @@ type childConfig struct {
 
 	Broadcast string // must be over as well
 
+	Untils  bool   // quiet hours are moments, as untils reads them
 	Hold    bool   // what is uncertain
 	DieAt   string // a step at which the process kills itself …
 	DieWhen int64  // … when it comes there for this time
@@ -100,8 +101,12 @@ func (c childConfig) main() {
 		}
 		cancel()
 	}()
+	var when func(string, bot.Except, time.Time) (time.Time, bool)
+	if c.Untils {
+		when = untils
+	}
 	err := New(Config{
-		Queue: queue, Composer: &titles{}, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, InFlight: c.InFlight, Beat: 100 * time.Millisecond,
+		Queue: queue, Composer: &titles{}, When: when, Adapters: []bot.Adapter{a}, Next: hourly, Node: c.Node, InFlight: c.InFlight, Beat: 100 * time.Millisecond,
 		LookAgain: 200 * time.Millisecond, Backoff: 20 * time.Millisecond, SendTimeout: 2 * time.Second, MaxAttempts: 12, OnUncertain: uncertain,
 	}).Run(ctx)
 	if err != nil {

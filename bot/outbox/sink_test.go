@@ -37,6 +37,7 @@ type sink struct {
 	ill      atomic.Pointer[string] // how it fails for now
 	lastPart map[string]int
 	cutOf    map[string]string
+	quiet    map[string]time.Time // until when nothing may come, by channel; nil: it may at any time
 }
 
 func newSink(t testing.TB, seed uint64, faulty bool) *sink {
@@ -146,6 +147,9 @@ func (s *sink) accept(q url.Values) {
 	}
 	s.got[id][part]++
 	n, _ := strconv.Atoi(q.Get("part"))
+	if left := time.Until(s.quiet[q.Get("channel")]); left > 0 && n == 1 {
+		s.order = append(s.order, fmt.Sprintf("%s: came %v early", id, left))
+	}
 	if n > s.lastPart[id]+1 {
 		s.order = append(s.order, fmt.Sprintf("%s: part %s after part %d", id, part, s.lastPart[id]))
 	}

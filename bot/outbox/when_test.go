@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"weeklybot/bot"
+	"weeklybot/bot/redisstore"
+	"weeklybot/internal/needs"
 )
 
 // A digest waits for the end of quiet hours, also at another owner; one that is skipped comes with the next.
@@ -225,6 +228,59 @@ func TestAnOrderKnowsNoQuietHours(t *testing.T) {
 		}
 	}
 	eventually(t, "both digests", func() bool { return p.count() == 2 && w.settled() })
+}
+
+// Engines are killed with SIGKILL while digests of the same pages wait for the ends of different quiet hours: each comes once, and none in them.
+func TestQuietHoursSurviveKills(t *testing.T) {
+	for _, store := range []string{"embedded", "redis"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			const channels, kills = 200, 4
+			s := newSink(t, 1, false)
+			c := childConfig{Sink: s.URL, Finder: true, InFlight: 16, Parts: 2, Node: "node", Untils: true}
+			if store == "embedded" {
+				c.Dir = t.TempDir()
+			} else {
+				dir, err := os.MkdirTemp("", "wb") // short: a socket's path is
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = os.RemoveAll(dir) })
+				c.Socket = needs.NewServer(t, dir, 0, "--appendonly", "yes", "--appendfsync", "always").Addr
+			}
+			c.prepare(t, channels)
+			s.quiet = map[string]time.Time{}
+			begin := time.Now()
+			c.withStore(func(store *redisstore.Store) {
+				for i := range channels {
+					ch := benchChannel(i)
+					s.quiet[ch.Address] = begin.Add(time.Duration(i%5) * time.Second)
+					_, err := store.Change(t.Context(), bot.SubscriptionID{Channel: ch.ID(), Ordinal: 1}, func(sub *bot.Subscription) error {
+						sub.Except.Quiet = unixMs(s.quiet[ch.Address])
+						return nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			p := c.start(t)
+			for k := range kills {
+				eventually(t, "posts", func() bool { return s.count.Load() >= int64(1+k*channels*c.Parts/5) || ended(p) })
+				p.Kill()
+				s.settle(t)
+				p = c.start(t)
+			}
+			select {
+			case <-p.Done():
+			case <-time.After(90 * time.Second):
+				t.Fatalf("not finished: %d posts", s.count.Load())
+			}
+			if lost, doubled, faults := s.result(channels, 1); lost != 0 || doubled != 0 || len(faults) > 0 {
+				t.Errorf("%d posts, %d lost, %d doubled, %q; for example %s", s.count.Load(), lost, doubled, faults, s.example())
+			}
+		})
+	}
 }
 
 // A workspace that works again lets go what waits for it, not what waits for the end of quiet hours; and such a one is not what it is tried with.
