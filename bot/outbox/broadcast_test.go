@@ -328,10 +328,11 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 			if l.Code != "refused" || l.Reason == "" {
 				t.Errorf("letter without a reason: %+v", l)
 			}
-			for range 2 { // a repeated order changes nothing
-				if err := w.store.Replay(t.Context(), l.ID); err != nil {
-					t.Fatal(err)
-				}
+			if err := w.store.Replay(t.Context(), l.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.store.Replay(t.Context(), l.ID); err != nil && !errors.Is(err, bot.ErrNotFound) { // a repeated order changes nothing
+				t.Fatal(err)
 			}
 		}
 		eventually(t, "no dead letter, nothing left", func() bool { return len(w.letters()) == 0 && w.settled() && p.count() == 16 })
