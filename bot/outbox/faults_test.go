@@ -50,7 +50,7 @@ var troubles = []trouble{
 	{"platform ill", bothStores, (*faultRound).illPlatform, 2 * len(illnesses)},
 	{"full disk", []string{"embedded"}, (*faultRound).fullDisk, 4},
 	{"graceful stop", bothStores, (*faultRound).stop, 4},
-	{"clock jumps", []string{"embedded"}, (*faultRound).jumpClock, 4},
+	{clockJumps, bothStores, (*faultRound).jumpClock, 6},
 	{"owner paused", []string{"redis"}, (*faultRound).pause, 1},
 	{"Sentinel's master lost", []string{"Sentinel"}, (*faultRound).failOver, 1},
 	{"a Cluster's master lost", []string{"Cluster"}, (*faultRound).failOver, 1},
@@ -59,6 +59,8 @@ var troubles = []trouble{
 // lostTail is what AOF everysec may do when a sync takes its time, and a failover to a replica that lags: the server comes back as it was up to two
 // seconds before.
 const lostTail = "Redis comes back without its last moments"
+
+const clockJumps = "the store's clock jumps"
 
 // steps are the places at which a process may end: around each call to the store and each post.
 var steps = []string{
@@ -286,7 +288,11 @@ func (r *faultRound) startRedis() {
 	if r.fault.name == lostTail {
 		args = nil // it comes back as it was when it was saved
 	}
-	r.server = needs.NewServer(r, dir, 0, args...)
+	if r.fault.name == clockJumps {
+		r.server = needs.NewServerWithClock(r, dir, args...)
+	} else {
+		r.server = needs.NewServer(r, dir, 0, args...)
+	}
 	r.cut = newCutter(r, filepath.Join(dir, "p"), r.server.Addr)
 	r.c.Socket = r.cut.addr
 }
@@ -439,16 +445,26 @@ func (r *faultRound) pause(p *needs.Process) *needs.Process {
 	return p
 }
 
-// jumpClock puts the store's clock up to an hour forward or back, and sometimes right again.
+// jumpClock puts the store's clock an hour forward or back, and in half of the rounds right again.
 func (r *faultRound) jumpClock(p *needs.Process) *needs.Process {
-	jumps := []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT}
+	by, there, back := time.Hour, syscall.SIGHUP, syscall.SIGQUIT
 	if r.rng.IntN(2) == 0 {
-		slices.Reverse(jumps)
+		by, there, back = -by, back, there
 	}
-	r.how = fmt.Sprint(jumps)
-	p.Signal(jumps[0])
+	move := func(to time.Duration, signal syscall.Signal) {
+		if r.server != nil {
+			r.server.MoveClock(r, to)
+		} else {
+			p.Signal(signal)
+		}
+	}
+	r.how = by.String()
+	move(by, there)
 	time.Sleep(time.Duration(300+r.rng.IntN(1000)) * time.Millisecond)
-	p.Signal(jumps[1])
+	if r.rng.IntN(2) == 0 {
+		r.how += " and right again"
+		move(0, back)
+	}
 	return p
 }
 

@@ -62,13 +62,21 @@ func (p *Process) Err() error { return p.err }
 // Server is a redis-server of a test's own.
 type Server struct {
 	*Process
-	Addr string // host:port, or the path of a unix socket
-	args []string
+	Addr  string // host:port, or the path of a unix socket
+	args  []string
+	env   []string // nil: the test's
+	clock string   // the file that moves the server's clock
 }
 
 // NewServer starts a redis-server on a unix socket in dir; with port > 0 on that port of the loopback instead.
 func NewServer(t testing.TB, dir string, port int, args ...string) *Server {
 	t.Helper()
+	s := newServer(dir, port, args...)
+	s.Restart(t)
+	return s
+}
+
+func newServer(dir string, port int, args ...string) *Server {
 	s := &Server{Addr: fmt.Sprint("127.0.0.1:", port)}
 	s.args = append([]string{"--dir", dir, "--save", "", "--daemonize", "no", "--port", fmt.Sprint(port)}, args...)
 	if port == 0 {
@@ -77,7 +85,6 @@ func NewServer(t testing.TB, dir string, port int, args ...string) *Server {
 	} else {
 		s.args = append(s.args, "--bind", "127.0.0.1")
 	}
-	s.Restart(t)
 	return s
 }
 
@@ -92,7 +99,9 @@ func NewSentinel(t testing.TB, conf, dir string, port int) *Server {
 // Restart starts the server again after a Kill, with the same settings and data, and waits until it answers.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
-	s.Process = Start(t, exec.Command(RedisServer(t), s.args...))
+	cmd := exec.Command(RedisServer(t), s.args...)
+	cmd.Env = s.env
+	s.Process = Start(t, cmd)
 	c := s.Client()
 	defer func() { _ = c.Close() }()
 	var err error
