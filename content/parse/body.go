@@ -13,7 +13,7 @@ var numeralRE = regexp.MustCompile(`^[一二三四五六七八九十]{1,3}、`)
 // items reads the body of a section. top is true for what stands before the first heading: loose text there is an introduction.
 func (p *issueReader) items(body []*block, top bool) []content.Item {
 	if body = openQuotes(joinQuotes(p.news(body))); !top {
-		body = splitLinks(body)
+		body = joinAbove(splitLinks(body))
 	}
 	r := reader{p: p, top: top}
 	r.survey(body)
@@ -130,6 +130,9 @@ func entriesOf(lines []*block) []*block {
 
 // openQuotes takes quotes away that hold an item each.
 func openQuotes(body []*block) []*block {
+	if len(body) == 1 && body[0].kind == kindQuote && len(body[0].kids) == 1 && body[0].kids[0].kind == kindList && isLinkList(body[0].kids[0]) {
+		return body[0].kids
+	}
 	items := 0
 	for _, b := range body {
 		if holdsItem(b) {
@@ -152,6 +155,44 @@ func openQuotes(body []*block) []*block {
 
 func holdsItem(b *block) bool {
 	return b.kind == kindQuote && len(b.kids) > 0 && b.kids[0].kind == kindPara && b.kids[0].shape().beginsItem()
+}
+
+// joinAbove puts addresses on a line of their own behind the text above them, where a section holds nothing but such texts and addresses.
+func joinAbove(body []*block) []*block {
+	texts, addresses := 0, 0
+	for _, b := range body {
+		switch {
+		case b.kind == kindRule || b.kind == kindPara && b.plain() == "":
+		case b.kind != kindPara:
+			return body
+		case !hasWebLink(b.runs):
+			if allBold(b.runs) || b.shape().lead.numbered {
+				return body
+			}
+			texts++
+		case texts > 0 && isAddress(b.runs):
+			addresses++
+		default:
+			return body
+		}
+	}
+	if addresses == 0 {
+		return body
+	}
+	var out []*block
+	closed := true // the last of out has its address
+	for _, b := range body {
+		switch linked := hasWebLink(b.runs); {
+		case b.kind != kindPara || b.plain() == "":
+		case !linked && closed:
+			out, closed = append(out, &block{kind: kindPara, line: b.line, runs: slices.Clip(b.runs)}), false
+		default:
+			last := out[len(out)-1]
+			last.runs = append(append(last.runs, run{text: "\n"}), b.runs...)
+			closed = closed || linked
+		}
+	}
+	return out
 }
 
 // joinQuotes puts quotes into the entries above them where lists of one entry and quotes take turns: "1. title", "> text".

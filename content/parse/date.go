@@ -512,7 +512,7 @@ func numberAfterWord(s string, names bool) (n int, ok bool) {
 			continue
 		}
 		rest := strings.TrimLeft(s[k:], " ")
-		if next, _ := utf8.DecodeRuneInString(rest); rest == "" || afterNumber.has(next) || strings.HasPrefix(s[k:], " - ") || strings.HasPrefix(s[k:], " – ") || strings.HasPrefix(s[k:], " — ") {
+		if next, _ := utf8.DecodeRuneInString(rest); rest == "" || next == '期' || afterNumber.has(next) || strings.HasPrefix(s[k:], " - ") || strings.HasPrefix(s[k:], " – ") || strings.HasPrefix(s[k:], " — ") {
 			n, ok = found, true
 		}
 	}

@@ -84,11 +84,12 @@ func (p *issueReader) fillNumber(stem string) {
 var (
 	stemTailRE  = regexp.MustCompile(`(?i)^(?:#|issue|vol|no|weekly|week|第)?[-_. ]?0*(\d{1,4})期?$`)
 	stemDatesRE = regexp.MustCompile(`[-_. ]*(?:19|20)\d\d[-_.]?\d\d[-_.]?\d\d`)
+	stemHeadRE  = regexp.MustCompile(`^(\d{3})-\D`) // shorter ones only put files in order
 	stemNameRE  = regexp.MustCompile(`^[^0-9]*[a-zA-Z\p{Han}][-_. ]+(?:#|issue-?|vol-?|no-?)?0*(\d{1,4})$`)
 )
 
 // stemNumber reads the number off a file name: "#56-2019.02.25", "issue-12", "weekly-007", "012". Dates are taken out first, and a number
-// in front of other words is only an order of files.
+// of one or two digits in front of other words is only an order of files.
 func stemNumber(stem string) (int, bool) {
 	rest := strings.Trim(stemDatesRE.ReplaceAllString(stem, ""), "-_. ")
 	if rest == "" {
@@ -98,7 +99,7 @@ func stemNumber(stem string) (int, bool) {
 	if n, ok := findNumber(rest); ok && (named || hanNumber(rest) != "" || hashRE.MatchString(rest)) {
 		return n, true
 	}
-	for _, re := range []*regexp.Regexp{stemTailRE, stemNameRE} {
+	for _, re := range []*regexp.Regexp{stemTailRE, stemNameRE, stemHeadRE} {
 		if m := re.FindStringSubmatch(rest); m != nil {
 			if n := number(m[1]); n > 0 && (n < 1900 || n > 2100) {
 				return n, true

@@ -21,24 +21,26 @@ var metaHeadings = phraseOf(`(?i)^(?:%s)$`,
 	`(?:本期|本周|本刊|责任|特约|周刊|周报)?(?:的)?(?:编辑|主编|责编|作者|编者|撰稿人?|供稿人?|贡献者|编辑团队|作者团队|译者|校对)(?:们|名单|列表|团队|简介|介绍|成员)?`,
 	`(?:欢迎)?(?:关注|订阅|联系|加入)(?:我们|方式|本刊|周刊|周报|渠道|与?(?:反馈|投稿|分享|订阅|关注))?`, `(?:如何|怎么|怎样)(?:订阅|投稿|参与|贡献|关注)(?:本刊|周刊|周报|我们)?`,
 	`(?:使用|图例|阅读|标记|符号|补充|本期|特别)?(?:说明|声明|图例)`, `版权(?:声明|信息|说明)?`, `免责声明`, `(?:投稿|反馈|勘误|联系)(?:方式|指南|说明|邮箱)?`, `关于(?:我们|本刊|本站|作者|周刊|周报|本周刊|本周报)`,
-	`(?:往期|往年|历史|过往|过去)(?:回顾|推荐|内容|文章|周报|周刊|期刊|归档|列表|目录|精选)?`, `(?:文章)?归档`, `存档`, `(?:本期)?目录`,
+	`(?:往期|往年|历史|过往|过去)(?:回顾|推荐|内容|文章|周报|周刊|期刊|归档|列表|目录|精选|精彩|好文)?`, `(?:文章)?归档`, `存档`, `(?:本期)?目录`,
 	`(?:本期)?(?:赞助|广告|赞助商|赞助者|合作|鸣谢|致谢|感谢|捐赠|打赏|赞赏|支持我们)(?:商|方|名单)?`, `(?:加入)?(?:交流|读者|微信|QQ|讨论|加|进|入)群`, `公众号`, `二维码`, `RSS`, `名词解释`, `术语(?:表|解释)?`,
-	`(?:下期|下周|下月|下一期)(?:预告|内容)?`, `next (?:week|issue|time|month)`, `金句`, `语录`, `言论`, `名言`, `每周一言`, `每周一句`, `本周金句`, `结语`, `尾声`, `写在最后`, `最后`, `后记`,
+	`(?:下期|下周|下月|下一期)(?:预告|内容)?`, `next (?:week|issue|time|month)`, `(?:本周)?金句|语录|言论|名言|每周一[言句]`, `结语|尾声|写在最后|最后|后记`,
 	`(?:the )?(?:editors?|authors?|contributors?|curators?|maintainers?|credits|team|colophon|imprint|legend|key|disclaimer|license|licence|acknowledge?ments?)`,
 	`(?:edited|written|curated) by.{0,60}`, `about(?: (?:us|me|this (?:newsletter|issue|week|publication)|the (?:authors?|editors?|newsletter)))?`,
 	`(?:how to )?(?:subscribe|unsubscribe|contribute|support us|follow us|contact(?: us)?|get in touch|connect|stay in touch|share|feedback|submit)(?: .{0,30})?`,
 	`(?:past|previous|older|other|earlier) (?:issues|editions|newsletters|posts)`, `(?:the )?archives?`, `(?:table of )?contents`, `toc`,
-	`in this (?:issue|edition|email)`,
+	`(?:前言|导语|引言|卷首语?|开场白|写在前面|编者按)`, `(?:foreword|preface|editor'?s note|from the editor|welcome)`,
+	`(?:how (?:you can|to) (?:help|get involved)|get(?:ting)? involved).{0,20}`,
+	`in this (?:issue|edition|email|newsletter|digest)`,
 	`(?:our |this week'?s )?(?:sponsors?|sponsored(?: by)?|advertisement|advertising|partners?|supporters|patrons)(?: of the week)?`,
-	`(?:a )?(?:word|message|note) from (?:our|the|this week'?s) (?:friends|partners?|sponsors?|supporters)`,
+	`(?:a )?(?:word|message|note) from (?:our|the|this week'?s) (?:friends|partners?|sponsors?|supporters).{0,30}`,
 	`(?:(?:together|partnered|in partnership|in collaboration) with|presented by|supported by|powered by|brought to you by) .{1,40}`,
-	`(?:final|closing|parting) (?:thoughts?|words?|notes?|remarks?)`, `outro`, `wrap(?:ping)?[- ]?up`, `until next (?:time|week|month)`, `one last thing`,
+	`(?:final|closing|parting) (?:thoughts?|words?|notes?|remarks?)`, `(?:outro|wrap(?:ping)?[- ]?up|until next (?:time|week|month)|one last thing)`,
 	`(?:thanks|thank you)(?: .{0,40})?`, `quotes?(?: of the (?:week|month|day|issue))?`, `(?:that'?s|that is) (?:all|it)(?: .{0,30})?`, `glossary`,
-	`faq`, `meta`, `footer`, `footnotes`, `references`, `参考(?:资料|文献|链接)`, `引用(?:链接|资料)`,
+	`(?:faq|meta|footer|footnotes|references)`, `(?:参考|引用)(?:资料|文献|链接)`,
 )
 
 // contentsHeadings stand above a list of what follows.
-var contentsHeadings = phraseOf(`(?i)^(?:%s)$`, `(?:table of )?contents`, `toc`, `in this (?:issue|edition|email)`, `(?:本期)?目录`, `本期内容`, `内容目录`)
+var contentsHeadings = phraseOf(`(?i)^(?:%s)$`, `(?:table of )?contents`, `toc`, `in this (?:issue|edition|email|newsletter|digest)`, `(?:本期)?目录`, `本期内容`, `内容目录`)
 
 func isMetaHeading(heading string) bool {
 	if len(heading) > 240 {
@@ -106,10 +108,11 @@ var around = phraseOf(`(?i)^(?:%s)`,
 	`(?:RSS|邮件|邮箱|Telegram|微信|公众号)(?:频道|订阅|地址|群)?\s*[:：]`, `(?:本期|本周|本刊|本周刊|本周报|周刊|周报)由.{0,30}(?:赞助|支持|提供|发布|出品)`,
 	`(?:本期)?(?:赞助|广告|感谢|鸣谢).{0,30}(?:赞助|支持|提供)`, `(?:赞助|广告|推广|备注|注|说明|声明|版权|免责声明|转载|勘误|反馈|投稿|联系)(?:商|方式|邮箱|信息|请)?\s*[:：]`,
 	`(?:sponsor(?:ed)?(?: by| of)?|advertisement|ad:|promoted by|partnered with|brought to you by|thanks to our)\b`,
-	`(?:please )?(?:subscribe|unsubscribe|sign up|follow (?:us|me)|forward(?:ed)? this|share this|join us|reply to (?:this|us|me)|hit reply|update your (?:preferences|profile)|manage your|view (?:this|in|online|email)|read (?:this |it )?(?:issue |email )?(?:online|on the web|in (?:your|the|a) browser)|(?:share|like|comments?|restack|tweet)(?:[\s·|/]+(?:share|like|comments?|restack|tweet))+$|was this (?:email|forwarded)|you(?:'re| are) receiving|you (?:received|got) this|want (?:to (?:see|get|be|advertise|contribute)|more|this|something)|(?:got|have) (?:a|an|any|some)? ?(?:tip|story|link|suggestion|question|idea|feedback|something)|copyright|©|\(c\) ?\d|all rights reserved|archives?\b.{0,12}:|powered by)`,
+	`(?:please )?(?:subscribe|unsubscribe|sign up|follow (?:us|me)|forward(?:ed)? this|share this|join us|reply to (?:this|us|me)|hit reply|update your (?:preferences|profile)|manage your|view (?:this|in|on|online|email)|read (?:this |it )?(?:issue |email )?(?:online|on the web|in (?:your|the|a) browser)|(?:share|like|comments?|restack|tweet)(?:[\s·|/]+(?:share|like|comments?|restack|tweet))+$|was this (?:email|forwarded)|you(?:'re| are) receiving|you (?:received|got) this|want (?:to (?:see|get|be|advertise|contribute)|more|this|something)|(?:got|have) (?:a|an|any|some)? ?(?:tip|story|link|suggestion|question|idea|feedback|something)|copyright|©|\(c\) ?\d|all rights reserved|archives?\b.{0,12}:|powered by)`,
 	`(?:this|today's) (?:issue|edition|newsletter|email|week|week's (?:issue|edition|newsletter)) (?:is|was) (?:sponsored|supported|presented|powered|made possible|brought to you)\b`,
 	`(?:leave (?:us )?a (?:comment|reply|review|tip)|refer a friend|upgrade to paid|give a gift|start writing)\b`,
 	`thanks for (?:reading|subscribing|being|sharing|your)\b`,
+	`(?:« ?|← ?)?(?:previous|prev|next) (?:week|issue|month|edition)\b`,
 	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to (?:.{2,60} for\b|our|all|every|you\b|the (?:following|team|community|sponsors?|contributors?|editors?))|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
 )
 
@@ -134,7 +137,7 @@ func holdsWish(said string) bool {
 
 // calls are link texts that only say "here it is".
 var calls = phraseOf(`(?i)^(?:%s)\s*[.。→»>!！]*$`,
-	`请?(?:点击|点此|点|戳)?(?:此处|这里|此|我|查看|阅读|下载|访问|戳|了解|前往|立即)*(?:查看|阅读|下载|访问|了解|在线|参与|报名|投递|申请|体验|试用|观看|收听|加入)?(?:全文|原文|详情|更多|链接|地址|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|源码|译文|博客|幻灯片|资料|公告|来源|出处|直播|更新日志|发布说明|发行说明|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?`,
+	`请?(?:点击|点此|点|戳)?(?:此处|这里|此|我|查看|阅读|下载|访问|戳|了解|前往|立即)*(?:查看|阅读|下载|访问|了解|在线|参与|报名|投递|申请|体验|试用|观看|收听|加入)?(?:官方|项目|原始)?(?:全文|原文|详情|更多|链接|地址|讨论|文档|网站|在线阅读|在线|报告|文章|视频|回放|官网|项目地址|仓库|代码|源码|译文|博客|幻灯片|资料|公告|来源|出处|直播|更新日志|发布说明|发行说明|PDF|PDF ?下载|PDF ?链接)?(?:链接|地址|阅读|下载)?`,
 	`(?:read|learn|see|find out|watch|view|get|view)(?: (?:the|full|it|more|on|all|article|post|story|video|report|announcement|here))*`, `here`,
 	`link`, `links?`, `more`, `source`, `details?`, `full (?:story|post|article|report|text)(?: here)?`, `article`, `post`, `video`, `slides`, `code`,
 	`repo(?:sitory)?`, `github`, `website`, `pdf`, `download`, `docs`, `announcement`, `release notes`, `changelog`, `continue reading`, `via`, `→`,

@@ -216,10 +216,19 @@ func isPartMark(r rune) bool { return r == '·' || r == '•' || r == '|' || r =
 
 // titleParagraph takes a first paragraph that carries number or date as the title of an issue that has no other.
 func (p *issueReader) titleParagraph(root *node) {
-	if h, _ := p.head.first(titleNames...); h != "" || p.title != "" || len(root.body) == 0 || root.body[0].kind != kindPara {
+	if h, _ := p.head.first(titleNames...); h != "" || p.title != "" || len(root.body) == 0 {
 		return
 	}
 	first := root.body[0]
+	if first.kind == kindQuote && len(first.kids) > 0 && first.kids[0].kind == kindPara {
+		line := firstLine(first.kids[0].runs)
+		if said := headingText(plain(line)); carriesNumber(said) && !isOnlyDate(said) && !hasWebLink(line) && width(said) <= 16 && len(roleParts(said)) == 1 {
+			p.title, p.titleLine = said, first.line
+		}
+	}
+	if first.kind != kindPara {
+		return
+	}
 	if lines := splitLines(first.runs); len(lines) == 2 && (carriesNumber(plain(lines[1])) && !carriesNumber(plain(lines[0])) || isOnlyDate(plain(lines[1]))) {
 		p.takeMasthead(root, lines)
 		return

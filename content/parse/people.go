@@ -22,7 +22,7 @@ var rolePhrases = []struct {
 	role    role
 	passive bool // holds "… by", perhaps far from its beginning
 }{
-	{phraseOf(`^%s`, `(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`), editor, false},
+	{phraseOf(`^%s`, `(?:本期|本周|本刊|责任|执行|轮值|值班|周刊|周报|特约)*(?:编辑|主编|责编|编者|总编|编辑人|编辑人员|编辑成员|编审|校对|审校|审稿|审核|排版|主持人?)(?:们)?\s*(?:[:：|｜]|是)\s*`), editor, false},
 	{phraseOf(`^%s`, `(?:本期|本周|本文|本刊|周刊|周报|特约|原文)*(?:作者|撰文|撰稿人?|供稿人?|整理人?|编写|贡献者|文字|内容|策划|译者)\s*(?:[:：|｜]|是)\s*`), author, false},
 	{phraseOf(`(?i)^%s`, `(?:[^.!?\n]{0,60}\b(?:is|was|are)\s+)?(?:edited|curated|compiled|maintained)\s+by\s*:?\s+`), editor, true},
 	{phraseOf(`(?i)^%s`, `(?:this week'?s\s+|your\s+)?(?:editors?|curators?|maintainers?)\s*(?:[:：]|\b(?:is|are)\b)\s*`), editor, false},

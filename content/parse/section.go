@@ -77,6 +77,9 @@ func (p *issueReader) takeTitle(root *node) {
 	}
 	root.body = append(root.body, first.body...)
 	if len(first.kids) > 1 && isSubtitle(first, first.kids[0]) {
+		if carriesNumber(first.kids[0].text) {
+			p.counted = first.kids[0].text
+		}
 		root.body = append(root.body, first.kids[0].body...)
 		first.kids = first.kids[1:]
 	}
@@ -86,8 +89,12 @@ func (p *issueReader) takeTitle(root *node) {
 	root.kids = append(first.kids, root.kids[1:]...)
 }
 
-// isSubtitle reports whether a heading directly below the title only adds to it: it stands a level below the sections and names none.
+// isSubtitle reports whether a heading directly below the title only adds to it: it stands a level below the sections and names none, or gives
+// only the number or the date.
 func isSubtitle(title, sub *node) bool {
+	if carriesNumber(sub.text) && !carriesNumber(title.text) && width(sub.text) <= 4 && sub.isLeaf() && len(sub.body) <= 1 && !bringsWeb(sub.body) && !holdsNews(sub.body) {
+		return true
+	}
 	return len(title.body) == 0 && sub.isLeaf() && sub.level > title.kids[1].level && !isLinkHeading(sub.head) && !holdsNews(sub.body)
 }
 
@@ -100,6 +107,9 @@ func (p *issueReader) isTitle(root, first *node, text string) bool {
 	}
 	if carriesNumber(text) {
 		return true
+	}
+	if first.meta {
+		return false
 	}
 	if first.level == 1 && len(root.kids) == 1 {
 		return true
@@ -178,6 +188,9 @@ func decide(parent *node) {
 	var item, section, bareItems, news, alone, stories int
 	for _, n := range parent.kids {
 		decide(n)
+		if n.meta && strings.Contains(strings.ToLower(n.text), "sponsor") && titles(n.body) > 2 {
+			n.meta = false // a sponsor's words, and the news behind them
+		}
 		if n.meta {
 			continue
 		}
@@ -281,7 +294,10 @@ func standsForOne(n *node) bool {
 }
 
 // holdsTitles reports whether two or more paragraphs or lines of body begin items of their own.
-func holdsTitles(body []*block) bool {
+func holdsTitles(body []*block) bool { return titles(body) > 1 }
+
+// titles counts the paragraphs of body that begin an item; where they are fewer than two, also lines.
+func titles(body []*block) int {
 	titles := 0
 	for _, b := range body {
 		if b.kind != kindPara {
@@ -298,7 +314,7 @@ func holdsTitles(body []*block) bool {
 			}
 		}
 	}
-	return titles > 1
+	return titles
 }
 
 // isBoldLine reports whether a paragraph of several lines begins with a line in bold, and has a link.
@@ -476,7 +492,7 @@ func (p *issueReader) sections(n *node, above []string) {
 		switch {
 		case !kid.item:
 			p.sections(kid, path)
-		case p.issue.Sections[last].Kind == content.SectionNews:
+		case p.issue.Sections[last].Kind == content.SectionNews && !kid.head.titled().isSponsored():
 			items := &p.issue.Sections[last].Items
 			if len(*items) == cap(*items) {
 				*items = slices.Grow(*items, len(n.kids))
@@ -731,6 +747,9 @@ func pseudoHeading(body []*block, k int) string {
 	numeral := strings.HasPrefix(said, "一、") || strings.HasPrefix(said, "二、") || numeralRE.MatchString(said)
 	marked := isBold || bracketed || numeral
 	next := body[k+1]
+	if isBold && !numeral && next.kind == kindPara && b.shape().lead.numbered && bullet(said) == "" {
+		return "" // numbered lines are titles
+	}
 	switch {
 	case width(text) > maxPseudo && !(marked && width(text) <= 2*maxPseudo):
 		return ""

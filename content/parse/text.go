@@ -338,22 +338,27 @@ func emojiName(s string) int {
 
 // sentenceEnd is the offset after the first sentence of s, len(s) when there is only one.
 func sentenceEnd(s string) int {
+	depth := 0 // of round brackets
 	for k, r := range s {
-		if r|0x20 >= 'a' && r|0x20 <= 'z' || r == ' ' {
+		if r|0x20 >= 'a' && r|0x20 <= 'z' || r == ' ' || k == 0 {
 			continue
 		}
 		size := utf8.RuneLen(r)
 		switch r {
+		case '(', ')':
+			if depth++; r == ')' {
+				depth = max(0, depth-2)
+			}
 		case '。', '！', '？', '；', '…':
 			if next, _ := utf8.DecodeRuneInString(s[k+size:]); !closes(next) && next != '…' {
 				return k + size
 			}
 			continue
 		case '.', '!', '?':
-			if endsEnglish(s, k) {
+			if (depth == 0 || strings.IndexByte(s[k:], ')') < 0) && endsEnglish(s, k) {
 				return k + 1
 			}
-		case '"', '”', '）', ')', '」', '』':
+		case '"', '”', '）', '」', '』':
 			if before, _ := utf8.DecodeLastRuneInString(s[:k]); strings.ContainsRune("。！？", before) {
 				return k + size
 			}
@@ -367,7 +372,7 @@ var (
 	clauseMarks     = marksOf("，；：、。")
 	urlEnds         = marksOf(" \t\n\v\f<>\"`|\\^{}")
 	titleTail       = marksOf(" \t\u00a0：:。.，,；;、-–—|｜~→»")
-	titleHead       = marksOf(" \u00a0：:，,；;、|｜。")
+	titleHead       = marksOf(" \u00a0：:，,；;、|｜。…")
 )
 
 func closes(r rune) bool {

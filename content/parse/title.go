@@ -168,7 +168,7 @@ const maxKindLabel = len("announcement")
 // kindLabels are English labels that only say what sort of thing the link is. Any other one may be the half of a title.
 var kindLabels = map[string]bool{"video": true, "videos": true, "podcast": true, "audio": true, "article": true, "blog": true, "blog post": true, "paper": true, "book": true,
 	"talk": true, "slides": true, "tutorial": true, "guide": true, "tool": true, "library": true, "analysis": true, "opinion": true, "interview": true,
-	"announcement": true, "news": true, "release": true, "read": true, "watch": true, "listen": true, "thread": true, "project": true, "course": true, "event": true}
+	"announcement": true, "news": true, "release": true, "read": true, "watch": true, "listen": true, "thread": true, "project": true, "course": true, "event": true, "sponsored": true, "sponsor": true}
 
 // cutLabel takes a short Han "label：", or one that names a kind of thing, off that stands before a link or bold text.
 func cutLabel(runs []run) (label string, rest []run, ok bool) {
@@ -621,7 +621,10 @@ func (t *titled) sentence(runs []run) {
 		return
 	}
 	if t.firstSentence(before); t.url == "" {
-		t.url = links[0].url
+		t.url = links[len(links)-1].url
+		if links[0].web {
+			t.url = links[0].url
+		}
 	}
 	t.rest = append(append(t.rest, run{text: " "}), links...)
 }
@@ -751,6 +754,10 @@ func closingLinks(runs []run) (links, before []run) {
 	default:
 		return nil, nil
 	}
+	aside := "" // what stands in the same brackets before a call
+	if open := strings.LastIndexAny(head, "(（"); !inBrackets && open > 0 && strings.HasPrefix(rest, closingOf(head[open:])) && len(head)-open <= maxAsideBytes {
+		aside, head, separator = head[open:], strings.TrimRight(head[:open], " "), '.'
+	}
 	if !strings.ContainsRune(".。!！?？", separator) {
 		head = strings.TrimRight(head[:len(head)-size], " ")
 	}
@@ -764,10 +771,24 @@ func closingLinks(runs []run) (links, before []run) {
 		return nil, nil
 	}
 	links = runs[first : k+1 : k+1]
+	if aside != "" {
+		return []run{{text: aside + closingOf(aside)}, link}, before
+	}
 	if name := strings.TrimLeft(rest, ")）]】.。 "); name != "" {
 		links = append(links, run{text: " " + name})
 	}
 	return links, before
+}
+
+// maxAsideBytes is how long the text in brackets before a call may be.
+const maxAsideBytes = 80
+
+// closingOf is the bracket that closes the one s begins with.
+func closingOf(s string) string {
+	if strings.HasPrefix(s, "(") {
+		return ")"
+	}
+	return "）"
 }
 
 // isAfterBracket reports whether s closes a bracket and ends there, or with a name: ") — @ann".
