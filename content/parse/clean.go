@@ -53,15 +53,17 @@ func toText(data []byte) (string, []content.Warning) {
 // validUTF8 is utf8.ValidString, which takes three times as long for Chinese text.
 func validUTF8(s string) bool {
 	for k := 0; k < len(s); {
-		switch c := s[k]; {
-		case c < utf8.RuneSelf:
+		for k+2 < len(s) && s[k] >= 0xe4 && s[k] <= 0xe9 && s[k+1]&0xc0 == 0x80 && s[k+2]&0xc0 == 0x80 { // a Han character
+			k += 3
+		}
+		switch {
+		case k >= len(s):
+		case s[k] < utf8.RuneSelf:
 			if k++; k%wordLen == 0 {
 				for k+wordLen <= len(s) && isASCII(s[k:]) {
 					k += wordLen
 				}
 			}
-		case c >= 0xe4 && c <= 0xe9 && k+2 < len(s) && s[k+1]&0xc0 == 0x80 && s[k+2]&0xc0 == 0x80: // a Han character
-			k += 3
 		default:
 			r, size := utf8.DecodeRuneInString(s[k:])
 			if r == utf8.RuneError && size == 1 {
@@ -313,7 +315,7 @@ var footnoteRE = regexp.MustCompile(`\[\^([^\]\s^]{1,40})\](:?)`)
 
 // linkFootnotes takes footnotes out of s and gives their marks in the text the link that stands in the note, without any text.
 func linkFootnotes(s string) string {
-	if !strings.Contains(s, "[^") || !strings.Contains(s, "]:") {
+	if strings.IndexByte(s, '^') < 0 || !strings.Contains(s, "[^") || !strings.Contains(s, "]:") {
 		return s
 	}
 	links := map[string]string{}
@@ -345,7 +347,7 @@ func linkFootnotes(s string) string {
 var shortcodes = []struct{ open, close string }{{"{{<", ">}}"}, {"{{%", "%}}"}, {"{%", "%}"}, {"{{", "}}"}}
 
 func withoutShortcodes(s string) string {
-	if !strings.Contains(s, "{{") && !strings.Contains(s, "{%") && !strings.Contains(s, "{:") {
+	if strings.IndexByte(s, '{') < 0 || !strings.Contains(s, "{{") && !strings.Contains(s, "{%") && !strings.Contains(s, "{:") {
 		return s
 	}
 	var b strings.Builder

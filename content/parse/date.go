@@ -430,7 +430,7 @@ func findNumber(s string) (int, bool) {
 	if n, ok := numberAfterWord(s, true); ok {
 		return n, true
 	}
-	if m := ordinalRE.FindStringSubmatch(s); m != nil {
+	if m := ordinal(s); m != nil {
 		return number(m[1]), true
 	}
 	if _, dated := findDate(s); dated {
@@ -460,8 +460,21 @@ var (
 	romanRE   = regexp.MustCompile(`(?i:\b(?:issue|edition|number|episode|vol\.?|volume|no\.))\s*#?([IVXLC]{1,9})(?:[^\w]|$)`)
 )
 
+// ordinal is what ordinalRE finds in s; nil when there is nothing.
+func ordinal(s string) []string {
+	for k := 1; k < len(s); k++ {
+		if isDigit(s[k-1]) && isLatin(s[k]) {
+			return ordinalRE.FindStringSubmatch(s)
+		}
+	}
+	return nil
+}
+
 // romanNumber finds "Issue XIV".
 func romanNumber(s string) (int, bool) {
+	if !strings.ContainsAny(s, "IVXLC") {
+		return 0, false
+	}
 	m := romanRE.FindStringSubmatch(s)
 	if m == nil {
 		return 0, false

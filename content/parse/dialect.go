@@ -25,8 +25,13 @@ var dialects = []struct {
 
 // fromDialects rewrites what body holds of other markup languages.
 func fromDialects(body string) string {
+	absent := "" // the sign that was looked for last, and not found
 	for _, d := range dialects {
+		if d.sign == absent {
+			continue
+		}
 		if !strings.Contains(body, d.sign) {
+			absent = d.sign
 			continue
 		}
 		rewritten := d.from.ReplaceAllString(body, d.to)

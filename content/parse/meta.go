@@ -157,7 +157,9 @@ func (p *issueReader) fixYear(stem string) {
 
 var timeRE = regexp.MustCompile(`^(?:T|\s)*(?:(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|UTC|GMT|[A-Z]{2,4}|[+-]\d\d:?\d\d)?$`)
 
-func validTime(s string) bool { return timeRE.MatchString(s) || !strings.ContainsAny(s, "0123456789") }
+func validTime(s string) bool {
+	return s == "" || timeRE.MatchString(s) || !strings.ContainsAny(s, "0123456789")
+}
 
 func unixDay(seconds int64) string {
 	if seconds > 1e11 {
@@ -258,9 +260,19 @@ func withoutEmojiEnds(s string) string {
 // pathDateRE is a date of which the year is a folder: "2024/0612.md", "2024/06/12.md", "2024/06/12/name.md".
 var pathDateRE = regexp.MustCompile(`(?:^|[/\\])((?:19|20)\d\d)[/\\](?:(\d\d)[-_.]?(\d\d)|(\d\d)[/\\](\d\d))(?:[/\\][^/\\]*)?\.\w+$`)
 
+// pathDate is what pathDateRE finds in a path; nil when there is nothing.
+func pathDate(path string) []string {
+	for k := 4; k+1 < len(path); k++ {
+		if (path[k] == '/' || path[k] == '\\') && isYear(path[k-4:k]) && isDigit(path[k+1]) {
+			return pathDateRE.FindStringSubmatch(path)
+		}
+	}
+	return nil
+}
+
 // stem is the name of the file without extension; for an index file the name of its folder; with the folders that are a date.
 func (p *issueReader) stem() string {
-	if m := pathDateRE.FindStringSubmatch(p.issue.Source); m != nil {
+	if m := pathDate(p.issue.Source); m != nil {
 		if date := day(number(m[1]), number(m[2]+m[4]), number(m[3]+m[5])); date != "" {
 			return date
 		}

@@ -69,7 +69,7 @@ var htmlRE = regexp.MustCompile(`(?i)^\s*(?:<!doctype html|<html[\s>]|<\?xml[^>]
 
 func (p *issueReader) blocks(body string) []*block {
 	first := p.head.lines + 1
-	if htmlRE.MatchString(body[:min(len(body), 1000)]) {
+	if head := strings.TrimLeft(body[:min(len(body), 1000)], " \t\n\f\r"); strings.HasPrefix(head, "<") && htmlRE.MatchString(head) {
 		return htmlBlocks(withoutComments(body), first)
 	}
 	return markdownBlocks(prepare(body, first))

@@ -48,13 +48,17 @@ func outline(blocks []*block) *node {
 	return root
 }
 
+var headingTail = marksOf("#¶ ")
+
 // headingText is what a heading says without pictographs and the marks of the layout.
 func headingText(said string) string {
 	s := withoutEmoji(said)
-	if k := strings.LastIndex(s, "{#"); k > 0 && strings.HasSuffix(s, "}") {
-		s = s[:k]
+	if strings.HasSuffix(s, "}") {
+		if k := strings.LastIndex(s, "{#"); k > 0 {
+			s = s[:k]
+		}
 	}
-	s = strings.TrimSpace(strings.TrimRight(s, "#¶ "))
+	s = strings.TrimSpace(strings.TrimRightFunc(s, headingTail.has))
 	s = s[len(bullet(s)):]
 	if inner := strings.TrimSuffix(strings.TrimPrefix(s, "【"), "】"); len(inner) == len(s)-len("【】") {
 		s = inner
@@ -365,8 +369,8 @@ func onlyAddress(b *block) *block {
 
 // isLinkHeading reports whether a heading is a link, but for pictographs, numbers, tags and an author's name around it.
 func isLinkHeading(head *block) bool {
-	l := head.shape().lead
-	if len(l.rest) == 0 {
+	l := &head.shape().lead
+	if !hasWebLink(l.rest) {
 		return false
 	}
 	linked, other := 0, 0
@@ -534,6 +538,9 @@ var ordinalPartsRE = regexp.MustCompile(`^(?:\d{1,2}\.)+(\d{1,2})\.?\s+`)
 
 // ordinal is the number in parts, such as "2.1 ", that a heading begins with, when it counts the headings below the same one.
 func (n *node) ordinal() string {
+	if n.text == "" || !isDigit(n.text[0]) {
+		return ""
+	}
 	m := ordinalPartsRE.FindStringSubmatch(n.text)
 	if m == nil || slices.Index(n.parent.kids, n)+1 != number(m[1]) {
 		return ""

@@ -107,9 +107,10 @@ func hasOddBlank(s string) bool {
 			}
 			again = k + pause
 		}
+		for s[k] >= 0xe4 && s[k] <= 0xe9 && k+3 < len(s) { // a Han character, of three bytes
+			k += 3
+		}
 		switch c := s[k]; {
-		case c >= 0xe4 && c <= 0xe9: // a Han character, of three bytes
-			k += 2
 		case !mayBlank[c]:
 		case c == ' ':
 			if s[k+1] == ' ' { // it is not the last
