@@ -121,7 +121,7 @@ func (a *app) newRouter(cfg *Config, observe func(string, time.Duration)) *comma
 	})
 }
 
-// setLibrary indexes a Library and shows it to everybody at once.
+// setLibrary indexes a Library and shows it to everybody at once; what tidying up the index takes, nobody waits for. It is called by one at a time.
 func (a *app) setLibrary(lib *content.Library) {
 	began := time.Now()
 	var idx *index.Index
@@ -135,6 +135,9 @@ func (a *app) setLibrary(lib *content.Library) {
 	select {
 	case a.changed <- struct{}{}:
 	default:
+	}
+	if tidy := idx.Tidy(); tidy != idx {
+		a.shelf.Store(&shelf{lib, tidy})
 	}
 }
 

@@ -27,11 +27,13 @@ type part struct {
 	recency []float32 // by issue
 }
 
-// An Index grows by small segments. When there are more than maxParts they become one; when what was added or is dead
-// reaches rebuildShare of all documents, everything is built anew.
+// An Index grows by small segments. When there are more than maxParts, Tidy makes all but the first one; when what was added or is dead
+// reaches rebuildShare of all documents, it builds everything anew.
 const (
 	maxParts     = 8
 	rebuildShare = 0.2
+	maxTail      = 200 // documents that a small Index may grow by before it is built anew
+	mostParts    = 4 * maxParts
 )
 
 // Build reads the whole library. It takes seconds for 100,000 items and uses one core.
@@ -40,15 +42,18 @@ func Build(lib *content.Library, topics *content.Topics) *Index {
 }
 
 // Update is an Index over lib that reads only the issues which x does not hold yet; issues are the same when their pointers
-// are. x stays as it is. It takes milliseconds for one new issue; now and then it tidies up, which costs up to a whole Build.
+// are. x stays as it is. It takes milliseconds for one new issue. Who updates again and again calls Tidy when the new Index is in use;
+// without it Update does so every 32nd time.
 func (x *Index) Update(lib *content.Library) *Index {
+	if len(x.parts) > mostParts {
+		x = x.Tidy()
+	}
 	have := map[*content.Issue]bool{}
 	for _, i := range lib.Issues() {
 		have[i] = false
 	}
 	var segs []*segment
 	var dead []bitset
-	total, lost := 0, 0
 	for _, p := range x.parts {
 		var gone bitset
 		for n := range p.seg.issues {
@@ -58,9 +63,7 @@ func (x *Index) Update(lib *content.Library) *Index {
 				continue
 			}
 			gone = gone.with(len(p.seg.docs), at.first, at.end)
-			lost += int(at.end - at.first)
 		}
-		total += len(p.seg.docs) - 1
 		segs, dead = append(segs, p.seg), append(dead, gone)
 	}
 	var added []*content.Issue
@@ -69,24 +72,29 @@ func (x *Index) Update(lib *content.Library) *Index {
 			added = append(added, i)
 		}
 	}
-	grown := total - (len(segs[0].docs) - 1)
-	for _, i := range added {
-		grown += i.ItemCount()
-	}
-	if float64(grown+lost) > rebuildShare*float64(total)+maxTail {
-		return Build(lib, x.topics)
-	}
-	if len(segs) == maxParts {
-		added, segs, dead = tail(lib, segs[0]), segs[:1], dead[:1]
-	}
 	if len(added) > 0 {
 		segs, dead = append(segs, buildSegment(added, x.topics)), append(dead, nil)
 	}
 	return x.grow(lib, segs, dead)
 }
 
-// maxTail lets a small Index grow a little before it is built anew.
-const maxTail = 200
+// Tidy is an Index that gives the same answers from fewer parts: x itself when it is in order. It takes from milliseconds up to a whole Build,
+// while x can be asked.
+func (x *Index) Tidy() *Index {
+	base, total, lost := &x.parts[0], 0, 0
+	for k := range x.parts {
+		total += len(x.parts[k].seg.docs) - 1
+		lost += x.parts[k].deadN
+	}
+	grown := total - (len(base.seg.docs) - 1)
+	switch {
+	case float64(grown+lost) > rebuildShare*float64(total)+maxTail:
+		return Build(x.lib, x.topics)
+	case len(x.parts) > maxParts:
+		return assemble(x.lib, x.topics, []*segment{base.seg, buildSegment(tail(x.lib, base.seg), x.topics)}, []bitset{base.dead, nil})
+	}
+	return x
+}
 
 // tail are the issues of lib that base does not hold.
 func tail(lib *content.Library, base *segment) []*content.Issue {
@@ -103,11 +111,8 @@ func tail(lib *content.Library, base *segment) []*content.Issue {
 	return out
 }
 
-// grow is assemble for the usual case, that the segments of x stay and at most one is new: the articles found are kept.
+// grow is assemble where the segments of x stay and at most one is new: the articles found are kept.
 func (x *Index) grow(lib *content.Library, segs []*segment, dead []bitset) *Index {
-	if len(segs) < len(x.parts) || segs[len(x.parts)-1] != x.parts[len(x.parts)-1].seg {
-		return assemble(lib, x.topics, segs, dead)
-	}
 	y := newIndex(lib, x.topics, segs, dead)
 	y.arts = x.arts
 	if last := len(segs) - 1; last == len(x.parts) {

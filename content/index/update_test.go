@@ -41,14 +41,20 @@ func TestUpdate(t *testing.T) {
 		}
 		lib := content.NewLibrary(live, topics)
 		x = x.Update(lib)
-		if x.Library() != lib {
-			t.Fatal("Library is not the one given")
+		tidy := x.Tidy()
+		if x.Library() != lib || tidy.Library() != lib || len(tidy.parts) > maxParts {
+			t.Fatalf("Library is not the one given, or %d parts", len(tidy.parts))
 		}
 		want := answers(Build(lib, topics))
-		for q, got := range answers(x) {
-			if !slices.Equal(got, want[q]) {
-				t.Fatalf("after issue %d: Search(%q) = %q, want %q", n, q, got, want[q])
+		for name, x := range map[string]*Index{"updated": x, "tidy": tidy} {
+			for q, got := range answers(x) {
+				if !slices.Equal(got, want[q]) {
+					t.Fatalf("after issue %d, %s: Search(%q) = %q, want %q", n, name, q, got, want[q])
+				}
 			}
+		}
+		if n%2 == 0 {
+			x = tidy
 		}
 	}
 	for q, got := range answers(before) {
@@ -80,7 +86,7 @@ func TestUpdateWhileSearching(t *testing.T) {
 		})
 	}
 	y := x
-	for n := 1; n < 30; n++ {
+	for n := 1; n < 2*mostParts; n++ {
 		issues = append(issues, issueOf(n, "Istio 双栈 again | x"))
 		y = y.Update(content.NewLibrary(issues, topics))
 		if n := len(y.Search(content.Query{Text: "istio 双栈"}).Hits); n == 0 {
