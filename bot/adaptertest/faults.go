@@ -246,17 +246,22 @@ func (s *suite) repeat(status int) http.HandlerFunc {
 // hangUp is the base URL of a platform that reads what it gets and closes.
 func hangUp(t *testing.T) string {
 	l := listen(t)
-	t.Cleanup(func() { l.Close() })
-	go func() {
+	var conns sync.WaitGroup
+	t.Cleanup(func() { l.Close(); conns.Wait() })
+	conns.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			io.ReadAtLeast(conn, make([]byte, 4096), 1)
-			conn.Close()
+			over := context.AfterFunc(t.Context(), func() { conn.Close() }) // a spare connection, on which nothing is asked
+			conns.Go(func() {
+				io.ReadAtLeast(conn, make([]byte, 4096), 1)
+				over()
+				conn.Close()
+			})
 		}
-	}()
+	})
 	return "http://" + l.Addr().String()
 }
 

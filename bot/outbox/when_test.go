@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"sync"
@@ -71,6 +72,16 @@ func (w *world) owed() (n int) {
 	return n
 }
 
+// fannedOut says that no slot is due and no run open.
+func (w *world) fannedOut() bool {
+	for _, key := range w.keys("due") {
+		if w.rdb.ZCount(w.t.Context(), key, "-inf", fmt.Sprint(time.Now().UnixMilli())).Val() > 0 {
+			return false
+		}
+	}
+	return len(w.members("open")) == 0
+}
+
 // waits says that one page is not finished, and its run fanned out.
 func (w *world) waits() bool {
 	pages, runs := 0, 0
@@ -137,7 +148,7 @@ func TestEachWaitsForItsOwnTime(t *testing.T) {
 		p := &platform{answer: func(dst bot.Channel, _ bot.Post) error { e.note(dst); return nil }}
 		stop := w.engine(p, func(c *Config) { c.When = untils })
 		w.dueFor(3 * time.Hour)
-		eventually(t, "a post", func() bool { return p.count() > 0 })
+		eventually(t, "a post, and all pages", func() bool { return p.count() > 0 && w.fannedOut() })
 		stop()
 		w.engine(p, func(c *Config) { c.When, c.Window = untils, 2*time.Hour }) // which is over, but for the quiet hours
 		eventually(t, "all digests", func() bool { return p.count() == n && w.settled() })
