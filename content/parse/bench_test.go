@@ -56,6 +56,14 @@ var hostile = []struct {
 		}
 		return b.String()
 	}},
+	{"numbered-in-parts", func(n int) string { return "# a\n\n" + strings.Repeat("### 1.1 x\n\nhttps://a.example/b\n\n", n/32) }},
+	{"notes", func(n int) string {
+		return strings.Repeat("a[1]b ", n/12) + "\n" + strings.Repeat("[1] x https://a.example/b\n", n/52)
+	}},
+	{"texts-above-links", func(n int) string { return strings.Repeat("text\n\nhttps://a.example/b\n\n", n/27) }},
+	{"other-markup", func(n int) string {
+		return "\n== x\n" + strings.Repeat("[[https://a.example/b][c]] `d <https://e.example>`_ https://f.example[g ", n/70)
+	}},
 	{"wide-table", func(n int) string {
 		return strings.Repeat("|a", n/40) + "\n" + strings.Repeat("|-", n/40) + "\n" + strings.Repeat("x\n", n*18/40)
 	}},

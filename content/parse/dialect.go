@@ -16,7 +16,7 @@ var dialects = []struct {
 	{"[[http", regexp.MustCompile(`\[\[(https?://[^\]\s|]+)\]\[([^\]\n]+)\]\]`), "[$2](<$1>)", regexp.MustCompile(`(?m)^(\*{1,5}) +(\S)`)}, // Org
 	{"[[http", regexp.MustCompile(`\[\[(https?://[^\]\s|]+)\|([^\]\n]+)\]\]`), "[$2](<$1>)", nil},                                          // DokuWiki
 	{">`_", regexp.MustCompile(`(?m)^:([a-z]{3,20}):[ \t]+(\S)`), "$1: $2", nil},                                                           // a field list
-	{">`_", regexp.MustCompile("`([^`<]{1,300}?)(\\s*)<(https?://[^>\\s]+)>`__?"), "[$1](<$3>)$2", nil},                                    // reStructuredText
+	{">`_", regexp.MustCompile("`([^`<]+?)(\\s*)<(https?://[^>\\s]+)>`__?"), "[$1](<$3>)$2", nil},                                          // reStructuredText
 	{"link:http", regexp.MustCompile(`link:(https?://[^\s\[\]]+)\[([^\]\n]+)\]`), "[$2](<$1>)", nil},                                       // AsciiDoc
 	{"\n== ", regexp.MustCompile(`(^|[\s(])(https?://[^\s\[\]()]+)\[([^\]\n]+)\]`), "$1[$3](<$2>)", nil},                                   // AsciiDoc
 	{"'''", regexp.MustCompile(`'''([^'\n]+)'''`), "**$1**", nil},

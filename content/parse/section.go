@@ -542,7 +542,10 @@ func (n *node) ordinal() string {
 		return ""
 	}
 	m := ordinalPartsRE.FindStringSubmatch(n.text)
-	if m == nil || slices.Index(n.parent.kids, n)+1 != number(m[1]) {
+	if m == nil {
+		return ""
+	}
+	if k := number(m[1]); k < 1 || k > len(n.parent.kids) || n.parent.kids[k-1] != n {
 		return ""
 	}
 	return m[0]
