@@ -39,7 +39,7 @@ func (r *Router) whySubscription(ctx context.Context, c *call) (Answer, bool, er
 	if err != nil {
 		return Answer{}, false, fmt.Errorf("what %s is owed: %w", s.ID, err)
 	}
-	for _, said := range []string{r.restShown(c, s), owedShown(c, owed)} {
+	for _, said := range []string{r.putOffShown(c, s), owedShown(c, owed)} {
 		if said != "" {
 			msg.Blocks = append(msg.Blocks, text(said))
 		}
@@ -47,8 +47,8 @@ func (r *Router) whySubscription(ctx context.Context, c *call) (Answer, bool, er
 	return Answer{Message: msg}, true, nil
 }
 
-// restShown says that nothing comes now because of quiet hours or a holiday; "" when it may.
-func (r *Router) restShown(c *call, s bot.Subscription) string {
+// putOffShown says that nothing comes now because of quiet hours or a holiday; "" when it may.
+func (r *Router) putOffShown(c *call, s bot.Subscription) string {
 	x, now := r.deps.Exceptions(), r.deps.Now()
 	at, skip := x.When(s.Schedule.Zone, s.Except, now)
 	until := when(c, at.In(r.zoneOf(s)))

@@ -15,9 +15,9 @@ type calendar struct {
 
 func calendarOf(s bot.Subscription) calendar { return calendar{s.Except, s.Schedule.Zone} }
 
-// from is the first moment at or after t at which a digest may begin; skip says that this one does not come at all. A broadcast, and what a
+// beginsAt is the first moment at or after t at which a digest may begin; skip says that this one does not come at all. A broadcast, and what a
 // person orders to come now, may at any time.
-func (e *Engine) from(d *delivery, t time.Time) (at time.Time, skip bool) {
+func (e *Engine) beginsAt(d *delivery, t time.Time) (at time.Time, skip bool) {
 	if e.cfg.When == nil || d.ofChannel() {
 		return t, false
 	}
@@ -33,13 +33,23 @@ func (d *delivery) ordered() bool {
 	return kind == string(bot.OrderFire) || kind == string(bot.OrderReplay)
 }
 
-// rests asks a delivery's calendar, when it is about to go and only then: in quiet hours it waits for their end, on a holiday for a workday, or it
-// ends and is owed. What has begun goes on. One that waits is read and composed anew when its time has come.
-func (e *Engine) rests(d *delivery, now time.Time) bool {
+// goesAt is when a delivery may go; not after now = at once. What is planned for a time at which nothing comes goes when its plan moves to, "at the same
+// time of the next workday", however late that is asked; what is late for another reason goes when it may.
+func (e *Engine) goesAt(d *delivery, now time.Time) (at time.Time, skip bool) {
 	if d.begun() {
-		return false
+		return now, false
 	}
-	at, skip := e.from(d, now)
+	at, skip = e.beginsAt(d, d.entry.Due)
+	if skip || at.After(d.entry.Due) && at.After(now) {
+		return at, skip
+	}
+	return e.beginsAt(d, now)
+}
+
+// putOff asks a delivery's calendar, when it is about to go and only then: in quiet hours it waits for their end, on a holiday for a workday, or it
+// ends and is owed. What has begun goes on. One that waits is read and composed anew when its time has come.
+func (e *Engine) putOff(d *delivery, now time.Time) bool {
+	at, skip := e.goesAt(d, now)
 	switch {
 	case skip:
 		e.end(d, bot.Skipped, codeHoliday)
@@ -52,13 +62,19 @@ func (e *Engine) rests(d *delivery, now time.Time) bool {
 	return true
 }
 
+// isPutOff says that a delivery may not go now, whatever else it waits for.
+func (e *Engine) isPutOff(d *delivery, now time.Time) bool {
+	at, skip := e.goesAt(d, now)
+	return skip || at.After(now)
+}
+
 // windowEnd is the first moment at which a delivery is too late. The window begins when the digest may come; one that would end in quiet hours or
 // on a holiday begins anew after them. One that has begun may go on for as long as its parts are kept.
 func (e *Engine) windowEnd(d *delivery) time.Time {
 	window := e.cfg.Window + time.Second
-	begin, _ := e.from(d, d.entry.Due)
+	begin, _ := e.beginsAt(d, d.entry.Due)
 	end := begin.Add(window)
-	if later, _ := e.from(d, end); later.After(end) {
+	if later, _ := e.beginsAt(d, end); later.After(end) {
 		end = later.Add(window)
 	}
 	if d.begun() {

@@ -139,7 +139,7 @@ func (e *Engine) waitingFor(l *lane, workspace string) *delivery {
 		if !d.in(workspace) || d.over || d.shard.lost || d.shard.leaving {
 			continue
 		}
-		if at, skip := e.from(d, now); d.begun() || !skip && !at.After(now) {
+		if !e.isPutOff(d, now) {
 			return d
 		}
 	}

@@ -296,7 +296,10 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 		}
 		recipe := before.entry.Recipe.Joined(*p.recipe)
 		p.recipe, p.cut = &recipe, nil
-		d.attempts, d.notBefore = before.attempts, before.notBefore
+		d.attempts = before.attempts
+		if now := time.Now(); !e.isPutOff(before, now) { // the calendar is asked again
+			d.notBefore = before.notBefore
+		}
 		before.behind = nil
 		e.end(before, bot.Skipped, codeFolded)
 	}

@@ -27,7 +27,7 @@ func (e *Engine) grant() {
 				break
 			}
 			switch free := l.pace.freeAt(d); {
-			case e.rests(d, now):
+			case e.putOff(d, now):
 			case e.tooLate(d, now):
 				e.end(d, bot.Missed, "window")
 			case l.holds(d):

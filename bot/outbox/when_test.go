@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"sync"
@@ -72,26 +71,24 @@ func (w *world) owed() (n int) {
 	return n
 }
 
-// fannedOut says that no slot is due and no run open.
-func (w *world) fannedOut() bool {
-	for _, key := range w.keys("due") {
-		if w.rdb.ZCount(w.t.Context(), key, "-inf", fmt.Sprint(time.Now().UnixMilli())).Val() > 0 {
-			return false
-		}
-	}
-	return len(w.members("open")) == 0
-}
-
 // waits says that one page is not finished, and its run fanned out.
 func (w *world) waits() bool {
-	pages, runs := 0, 0
+	pages := 0
 	for _, key := range w.keys("todo") {
 		pages += int(w.rdb.SCard(w.t.Context(), key).Val())
 	}
-	for _, key := range w.keys("open") {
-		runs += int(w.rdb.SCard(w.t.Context(), key).Val())
+	return pages == 1 && w.fannedOut()
+}
+
+// fannedOut says that no slot is due and no run open.
+func (w *world) fannedOut() bool { return w.slotsDue() == 0 && len(w.members("open")) == 0 }
+
+// slotsDue counts the slots whose time has come.
+func (w *world) slotsDue() (n int64) {
+	for _, key := range w.keys("due") {
+		n += w.rdb.ZCount(w.t.Context(), key, "-inf", unixMs(time.Now())).Val()
 	}
-	return pages == 1 && runs == 0
+	return n
 }
 
 // untils is a calendar where quiet hours are the moment at which they end, in unix ms, and holidays the moment from which they are skipped.
@@ -226,6 +223,50 @@ func TestARetryOnAHolidayIsSkipped(t *testing.T) {
 	})
 }
 
+// The same time of the next workday is that of the plan, whenever it is asked; what is late for another reason goes when it may.
+func TestWhenADeliveryGoes(t *testing.T) {
+	day := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+	at := func(days, hours int) time.Time { return day.AddDate(0, 0, days).Add(time.Duration(hours) * time.Hour) }
+	calendars := map[string]func(string, bot.Except, time.Time) (time.Time, bool){
+		"none": nil,
+		"holiday": func(_ string, _ bot.Except, t time.Time) (time.Time, bool) { // the first day
+			if t.Before(at(0, 0)) || !t.Before(at(1, 0)) {
+				return t, false
+			}
+			return t.AddDate(0, 0, 1), false
+		},
+		"skipped": func(_ string, _ bot.Except, t time.Time) (time.Time, bool) {
+			return t, !t.Before(at(0, 0)) && t.Before(at(1, 0))
+		},
+	}
+	for _, c := range []struct {
+		name, calendar string
+		due, now, want time.Time
+		skip           bool
+		missed         time.Time // when the window of six hours is over
+	}{
+		{"no rule", "none", at(0, 9), at(0, 10), at(0, 10), false, at(0, 15)},
+		{"no rule, and a clock that is behind", "none", at(0, 9), at(0, 8), at(0, 8), false, at(0, 15)},
+		{"on time", "holiday", at(0, 9), at(0, 9), at(1, 9), false, at(1, 15)},
+		{"asked later that day", "holiday", at(0, 9), at(0, 14), at(1, 9), false, at(1, 15)},
+		{"asked in the next night", "holiday", at(0, 9), at(1, 1), at(1, 9), false, at(1, 15)},
+		{"its time has come", "holiday", at(0, 9), at(1, 10), at(1, 10), false, at(1, 15)},
+		{"late into the holiday", "holiday", at(-1, 22), at(0, 2), at(1, 2), false, at(1, 10)},
+		{"planned for the holiday", "skipped", at(0, 20), at(0, 20), at(0, 20), true, at(1, 2)},
+		{"planned for the holiday, found after it", "skipped", at(0, 20), at(1, 1), at(0, 20), true, at(1, 2)},
+		{"late into a holiday that is skipped", "skipped", at(-1, 22), at(0, 1), at(0, 1), true, at(0, 4)},
+	} {
+		e := New(Config{When: calendars[c.calendar], Window: 6*time.Hour - time.Second})
+		d := &delivery{entry: bot.PageEntry{Member: bot.SlotMember{Ordinal: 1}, Run: "slot@1", Due: c.due}}
+		if got, skip := e.goesAt(d, c.now); !got.Equal(c.want) || skip != c.skip {
+			t.Errorf("%s: goes at %v, %v; want %v, %v", c.name, got, skip, c.want, c.skip)
+		}
+		if got := e.windowEnd(d); !got.Equal(c.missed) {
+			t.Errorf("%s: missed at %v, want %v", c.name, got, c.missed)
+		}
+	}
+}
+
 // What a person orders to come now comes now, in quiet hours and on holidays.
 func TestAnOrderKnowsNoQuietHours(t *testing.T) {
 	w := embeddedWorld(t)
@@ -239,6 +280,20 @@ func TestAnOrderKnowsNoQuietHours(t *testing.T) {
 		}
 	}
 	eventually(t, "both digests", func() bool { return p.count() == 2 && w.settled() })
+
+	w.publish("second")
+	w.due()
+	eventually(t, "one that waits and one that is skipped", func() bool { return w.owed() == 1 && w.waits() })
+	w.publish("third")
+	for _, id := range []bot.SubscriptionID{quiet, holiday} {
+		if err := w.store.Fire(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "both digests, with what waited and what was owed", func() bool { return p.count() == 4 && w.settled() })
+	if seen := p.seen(); seen["C00000 1-3/1"] != 1 || seen["C00001 1-3/1"] != 1 {
+		t.Errorf("arrived: %v", seen)
+	}
 }
 
 // Engines are killed with SIGKILL while digests of the same pages wait for the ends of different quiet hours: each comes once, and none in them.
