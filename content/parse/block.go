@@ -30,17 +30,17 @@ type block struct {
 	kind    blockKind
 	ordered bool // of a list
 	marker  byte // of a list
-	level   int  // of a heading
-	indent  int  // of a list: columns before its first marker
-	line    int  // in the file, from 1
-	runs    []run
-	kids    []*block
-	text    string // of kindHTML
 
-	// What was found out about the block, once asked for.
-	asks, around, placeholder answer  // isAsk, isAround, isPlaceholder
-	said                      string  // plain
-	parts                     *titled // titled
+	// What was found out about the block, once asked for; see also said and parts.
+	asks, around, placeholder answer // isAsk, isAround, isPlaceholder
+
+	level  int // of a heading
+	indent int // of a list: columns before its first marker
+	line   int // in the file, from 1
+	runs   []run
+	kids   []*block
+	said   string  // plain; of kindHTML the raw text
+	parts  *titled // titled
 }
 
 // plain is the text of the block on one line.
@@ -157,7 +157,7 @@ func (c *converter) blocks(parent ast.Node) []*block {
 			continue
 		}
 		if last := len(out) - 1; b.kind == kindHTML && last >= 0 && out[last].kind == kindHTML {
-			out[last].text += b.text
+			out[last].said += b.said
 			continue
 		}
 		out = append(out, b)
@@ -202,7 +202,7 @@ func (c *converter) block(n ast.Node) *block {
 	case *ast.CodeBlock, *ast.FencedCodeBlock:
 		b.kind = kindCode
 	case *ast.HTMLBlock:
-		b.kind, b.text = kindHTML, c.raw(n)
+		b.kind, b.said = kindHTML, c.raw(n)
 	case *xast.Table:
 		b.kind = kindTable
 		for r := n.FirstChild(); r != nil; r = r.NextSibling() {

@@ -150,6 +150,9 @@ func prepare(body string, first int) *source {
 		if ready == line && !isNew {
 			continue
 		}
+		if kept == 0 {
+			b.Grow(len(body) + len(body)/64)
+		}
 		b.WriteString(body[kept:at])
 		if isNew {
 			s.added = append(s.added, b.Len())
@@ -293,6 +296,7 @@ func withoutComments(s string) string {
 		return s
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	for {
 		open := strings.Index(s, "<!--")
 		if open < 0 {

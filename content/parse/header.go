@@ -100,6 +100,7 @@ func readHeader(text string) (*header, string) {
 func headerLines(text string) []string {
 	var lines []string
 	size, begun := 0, false
+	end := "" // the line that ends the header
 	for line := range strings.Lines(text) {
 		if size += len(line); size > maxHeader || len(lines) == maxHeaderLines {
 			break
@@ -108,8 +109,19 @@ func headerLines(text string) []string {
 			if begun = strings.ContainsAny(line, ":：{") || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "#+"); !begun {
 				return nil
 			}
+			switch opening := strings.TrimSpace(line); {
+			case opening == "---" || opening == "+++":
+				end = opening
+			case strings.HasPrefix(line, "#+") || strings.HasPrefix(line, "{"):
+				end = "\n" // never found
+			}
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
+			continue
 		}
 		lines = append(lines, strings.TrimSuffix(line, "\n"))
+		if closed := strings.TrimSpace(line); begun && (closed == end || end == "---" && closed == "...") {
+			break
+		}
 	}
 	return lines
 }

@@ -9,6 +9,10 @@ import (
 
 // htmlTag reads one tag.
 func htmlTag(raw string) (name string, attrs map[string]string, closing bool) {
+	name, closing = strings.CutPrefix(strings.TrimRight(strings.TrimPrefix(raw, "<"), " />"), "/")
+	if name != "" && !strings.ContainsFunc(name, isNoLatin) { // without attributes: no need for a tokenizer
+		return strings.ToLower(name), nil, closing
+	}
 	z := html.NewTokenizer(strings.NewReader(raw))
 	kind := z.Next()
 	if kind == html.ErrorToken {
@@ -33,7 +37,7 @@ func expandHTML(blocks []*block) []*block {
 			out = append(out, b)
 			continue
 		}
-		out = append(out, htmlBlocks(b.text, b.line)...)
+		out = append(out, htmlBlocks(b.said, b.line)...)
 	}
 	return out
 }

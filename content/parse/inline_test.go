@@ -43,7 +43,7 @@ func shown(blocks []*block) string {
 		for _, r := range k.runs {
 			b.WriteString("<" + r.url + "|" + r.text + ">")
 		}
-		b.WriteString(k.text + shown(k.kids) + ")")
+		b.WriteString(shown(k.kids) + ")")
 	}
 	return b.String()
 }

@@ -37,11 +37,11 @@ type titled struct {
 	url   string
 	rest  []run // what follows the title
 	tags  []string
-	form  form
 	lead  lead
 	by    string
 	when  string // a date that stood before the title
 	lines int    // of a paragraph whose first line is the title, see aboveURL
+	form  form
 
 	unread bool  // lead.rest is still to be read as a sentence
 	tail   []run // what is still to follow rest
