@@ -118,6 +118,7 @@ func TestSearch(t *testing.T) {
 		{"the", ""},
 		{"的", ""},
 		{"how to use istio", "Istio"},
+		{"istio上双栈", "Istio"},
 	} {
 		res := x.Search(content.Query{Text: c.query})
 		var got []string

@@ -220,7 +220,7 @@ func (p *queryParser) keepWhole(mentions []content.Mention) []content.Mention {
 func (p *queryParser) leavesOne(a, b int, covered []bool) bool {
 	gap := 0
 	for k := a; k <= b; k++ {
-		if k < b && !covered[k] && !isParticle(p.ws[k].text) {
+		if k < b && !covered[k] && !isParticle(p.ws[k].text) && !p.isWhere(k) {
 			gap++
 			continue
 		}
@@ -230,6 +230,11 @@ func (p *queryParser) leavesOne(a, b int, covered []bool) bool {
 		gap = 0
 	}
 	return false
+}
+
+// isWhere says whether word k is the 上 of k8s上部署: right behind a Latin word.
+func (p *queryParser) isWhere(k int) bool {
+	return k > 0 && p.ws[k-1].kind == words.Word && strings.Contains("上中下里内", p.ws[k].text)
 }
 
 func (p *queryParser) topicGroup(m content.Mention) {
@@ -383,7 +388,7 @@ var idle = map[string]idleness{
 	"article": vague, "articles": vague, "item": vague, "items": vague, "use": vague, "using": vague, "vs": vague, "versus": vague,
 	"关于": vague, "如何": vague, "怎么": vague, "怎样": vague, "什么": vague, "哪些": vague, "一些": vague, "有关": vague, "相关": vague, "请问": vague,
 	"为什么": vague, "有没有": vague, "有哪些": vague, "是什么": vague, "怎么样": vague, "最新": vague, "最近": vague, "文章": vague, "资讯": vague,
-	"新闻": vague,
+	"新闻": vague, "区别": vague, "哪个好": vague, "优缺点": vague,
 }
 
 type idleness uint8

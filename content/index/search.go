@@ -74,7 +74,7 @@ func (x *Index) Search(q content.Query) content.Result {
 	}
 	res := content.Result{Total: c.total, Hits: x.hits(c, a, limit)}
 	if len(res.Hits) == 0 {
-		res.Near, res.Popular = x.near(q, len(a.groups) > 0)
+		res.Near, res.Popular = x.near(q, a)
 	}
 	return res
 }

@@ -109,7 +109,7 @@ func (x *Index) Trend(topic string, weeks int) []int {
 }
 
 // near are the nearest topics that items have, as they are shown; the most frequent ones when there is none, or q says nothing.
-func (x *Index) near(q content.Query, says bool) (names []string, popular bool) {
+func (x *Index) near(q content.Query, a asked) (names []string, popular bool) {
 	lang := q.Lang
 	if lang == "" {
 		lang = "en"
@@ -122,8 +122,8 @@ func (x *Index) near(q content.Query, says bool) (names []string, popular bool) 
 			names = append(names, topic)
 		}
 	}
-	if says {
-		for _, t := range x.topics.Near(q.Text, 4*nearTopics) {
+	if len(a.groups) > 0 {
+		for _, t := range x.topics.Near(a.whole, 4*nearTopics) { // with slips mended
 			add(t)
 		}
 	}

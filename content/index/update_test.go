@@ -246,6 +246,7 @@ func TestNear(t *testing.T) {
 		{"swift kubernetes", "Swift", false},
 		{"xyzzyx", "Swift", true},
 		{"how to", "Swift", true},
+		{"rocketmqq", "Kafka", false},
 	} {
 		res := x.Search(content.Query{Text: c.query})
 		if len(res.Hits) > 0 || res.Near[0] != c.first || res.Popular != c.popular {
