@@ -127,7 +127,11 @@ func (h *htmlReader) start(z *html.Tokenizer) {
 		h.flush()
 		h.add(&block{kind: kindRule, line: h.line})
 	case "br":
-		if len(h.runs) > 0 {
+		switch n := h.breaks(); {
+		case n > 0 && h.head == 0:
+			h.runs = h.runs[:len(h.runs)-n]
+			h.flush() // two together part paragraphs
+		case len(h.runs) > 0:
 			h.runs = append(h.runs, run{text: hardBreak})
 		}
 	case "a":
@@ -149,6 +153,19 @@ func (h *htmlReader) start(z *html.Tokenizer) {
 			h.flush()
 		}
 	}
+}
+
+// breaks is how many of the last runs are a <br> and the blanks behind it; 0 when something else stands behind the last one.
+func (h *htmlReader) breaks() int {
+	for k := len(h.runs) - 1; k > 0; k-- {
+		if h.runs[k].text == hardBreak {
+			return len(h.runs) - k
+		}
+		if trimBlank(h.runs[k].text) != "" {
+			break
+		}
+	}
+	return 0
 }
 
 var isBlockTag = map[string]bool{

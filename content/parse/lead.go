@@ -18,11 +18,11 @@ type lead struct {
 var (
 	numberRE = regexp.MustCompile(`^(?:[（(]?\d{1,3}[)）、．]\s*|0\d\s+|\d{1,3}[.:：](?:\s+|\pL|[《【“「\[*]|$)|[①-⑳⓪❶-❿]\s*|[一二三四五六七八九十]{1,3}、\s*|\d\x{fe0f}?\x{20e3}\s*)`)
 	tagRE    = regexp.MustCompile(`^(?:\[([^\[\]\n]{1,40})\]|【([^【】\n]{1,24})】)\s*[:：]?\s*`)
-	bulletRE = regexp.MustCompile(`^(?:[•·▪◦‣▍▎▌▶►◆◇■□●○★☆➤➜→»✦✧–—]+|-)\s+|^[•·▪▍▎▌►◆■●★]\s*`)
+	bulletRE = regexp.MustCompile(`^(?:[•·▪◦‣▍▎▌▶►◆◇■□●○★☆➤➜→»✦✧–—]+|[-*])\s+|^[•·▪▍▎▌►◆■●★]\s*`)
 )
 
 // bulletMarks are the characters that bulletRE begins with.
-var bulletMarks = marksOf("•·▪◦‣▍▎▌▶►◆◇■□●○★☆➤➜→»✦✧–—-")
+var bulletMarks = marksOf("•·▪◦‣▍▎▌▶►◆◇■□●○★☆➤➜→»✦✧–—-*")
 
 // trimLead takes numbers, pictographs, check boxes and tags off the start of runs.
 func trimLead(runs []run) (l lead, tags []string) {
@@ -89,7 +89,7 @@ func (l *lead) setFirst(text string) {
 
 // bullet is the mark of a list that s begins with, written as text.
 func bullet(s string) string {
-	if c, _ := utf8.DecodeRuneInString(s); c != '-' && c < 0xb7 || isHan(c) || !bulletMarks.has(c) {
+	if c, _ := utf8.DecodeRuneInString(s); c != '-' && c != '*' && c < 0xb7 || isHan(c) || !bulletMarks.has(c) {
 		return ""
 	}
 	return bulletRE.FindString(s)

@@ -777,6 +777,7 @@ func pseudoHeading(body []*block, k int) string {
 			return ""
 		}
 	case next.kind == kindPara && isBold && isMarked(said) && allBold(firstLine(next.runs)) && !isMarked(next.plain()):
+	case next.kind == kindPara && isBold && hasWord(text) && isBoldOnly(next) && k+2 < len(body) && body[k+2].kind == kindPara && !isBoldOnly(body[k+2]):
 	case next.kind == kindPara && marked:
 		t := next.shape()
 		if l := next.shape().lead; !(t.form == strong && (l.numbered || t.url != "")) && t.form != withURL || isAddress(next.runs) && isBold {
@@ -786,6 +787,11 @@ func pseudoHeading(body []*block, k int) string {
 		return ""
 	}
 	return strings.TrimSpace(strings.TrimRight(text, "：: "))
+}
+
+// isBoldOnly reports whether a paragraph is a line in bold without a link.
+func isBoldOnly(b *block) bool {
+	return b.kind == kindPara && allBold(b.runs) && !hasWebLink(b.runs) && !hasLineEnd(b.runs)
 }
 
 // isMarked reports whether a text begins with a pictograph or the mark of a list.

@@ -200,6 +200,42 @@ func TestFeedOfIssues(t *testing.T) {
 }
 
 // Releases link to their own repository only; they are no newsletter.
+// TestFeedLayouts reads entries whose HTML is made in other ways than a page's.
+func TestFeedLayouts(t *testing.T) {
+	for _, c := range []struct{ name, html, want string }{
+		{"line breaks", `Hello!<br><br>* <a href="https://p.example/1">One about caches</a><br>* <a href="https://q.example/2">Two about queues</a><br>* <a href="https://r.example/3">Three about logs</a><br><br>See you`,
+			"One about caches https://p.example/1, Two about queues https://q.example/2, Three about logs https://r.example/3"},
+		{"Markdown", "## News\n\n- [One](https://p.example/1) about caches\n- [Two](https://q.example/2) about queues\n- [Three](https://r.example/3) about logs\n",
+			"One about caches https://p.example/1, Two about queues https://q.example/2, Three about logs https://r.example/3"},
+		{"relative links", `<ul><li><a href="/a/1">One</a>: about caches and such</li><li><a href="https://q.example/2?a=1&amp;b=2">Two</a>: about queues</li><li><a href="//r.example/3">Three</a>: about logs</li><li><a href='https://s.example/4'>Four</a>: about rows</li></ul>`,
+			"One https://m.example/a/1, Two https://q.example/2?a=1&b=2, Three https://r.example/3, Four https://s.example/4"},
+		{"bold lines in sections", `<section><strong>开源动态</strong></section><section><p><strong>一号网关发布</strong></p><p>支持互通，升级更平滑，推荐所有人升级。</p><p><a href="https://a.example/1">https://a.example/1</a></p></section><section><p><strong>二号网关修复漏洞</strong></p><p>修复若干安全漏洞，建议尽快升级。</p><p><a href="https://b.example/2">https://b.example/2</a></p></section><section><p><strong>三号网关</strong></p><p>带宽管理改进，接口一致。</p><p><a href="https://c.example/3">https://c.example/3</a></p></section>`,
+			"一号网关发布 https://a.example/1, 二号网关修复漏洞 https://b.example/2, 三号网关 https://c.example/3"},
+		{"a blog's last line", `<p>1、<a href="https://a.example/1">oneview</a>：又快又小的检查工具</p><p>2、<a href="https://b.example/2">twoview</a>：格式化与检查合一</p><p>3、<a href="https://c.example/3">threeview</a>：打包</p><p>The post <a href="https://m.example/w/4">第 4 期</a> appeared first on <a href="https://m.example">周刊</a>.</p>`,
+			"oneview https://a.example/1, twoview https://b.example/2, threeview https://c.example/3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open1(t, newHost(t, "", rss(post{"4", "Weekly 4", "https://m.example/w/4", "2026-11-20", c.html})).config(t.TempDir()))
+			i := s.Library().Issue("Cloud Notes/#4")
+			if i == nil {
+				t.Fatalf("issues %q", keys(s.Library()))
+			}
+			var got []string
+			for _, section := range i.Sections {
+				for _, it := range section.Items {
+					got = append(got, it.Title+" "+it.URL)
+					if strings.Contains(it.Text, "appeared") {
+						t.Errorf("text %q", it.Text)
+					}
+				}
+			}
+			if said := strings.Join(got, ", "); said != c.want {
+				t.Errorf("items %s, want %s", said, c.want)
+			}
+		})
+	}
+}
+
 func TestFeedOfReleases(t *testing.T) {
 	notes := "<h2>Changes</h2><ul>"
 	for n := range 12 {

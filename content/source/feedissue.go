@@ -149,7 +149,7 @@ func (f *feed) entryIssue(series string, e entry) *content.Issue {
 		return nil
 	}
 	// Not under its own address: a last part such as /05/ would be taken for a number.
-	i := parse.Parse("entry", []byte(e.header()+asPage(text)), parse.Options{Series: series})
+	i := parse.Parse("entry", []byte(e.header()+asPage(absolute(text, e.URL))), parse.Options{Series: series})
 	if f.cfg.Entries != EntriesIssues && !e.isIssue(i, text) || i.ItemCount() == 0 {
 		return nil
 	}
@@ -186,6 +186,27 @@ func asPage(text string) string {
 	return text
 }
 
+// markdownLinkRE is where a link of a Markdown text leads, which nobody reads.
+var markdownLinkRE = regexp.MustCompile(`\]\([^()\s]{1,1000}\)`)
+
+// hrefRE is where a link of a piece of HTML leads.
+var hrefRE = regexp.MustCompile(`(?i)(\shref\s*=\s*["'])([^"'\s]{1,1000})(["'])`)
+
+// absolute writes the links of a piece of HTML, which may be relative to its page, in full.
+func absolute(text, page string) string {
+	base, err := url.Parse(page)
+	if err != nil || base.Host == "" {
+		return text
+	}
+	return hrefRE.ReplaceAllStringFunc(text, func(link string) string {
+		m := hrefRE.FindStringSubmatch(link)
+		if to, err := base.Parse(html.UnescapeString(m[2])); err == nil && !strings.HasPrefix(m[2], "#") {
+			return m[1] + html.EscapeString(to.String()) + m[3]
+		}
+		return link
+	})
+}
+
 // isIssue tells a newsletter's number from an article: links to elsewhere, with what is said about them, are what it mainly has.
 func (e *entry) isIssue(i *content.Issue, text string) bool {
 	own := site(e.URL)
@@ -203,7 +224,7 @@ func (e *entry) isIssue(i *content.Issue, text string) bool {
 			}
 		}
 	}
-	all := max(1, utf8.RuneCountInString(plainText(text, maxEntryBytes)))
+	all := max(1, utf8.RuneCountInString(plainText(markdownLinkRE.ReplaceAllString(text, "]"), maxEntryBytes)))
 	share := float64(said) / float64(all)
 	return elsewhere*2 >= linked && (linked >= 3 && share >= 0.5 || linked >= 8 && share >= 0.25)
 }
