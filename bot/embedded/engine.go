@@ -89,7 +89,7 @@ func Open(dir string, opt Options) (*Engine, error) {
 		if e.file != nil {
 			e.file.Close()
 		}
-		e.lock.Close()
+		_ = unlockFile(e.lock)
 		return nil, fmt.Errorf("open the embedded store %s: %w", e.path(logName), err)
 	}
 	e.wg.Go(e.maintain)
@@ -261,7 +261,7 @@ func (e *Engine) Close() error {
 	e.writeBatch() // of commands whose client did not wait
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	err := errors.Join(e.fault, e.file.Sync(), e.file.Close(), e.lock.Close())
+	err := errors.Join(e.fault, e.file.Sync(), e.file.Close(), unlockFile(e.lock))
 	if err != nil {
 		return fmt.Errorf("close the embedded store: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -330,4 +331,24 @@ func TestIdleExpiry(t *testing.T) {
 		}
 		done()
 	})
+}
+
+// A child that is started while the store is open holds a copy of the lock's file for a moment, until it is a program of its own. It does not keep the
+// store from being opened again.
+func TestAChildDoesNotKeepTheLock(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		e, err := Open(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := syscall.Dup(int(e.lock.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = syscall.Close(fd) }()
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -11,3 +11,5 @@ import (
 func lockFile(string) (*os.File, error) {
 	return nil, errors.New("the embedded store runs on Linux, macOS and BSD only; set redis.url to use a Redis server")
 }
+
+func unlockFile(f *os.File) error { return f.Close() }

@@ -29,3 +29,9 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return nil, err
 }
+
+// unlockFile gives the lock up and closes its file. Closing alone would leave the lock to a child that was started in the same moment, until it is a
+// program of its own.
+func unlockFile(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

@@ -208,8 +208,9 @@ adapters:
 			digests++
 		}
 	}
-	if digests != 1 || len(slack.Refused()) > 0 {
-		t.Errorf("%d digests, want 1; refused %+v", digests, slack.Refused())
+	refused := slices.DeleteFunc(slack.Refused(), func(r slacktwin.Refusal) bool { return r.Code == "hash_conflict" }) // somebody typed on: asked again
+	if digests != 1 || len(refused) > 0 {
+		t.Errorf("%d digests, want 1; refused %+v", digests, refused)
 	}
 }
 

@@ -33,11 +33,11 @@ func TestWecomGroupSubscribesByTalking(t *testing.T) {
 			write(t, dir, "config.yaml", fmt.Sprintf(`
 listen: 127.0.0.1:0
 lang: en
-redis: {url: %q, prefix: g}
+redis: {url: %q, prefix: g%d}
 content: {sources: [{name: news, kind: folder, path: news}]}
 adapters:
   wecom: {api_url: %q, aibot_url: "ws%s", aibots: [{name: weekly, shown_name: 周报 Bot, bot_id: aib1, secret: bot-secret}]}
-`, redisURL, server.URL, strings.TrimPrefix(server.URL, "http")))
+`, redisURL, time.Now().UnixNano(), server.URL, strings.TrimPrefix(server.URL, "http")))
 			p := start(t, dir)
 			p.wait("the bot's connection", time.Minute, func() bool { return wecom.Connected("aib1") })
 			say := func(text, want string) {
@@ -126,7 +126,7 @@ subscriptions: [{channel: team, schedule: "* * * * *", style: headlines}]
 func TestWecomReplicas(t *testing.T) {
 	t.Parallel()
 	const groups = 12
-	rdb, prefix := needs.RedisClient(t), "wecomreplicas"
+	rdb, prefix := needs.RedisClient(t), fmt.Sprint("wecomreplicas", time.Now().UnixNano())
 	wecom := wecomtwin.New(wecomtwin.Options{Bots: []wecomtwin.Bot{{ID: "aib1", Name: "Weekly", Secret: "bot-secret"}}})
 	page := servePage(t, wecom)
 	news := t.TempDir()
