@@ -1,6 +1,12 @@
 package bot
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNoticesFull is returned when more notices wait to be told than there is room for.
+var ErrNoticesFull = errors.New("too many notices wait to be told")
 
 // ToAdmins is the recipient that stands for the administrators of the configuration.
 const ToAdmins = "admins"

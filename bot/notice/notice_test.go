@@ -289,6 +289,29 @@ func TestAFailedPostIsTriedAgainUntilADayIsOver(t *testing.T) {
 	})
 }
 
+// refusing is a store that keeps no more notices.
+type refusing struct {
+	Store
+	err error
+}
+
+func (r refusing) AddNotice(context.Context, bot.Notice) (bool, error) { return false, r.err }
+
+// A missed run waits for a store that does not answer, not for room among notices that nobody reads.
+func TestAMissedRunWaitsForTheStoreOnly(t *testing.T) {
+	w := embeddedWorld(t)
+	away := errors.New("connection refused")
+	for _, c := range []struct{ says, want error }{{away, away}, {fmt.Errorf("keep notice: %w", bot.ErrNoticesFull), nil}} {
+		tl := w.teller(func(cfg *Config) { cfg.Store = refusing{w.store, c.says} })
+		if err := tl.MissedRun(t.Context(), bot.Run{ID: "slot@1"}); !errors.Is(err, c.want) {
+			t.Errorf("where the store says %q: %v, want %v", c.says, err, c.want)
+		}
+	}
+	if !strings.Contains(w.log.String(), "a notice was dropped") {
+		t.Errorf("the log says\n%s", w.log.String())
+	}
+}
+
 func TestManyNoticesMakeFewMessages(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		tl := w.teller(nil)

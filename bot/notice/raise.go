@@ -69,18 +69,24 @@ func (t *Teller) Held(w bot.Workspace, a bot.Ailment) {
 		fmt.Sprintf("The workspace %s refuses the bot's posts (%s). Its digests wait and go on by themselves once it works; please check credentials, quota and allowed addresses.%s", name, clip(a.Code), said))
 }
 
-// MissedRun tells the administrators that a run came too late to go out. It returns when the notice is kept.
+// MissedRun tells the administrators that a run came too late to go out. It returns when the notice is kept; where too many wait already, only the log
+// has it.
 func (t *Teller) MissedRun(ctx context.Context, r bot.Run) error {
 	n, due := about("missed", r.ID), r.Due.UTC().Format("2006-01-02 15:04 UTC")
 	n.To = []string{bot.ToAdmins}
 	n.Zh = fmt.Sprintf("%s 的周报没有按时发出：当时没有机器人在运行。内容会随下一次一起送到。", due)
 	n.En = fmt.Sprintf("The digests of %s did not go out: no bot was running then. What they held comes with the next.", due)
 	_, err := t.cfg.Store.AddNotice(ctx, n)
-	if err != nil {
+	switch {
+	case errors.Is(err, bot.ErrNoticesFull):
+		t.cfg.Log.Error("a notice was dropped", "notice", n.En, "err", err)
+		return nil
+	case err != nil:
 		t.cfg.Log.Warn("could not keep a notice; trying again", "err", err)
+		return err
 	}
 	t.rouse()
-	return err
+	return nil
 }
 
 // Undelivered tells owner and administrators that a subscription got nothing at several planned dates in a row.

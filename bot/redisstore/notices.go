@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,11 +22,9 @@ const (
 	toldMark = "+"
 )
 
-// errNoticesFull is returned when more people wait to be told something than there is room for.
-var errNoticesFull = errors.New("too many notices wait to be told")
-
 // AddNotice keeps a notice to be told. first is false when it was raised before, also if it has been told since. Beyond maxNotices those told
-// longest ago are forgotten; one that waits never is: a new one is refused.
+// longest ago are forgotten; one that waits never is: a new one is refused with
+// bot.ErrNoticesFull.
 func (s *Store) AddNotice(ctx context.Context, n bot.Notice) (first bool, err error) {
 	count, err := s.rdb.HLen(ctx, s.keys.notices()).Result()
 	if err == nil && count >= s.maxNotices {
@@ -59,7 +56,7 @@ func (s *Store) forgetTold(ctx context.Context, keep string) error {
 		}
 	}
 	if len(told) == 0 {
-		return errNoticesFull
+		return bot.ErrNoticesFull
 	}
 	slices.SortFunc(told, func(a, b old) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.id, b.id)) })
 	var gone []string

@@ -27,7 +27,7 @@ func TestNoticesAreBounded(t *testing.T) {
 				t.Fatalf("AddNotice(%d) = %v, %v", i, first, err)
 			}
 		}
-		if _, err := add(20); !errors.Is(err, errNoticesFull) {
+		if _, err := add(20); !errors.Is(err, bot.ErrNoticesFull) {
 			t.Errorf("with all waiting a new one = %v, want a refusal", err)
 		}
 		if first, err := add(0); err != nil || first {
