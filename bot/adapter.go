@@ -46,9 +46,11 @@ type Capabilities struct {
 	MaxBlocks     int           // layout blocks in one post
 	MinGap        time.Duration // between two posts to the same Channel
 	WorkspaceGap  time.Duration // between two posts to the same Workspace, from all replicas together
-	TotalGap      time.Duration // between any two posts, from all replicas together: they may share an address
-	Markdown      bool          // false: digests arrive as plain text
-	Idempotent    bool          // the platform refuses a second post with the same Key
+	// WorkspaceWindow is over how long the platform counts posts to a Workspace; 0 = not known, as short as the gap. In a longer one a late post does no harm.
+	WorkspaceWindow time.Duration
+	TotalGap        time.Duration // between any two posts, from all replicas together: they may share an address
+	Markdown        bool          // false: digests arrive as plain text
+	Idempotent      bool          // the platform refuses a second post with the same Key
 }
 
 // Previewer shows the exact request bodies of a post, without sending it.

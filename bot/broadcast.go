@@ -125,6 +125,7 @@ type Order struct {
 	Shard     int       `json:"shard,omitempty"`  // fire, replay, drop: whom it concerns
 	Sub       string    `json:"sub,omitempty"`    // fire
 	Recipe    *Recipe   `json:"recipe,omitempty"` // fire
+	Slot      string    `json:"slot,omitempty"`   // fire: of a subscription with a cron schedule
 	Letter    string    `json:"letter,omitempty"` // replay, drop: DeadLetter.ID
 }
 

@@ -89,5 +89,5 @@ const maxHandlers = 256
 // capabilities is the table of all kinds. The uuid of an app's message is remembered for an hour.
 var capabilities = map[bot.Kind]bot.Capabilities{
 	KindWebhook: {MaxBytes: maxWebhookBytes, MaxBlocks: maxElements, MinGap: webhookGap, Markdown: true},
-	KindApp:     {MaxBytes: maxMessageBytes, MaxBlocks: maxElements, MinGap: chatGap, WorkspaceGap: appGap, Markdown: true, Idempotent: true},
+	KindApp:     {MaxBytes: maxMessageBytes, MaxBlocks: maxElements, MinGap: chatGap, WorkspaceGap: appGap, WorkspaceWindow: time.Minute, Markdown: true, Idempotent: true},
 }

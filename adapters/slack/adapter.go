@@ -112,7 +112,7 @@ func (a *Adapter) Capabilities(kind bot.Kind) bot.Capabilities {
 		Markdown:      true,
 	}
 	if kind == KindApp {
-		c.WorkspaceGap = workspaceGap
+		c.WorkspaceGap, c.WorkspaceWindow = workspaceGap, time.Minute
 	}
 	return c
 }

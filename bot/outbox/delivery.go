@@ -31,16 +31,17 @@ type delivery struct {
 
 	flightPart int // part that may be on the wire; 0: none
 	flightAt   time.Time
-	seat       int  // its place in the shard's list of flights
-	onWire     bool // handed to a worker
-	uncertain  bool // the last post of part may have arrived
-	whole      bool // that post was the whole digest, whatever it would be cut into now
-	looks      int  // looks that did not find an uncertain part
-	probe      bool // it tries whether its held workspace works again
-	plain      bool // it is the second, plain form of a digest that was refused
-	unknown    bool // the platform answered with a code that nobody knows, once
-	gone       bool // its subscription has ended; what is begun is finished
-	over       bool // it has its last state
+	seat       int       // its place in the shard's list of flights
+	onWire     bool      // handed to a worker
+	postUntil  time.Time // the flight's place in a shared budget is gone then; zero: it has none
+	uncertain  bool      // the last post of part may have arrived
+	whole      bool      // that post was the whole digest, whatever it would be cut into now
+	looks      int       // looks that did not find an uncertain part
+	probe      bool      // it tries whether its held workspace works again
+	plain      bool      // it is the second, plain form of a digest that was refused
+	unknown    bool      // the platform answered with a code that nobody knows, once
+	gone       bool      // its subscription has ended; what is begun is finished
+	over       bool      // it has its last state
 
 	paged   bool      // its page is written: it may be pushed to its lane
 	behind  *delivery // the same subscription's delivery before, begun when this one was planned; this one goes when it is over
@@ -102,7 +103,7 @@ func newLane(a bot.Adapter, window int, shared func(bot.Channel) string, m *metr
 		seconds: m.seconds.WithLabelValues(a.Name()), accepted: m.attempts.WithLabelValues(a.Name(), "", ""),
 	}
 	if gap := l.pace.wholeGap; gap > 0 {
-		l.whole.budget = newBudget(bot.Workspace{Adapter: l.name, Name: wholeLane}, gap)
+		l.whole.budget = newBudget(bot.Workspace{Adapter: l.name, Name: wholeLane}, gap, 0)
 	}
 	return l
 }

@@ -39,7 +39,7 @@ type Queue interface {
 	Entries(ctx context.Context, from, upto int64) ([]bot.Entry, error)
 	Hold(ctx context.Context, w bot.Workspace, a bot.Ailment) (first bool, err error)
 	Revive(ctx context.Context, w bot.Workspace) (held bool, err error)
-	Reserve(ctx context.Context, w bot.Workspace, gap time.Duration, n int) (posts int, after time.Duration, err error)
+	Reserve(ctx context.Context, w bot.Workspace, gap, late time.Duration, n int) (posts int, after time.Duration, err error)
 	Block(ctx context.Context, w bot.Workspace, d time.Duration) error
 	ClaimProbe(ctx context.Context, w bot.Workspace, every time.Duration) (bool, error)
 	Ailments(ctx context.Context, shard int) (map[bot.ChannelID]bot.Ailment, error)

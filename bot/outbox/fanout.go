@@ -237,10 +237,12 @@ func (e *Engine) later(after time.Duration, do func()) {
 
 // page writes a step's deliveries into pages, one lane a page, moves the run's cursor, and makes the deliveries ready.
 func (e *Engine) page(s *shard, r *run, st step) {
-	lanes, first := map[*lane][]*delivery{}, s.page+1
+	lanes, first, paged := map[*lane][]*delivery{}, s.page+1, 0
 	for _, p := range st.planned {
-		d := e.plan(s, r, p, st.ctl)
-		lanes[d.lane] = append(lanes[d.lane], d)
+		if d := e.plan(s, r, p, st.ctl); d != nil {
+			lanes[d.lane] = append(lanes[d.lane], d)
+			paged++
+		}
 	}
 	for l, all := range lanes {
 		for part := range slices.Chunk(all, pageSize) {
@@ -250,14 +252,15 @@ func (e *Engine) page(s *shard, r *run, st step) {
 	for _, debt := range st.owe {
 		e.owe(s, debt.Member, debt.Owed)
 	}
-	r.Cursor, r.Paged, r.Skips, r.Cancelled = st.cursor, r.Paged+len(st.planned), r.Skips+st.skipped, r.Cancelled+st.cancelled
-	if r.Broadcast != "" && len(st.planned) > 0 {
+	r.Cursor, r.Paged, r.Skips, r.Cancelled = st.cursor, r.Paged+paged, r.Skips+st.skipped+len(st.planned)-paged, r.Cancelled+st.cancelled
+	if r.Broadcast != "" && paged > 0 {
 		r.FirstPage, r.LastPage = cmp.Or(r.FirstPage, first), s.page
 	}
 	if st.last() {
 		r.State = bot.RunDone
 		if r.Broadcast == "" {
 			s.next.Slots = append(s.next.Slots, bot.SlotRun{Slot: r.Slot, Upto: r.Upto})
+			s.fanned[r.Slot] = r
 		}
 		s.stirred[r.Slot] = s.next.Number
 		s.next.then(func() { delete(s.slots, r.Slot) })
@@ -266,7 +269,8 @@ func (e *Engine) page(s *shard, r *run, st step) {
 }
 
 // plan makes one delivery. A debt that changed since the records were read is the loop's word. Where the subscription's delivery before is
-// still open, one that only waits is folded into the new one; behind one that has begun the new one waits.
+// still open, one that only waits is folded into the new one; behind one that has begun the new one waits. nil: a person had all that it would
+// bring delivered since the records were read.
 func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 	m := p.record.Member
 	if m.Ordinal == 0 {
@@ -284,6 +288,17 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 		p.record.Owed, p.cut = debt, nil
 		recipe := bot.RecipeFor(p.record, r.Run)
 		p.recipe = &recipe
+	}
+	if fired, ok := s.fired[bot.SubscriptionID(m)]; ok && !p.fixed {
+		rest := since(p.recipe, fired, true, debt)
+		switch {
+		case rest == nil:
+			return nil
+		case rest == p.recipe: // the record has it by now
+			delete(s.fired, bot.SubscriptionID(m))
+		default:
+			p.recipe, p.cut = rest, nil
+		}
 	}
 	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, calendar: calendarOf(p.record.Sub), ctl: ctl, part: 1}
 	switch {
@@ -307,6 +322,34 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 	d.entry = bot.PageEntry{Member: m, Run: r.ID, Due: r.Due, Recipe: p.recipe, Owed: p.record.Owed != nil}
 	s.bySub[d.sub()] = d
 	return d
+}
+
+// since is what a recipe brings beyond what has been offered up to a catalogue number, and the first digest if that was; what is owed stays in
+// it. nil: nothing.
+func since(r *bot.Recipe, upto int64, first bool, debt *bot.Owed) *bot.Recipe {
+	first = first && r.First
+	if upto == 0 || upto < r.From || upto == r.From && !first {
+		return r
+	}
+	rest := *r
+	rest.From, rest.First = upto, r.First && !first
+	if debt != nil {
+		rest.From, rest.First = min(upto, debt.From), rest.First || debt.First
+	}
+	if rest.From >= rest.Upto && !rest.First {
+		return nil
+	}
+	return &rest
+}
+
+// offered is the catalogue number up to which a slot's last runs have planned what a subscription gets, and whether its first digest was in it.
+func (s *shard) offered(slot string, sub bot.Subscription, m bot.SlotMember) (upto int64, first bool) {
+	for _, r := range []*run{s.fanned[slot], s.slots[slot]} {
+		if r != nil && (r.State == bot.RunDone || hex.EncodeToString([]byte(packMember(m))) <= r.Cursor) {
+			upto, first = max(upto, r.Upto), first || !sub.SinceAt.After(r.Due)
+		}
+	}
+	return upto, first
 }
 
 func sameDebt(a, b *bot.Owed) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }

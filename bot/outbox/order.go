@@ -75,7 +75,7 @@ func (e *Engine) prepare(s *shard, o bot.Order) (p prepared, err error) {
 		err = e.prepareLetter(s, &p)
 	}
 	if errors.Is(err, bot.ErrNotFound) {
-		err = nil
+		p.ready, err = false, nil
 	}
 	p.ready = p.ready || o.Kind == bot.OrderDrop // also when its page is thrown away, or its subscription has ended
 	return p, err
@@ -88,11 +88,11 @@ func (e *Engine) prepareFire(s *shard, p *prepared) error {
 	if err != nil || p.Recipe == nil {
 		return bot.ErrNotFound
 	}
-	if err := e.queue.Offered(s.ctx, id, p.Recipe.Upto); err != nil {
+	p.plan = planned{recipe: p.Recipe, fixed: true}
+	if err := e.planOne(s, p, bot.SlotMember(id)); err != nil { // the record as it is before it knows
 		return err
 	}
-	p.plan = planned{recipe: p.Recipe, fixed: true}
-	return e.planOne(s, p, bot.SlotMember(id))
+	return e.queue.Offered(s.ctx, id, p.Recipe.Upto)
 }
 
 // prepareLetter reads the delivery of a dead letter, and what of it was done.
@@ -161,7 +161,7 @@ func (e *Engine) carryOutOne(s *shard, o prepared) bool {
 	case bot.OrderStop:
 		s.next.Stir = true
 	case bot.OrderFire:
-		e.deliverOne(s, o, now)
+		e.fireOne(s, o, now)
 	case bot.OrderReplay:
 		e.replay(s, o, now)
 	case bot.OrderDrop:
@@ -177,6 +177,25 @@ func (e *Engine) replay(s *shard, o prepared, now time.Time) {
 	if !s.dropLetter(o.Letter) || m.Ordinal > 0 && (s.debt(m) == nil || s.bySub[bot.SubscriptionID(m)] != nil) {
 		return
 	}
+	e.deliverOne(s, o, now)
+}
+
+// fireOne delivers what a person ordered, but for what the subscription's own schedule, or an order before, has brought since. What of that still
+// waits goes along.
+func (e *Engine) fireOne(s *shard, o prepared, now time.Time) {
+	rec := o.plan.record
+	sub := bot.SubscriptionID(rec.Member)
+	upto, first := s.offered(o.Slot, rec.Sub, rec.Member)
+	if fired, ok := s.fired[sub]; ok {
+		upto, first = max(upto, fired), true
+	}
+	if before := s.bySub[sub]; before == nil || before.begun() {
+		o.plan.recipe = since(o.plan.recipe, upto, first, s.debt(rec.Member))
+	}
+	if o.plan.recipe == nil {
+		return
+	}
+	s.fired[sub] = o.plan.recipe.Upto
 	e.deliverOne(s, o, now)
 }
 

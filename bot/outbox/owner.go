@@ -35,7 +35,9 @@ type shard struct {
 	open    int             // deliveries that are not over
 	bySub   map[bot.SubscriptionID]*delivery
 	pages   map[int64]*openPage
-	slots   map[string]*run // slots with a run that is being fired or fanned out
+	slots   map[string]*run              // slots with a run that is being fired or fanned out
+	fanned  map[string]*run              // the last run of each slot that was fanned out
+	fired   map[bot.SubscriptionID]int64 // catalogue number up to which a person had a subscription delivered, until a run has read it in the record
 	stirred map[string]int64
 	flights map[string][]*delivery      // by lane: what may be on the wire
 	owed    map[bot.SlotMember]bot.Owed // the same as in the store
@@ -47,7 +49,7 @@ func newShard(ctx context.Context, l bot.Lease) *shard {
 	s := &shard{
 		lease: l, page: l.Page, pub: l.Pub, order: l.Order, next: newBatch(l.Commit + 1),
 		bySub: map[bot.SubscriptionID]*delivery{}, pages: map[int64]*openPage{},
-		slots: map[string]*run{}, stirred: map[string]int64{}, flights: map[string][]*delivery{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
+		slots: map[string]*run{}, fanned: map[string]*run{}, fired: map[bot.SubscriptionID]int64{}, stirred: map[string]int64{}, flights: map[string][]*delivery{}, owed: map[bot.SlotMember]bot.Owed{}, dropped: map[string]bool{},
 		ill: map[bot.ChannelID]bot.Ailment{},
 	}
 	s.ctx, s.end = context.WithCancel(ctx)

@@ -14,16 +14,17 @@ const maxPaced = 100_000
 type pace struct {
 	gaps      map[bot.Kind]time.Duration
 	spaceGaps map[bot.Kind]time.Duration    // between two posts to one workspace
+	windows   map[bot.Kind]time.Duration    // over which the platform counts those
 	wholeGap  time.Duration                 // between any two posts
 	free      map[bot.ChannelID]time.Time   // when a destination may be used again
 	busy      map[bot.ChannelID][]*delivery // destinations with a post on the wire, and what waits for its answer
 }
 
 func newPace(a bot.Adapter) *pace {
-	p := &pace{gaps: map[bot.Kind]time.Duration{}, spaceGaps: map[bot.Kind]time.Duration{}, free: map[bot.ChannelID]time.Time{}, busy: map[bot.ChannelID][]*delivery{}}
+	p := &pace{gaps: map[bot.Kind]time.Duration{}, spaceGaps: map[bot.Kind]time.Duration{}, windows: map[bot.Kind]time.Duration{}, free: map[bot.ChannelID]time.Time{}, busy: map[bot.ChannelID][]*delivery{}}
 	for _, k := range a.Kinds() {
 		c := a.Capabilities(k)
-		p.gaps[k], p.spaceGaps[k], p.wholeGap = c.MinGap, c.WorkspaceGap, max(p.wholeGap, c.TotalGap)
+		p.gaps[k], p.spaceGaps[k], p.windows[k], p.wholeGap = c.MinGap, c.WorkspaceGap, c.WorkspaceWindow, max(p.wholeGap, c.TotalGap)
 	}
 	return p
 }

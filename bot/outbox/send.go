@@ -84,8 +84,8 @@ func (l *lane) reread(d *delivery) {
 func (e *Engine) launch(d *delivery, now time.Time) {
 	s, l := d.shard, d.lane
 	l.pace.used(d, now)
-	l.spaceOf(d.channel).spend()
-	l.whole.spend()
+	d.postUntil = l.spaceOf(d.channel).spend()
+	l.whole.spend() // its windows are long: what is late does not matter
 	l.flying++
 	d.notBefore = time.Time{}
 	s.fly(d, now)
@@ -134,7 +134,8 @@ type result struct {
 	err     *bot.SendError
 	looked  bool // the platform was asked about an earlier post
 	found   bool
-	unsent  bool // nothing was tried
+	unsent  bool          // nothing was tried
+	again   time.Duration // after which it may be tried
 }
 
 // startWorkers starts the goroutines that post: as many as may be on the wire.
@@ -156,7 +157,10 @@ func (e *Engine) startWorkers(l *lane) {
 // post sends one part, or looks whether the last try arrived after all. It runs in a worker and reads only what the loop leaves alone
 // while the delivery is on the wire.
 func (e *Engine) post(ctx context.Context, l *lane, d *delivery) result {
-	if d.shard.over(time.Now()) {
+	switch now := time.Now(); {
+	case d.shard.over(now):
+		return result{unsent: true, again: time.Second}
+	case !d.postUntil.IsZero() && now.After(d.postUntil):
 		return result{unsent: true}
 	}
 	dst, err := e.cfg.Resolve(d.channel)
@@ -273,7 +277,7 @@ func (e *Engine) land(d *delivery, res result) {
 	}
 	switch {
 	case res.unsent:
-		e.rest(d, "", time.Second)
+		e.rest(d, "", res.again)
 	case res.looked && res.err != nil:
 		e.notLooked(d, res.err)
 	case res.looked && !res.found:

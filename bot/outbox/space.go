@@ -36,16 +36,16 @@ func (l *lane) ready(d *delivery, checked bool) {
 // channels that are one destination are a workspace, which may be posted to as often as the one.
 func (l *lane) spaceOf(ch bot.Channel) *space {
 	w, ok := bot.WorkspaceOf(ch)
-	gap := l.pace.spaceGaps[ch.Kind]
+	gap, window := l.pace.spaceGaps[ch.Kind], l.pace.windows[ch.Kind]
 	if shared := l.shared(ch); shared != "" {
-		w, ok, gap = bot.Workspace{Adapter: l.name, Name: sharedPrefix + shared}, true, l.pace.gaps[ch.Kind]
+		w, ok, gap, window = bot.Workspace{Adapter: l.name, Name: sharedPrefix + shared}, true, l.pace.gaps[ch.Kind], 0
 	}
 	if !ok {
 		return l.spaceNamed(noWorkspace)
 	}
 	s := l.spaceNamed(w.Name)
 	if gap > 0 && s.budget == nil {
-		s.budget = newBudget(w, gap)
+		s.budget = newBudget(w, gap, window)
 	}
 	return s
 }
@@ -144,17 +144,17 @@ func (e *Engine) aside(l *lane, s *space, wait time.Duration) {
 // reserve asks for more of a budget; the workspace stands aside until there is an answer.
 func (e *Engine) reserve(l *lane, s *space, want int) {
 	s.aside = true
-	b := s.budget
+	b, asked := s.budget, time.Now()
 	e.work.Go(func() {
 		ctx, cancel := context.WithTimeout(e.ctx, beatTimeout)
 		defer cancel()
-		n, after, err := e.queue.Reserve(ctx, b.of, b.gap, max(1, min(want, int(sliceTime/b.gap))))
+		n, after, err := e.queue.Reserve(ctx, b.of, b.gap, b.late/2, max(1, min(want, int(max(sliceTime, b.late)/b.gap))))
 		if err != nil {
 			n, after = 0, time.Second // without the budget nothing goes
 		}
 		e.tell(func() {
 			now := time.Now()
-			b.left, b.next = n, now.Add(after)
+			b.left, b.next, b.lag = n, now.Add(after), now.Sub(asked)
 			e.aside(l, s, max(after, 0))
 		})
 	})
@@ -164,37 +164,48 @@ func (e *Engine) reserve(l *lane, s *space, want int) {
 type budget struct {
 	of   bot.Workspace
 	gap  time.Duration
+	late time.Duration // how late a post may begin
 	left int
 	next time.Time
+	lag  time.Duration // how much earlier, at most, the same moments are for the other nodes
 }
 
 const (
 	// sliceTime is how much of a budget a node reserves at a time, so that others come in between.
 	sliceTime = 250 * time.Millisecond
-	// lateBy is how late a reserved post may go; later it would come on top of others' posts.
-	lateBy = 50 * time.Millisecond
+	// lateBy is how late a reserved post may begin; later it would come on top of others' posts. Where the platform counts over long windows
+	// it may be later: a part of the window.
+	lateBy       = 160 * time.Millisecond
+	lateInWindow = 60
+	// commitTime is what is left for the commit when a post is granted late.
+	commitTime = 40 * time.Millisecond
 	// A tenth of each limit is left to answers, which are not reserved.
 	deliveryShare, ofAll = 9, 10
 )
 
-func newBudget(of bot.Workspace, gap time.Duration) *budget {
-	return &budget{of: of, gap: gap * ofAll / deliveryShare}
+func newBudget(of bot.Workspace, gap, window time.Duration) *budget {
+	return &budget{of: of, gap: gap * ofAll / deliveryShare, late: max(lateBy, gap, window/lateInWindow)}
 }
 
-// has says whether a post may go now.
+// until is when it is too late for the next post to begin.
+func (b *budget) until() time.Time { return b.next.Add(b.late - b.lag) }
+
+// has says whether a post may be granted now. Those for which it is too late are lost.
 func (b *budget) has(now time.Time) bool {
-	for late := now.Add(-max(lateBy, b.gap)); b.left > 0 && b.next.Before(late); b.left-- {
+	for soon := now.Add(commitTime); b.left > 0 && b.until().Before(soon); b.left-- {
 		b.next = b.next.Add(b.gap)
 	}
 	return b.left > 0 && !b.next.After(now)
 }
 
-// spend takes one post. The next one goes a gap later, even if this one is late.
-func (s *space) spend() {
+// spend takes one post, and says until when it may begin; zero: there is no budget. The next one goes a gap later, even if this one is late.
+func (s *space) spend() (until time.Time) {
 	if b := s.budget; b != nil {
+		until = b.until()
 		b.left--
 		b.next = b.next.Add(b.gap)
 	}
+	return until
 }
 
 // Names that no workspace has: of what counts for all workspaces of a platform together, and of channels that belong to none.

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -102,5 +103,35 @@ func TestARateLimitIsLearntByAllReplicas(t *testing.T) {
 	exactlyOnce(t, p, 200, "0-1/1")
 	if early > 60 {
 		t.Errorf("%d posts ran into a limit that was known", early)
+	}
+}
+
+// slow is a store that takes its time with every fourth commit.
+type slow struct {
+	Queue
+	by time.Duration
+}
+
+func (q *slow) Commit(ctx context.Context, commits []bot.Commit) []bot.Committed {
+	if commits[0].Number%4 == 0 {
+		time.Sleep(q.by)
+	}
+	return q.Queue.Commit(ctx, commits)
+}
+
+// What a slow commit has held up does not arrive in a burst: whose moment in the budget is over asks for another.
+func TestASlowCommitMakesNoBurst(t *testing.T) {
+	t.Parallel()
+	w := embeddedWorld(t)
+	w.subscribe(20)
+	// A gap of 100 ms leaves deliveries 9 posts a second; as late as they may be, 11 arrive in one.
+	limit := &slidingWindow{most: 13, length: time.Second, times: map[string][]time.Time{}}
+	p := &platform{caps: bot.Capabilities{WorkspaceGap: 100 * time.Millisecond}, answer: limit.answer}
+	w.engine(p, func(c *Config) { c.Queue = &slow{w.store, 950 * time.Millisecond} })
+	w.due()
+	eventually(t, "20 posts", func() bool { return p.count() >= 20 && w.settled() })
+	exactlyOnce(t, p, 20, "0-1/1")
+	if limit.refused > 0 {
+		t.Errorf("%d posts came too fast", limit.refused)
 	}
 }

@@ -199,7 +199,15 @@ func (s *Store) Fire(ctx context.Context, id bot.SubscriptionID) error {
 	if len(entries) == 0 && !recipe.First {
 		return bot.ErrNothingNew
 	}
-	return s.Give(ctx, bot.Order{Kind: bot.OrderFire, Shard: s.keys.shardOf(id.Channel), Sub: id.String(), Recipe: &recipe})
+	order := bot.Order{Kind: bot.OrderFire, Shard: s.keys.shardOf(id.Channel), Sub: id.String(), Recipe: &recipe}
+	r, _, err := s.read(ctx, id.Channel)
+	if err != nil {
+		return err
+	}
+	if k := r.find(id.Ordinal); k >= 0 && !r.subs[k].Schedule.OnPublish {
+		order.Slot = s.opt.SlotID(r.subs[k].Schedule)
+	}
+	return s.Give(ctx, order)
 }
 
 // Replay orders a dead or held delivery to be delivered after all; bot.ErrNotFound when there is none.

@@ -14,9 +14,9 @@ import (
 const reserveAhead = time.Second
 
 // Reserve takes up to n posts of a workspace's budget, which all nodes share: one every gap. It returns how many, and after which time from now
-// the first may go; with 0 posts, after which time to ask again.
-func (s *Store) Reserve(ctx context.Context, w bot.Workspace, gap time.Duration, n int) (posts int, after time.Duration, err error) {
-	reply, err := reserveScript.Run(ctx, s.rdb, []string{s.keys.budget(workspaceField(w))}, gap.Microseconds(), n, reserveAhead.Microseconds()).Slice()
+// the first may go, up to late before now where nobody used it; with 0 posts, after which time to ask again.
+func (s *Store) Reserve(ctx context.Context, w bot.Workspace, gap, late time.Duration, n int) (posts int, after time.Duration, err error) {
+	reply, err := reserveScript.Run(ctx, s.rdb, []string{s.keys.budget(workspaceField(w))}, gap.Microseconds(), n, reserveAhead.Microseconds(), late.Microseconds()).Slice()
 	if err != nil {
 		return 0, 0, fmt.Errorf("reserve posts of %s %s: %w", w.Adapter, w.Name, err)
 	}
