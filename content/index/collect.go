@@ -60,7 +60,7 @@ func (c *collector) reset(x *Index, limit int, hot bool, votes map[string]int) {
 // take is add for a score that knows no age yet.
 func (c *collector) take(p *part, article, doc uint32, score float32, where uint64) {
 	if c.recency != nil {
-		score *= score * c.recency[p.seg.sections[p.seg.docs[doc]].issue]
+		score *= score * c.recency[p.seg.docs[doc]]
 	}
 	if article == 0 && c.hopeless(score*c.lift) {
 		c.total++
@@ -223,6 +223,31 @@ func (c *collector) plain(p *part, articleOf []uint32, idf []float32) {
 		}
 		if !ok {
 			return
+		}
+	}
+}
+
+// single is plain for one term that many documents hold: most are seen to be no better than those found, by their weight alone, and only counted.
+func (c *collector) single(p *part, articleOf []uint32, d *dense, idf float32) {
+	var walk denseCursor
+	var room [candidatesAtOnce]uint32
+	for walk.k < d.n {
+		from := walk.k
+		for j, doc := range walk.docs(d, room[:]) {
+			score := float32(d.weights[from+j]) * (idf / maxWeight)
+			lifted := score * c.lift
+			if c.recency != nil {
+				lifted *= score * c.recency[p.seg.docs[doc]]
+			}
+			if p.dead.has(doc) {
+				continue
+			}
+			if articleOf[doc] == 0 && c.hopeless(lifted) {
+				c.total++
+				continue
+			}
+			_, fields := d.posting(from + j)
+			c.take(p, articleOf[doc], doc, score, uint64(fields))
 		}
 	}
 }

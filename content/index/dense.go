@@ -213,6 +213,32 @@ func (c *denseCursor) read(d *dense, to []candidate, also *dense, term int, scal
 	return to
 }
 
+// docs fills to with the next documents, without anything else of them.
+func (c *denseCursor) docs(d *dense, to []uint32) []uint32 {
+	n := min(len(to), d.n-c.k)
+	for j := 0; j < n; {
+		if d.bits == nil {
+			for end := min(d.start(c.block+1)-c.k, n); j < end; j++ {
+				to[j] = uint32(c.block)<<bucketBits | uint32(d.lows[c.k+j])
+			}
+			if j < n {
+				c.block++
+			}
+			continue
+		}
+		if c.word == 0 {
+			c.word = d.word(c.block)
+			c.block++
+		}
+		for ; c.word != 0 && j < n; j++ {
+			to[j] = uint32((c.block-1)*wordBits + bits.TrailingZeros64(c.word))
+			c.word &= c.word - 1
+		}
+	}
+	c.k += n
+	return to[:n]
+}
+
 func (c *denseCursor) readLows(d *dense, to []candidate, term int, scale float32) []candidate {
 	k := c.k
 	for ; k < d.n; c.block++ {

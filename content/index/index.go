@@ -24,7 +24,7 @@ type part struct {
 	seg     *segment
 	dead    bitset // documents of issues that are gone; nil when none is
 	deadN   int
-	recency []float32 // by issue
+	recency []float32 // by section
 }
 
 // An Index grows by small segments. When there are more than maxParts, Tidy makes all but the first one; when what was added or is dead

@@ -66,6 +66,18 @@ func checkList(t *testing.T, l list, all, every []candidate) {
 		}
 		read = append(read, found...)
 	}
+	if d := l.dense; d != nil {
+		var walk denseCursor
+		k := 0
+		for walk.k < d.n {
+			for _, doc := range walk.docs(d, make([]uint32, 7)) {
+				if doc != all[k].doc {
+					t.Fatalf("docs: number %d is %d, want %d", k, doc, all[k].doc)
+				}
+				k++
+			}
+		}
+	}
 	narrowed := newCursor(l).narrow(slices.Clone(every), 0, 1)
 	for name, got := range map[string][]candidate{"next": walked, "has": asked, "read": read, "narrow": narrowed} {
 		if diff := cmp.Diff(all, got, cmp.AllowUnexported(candidate{})); diff != "" {

@@ -134,9 +134,12 @@ func (x *Index) collectPart(c *collector, n int, groups []group, ms []matcher, i
 			c.meeting.terms = append(c.meeting.terms, cur)
 		}
 	}
-	if len(c.meeting.terms) == len(ms) {
+	switch {
+	case len(ms) == 1 && len(c.meeting.terms) == 1 && c.meeting.terms[0].list.dense != nil:
+		c.single(p, x.arts.group[n], c.meeting.terms[0].list.dense, idf[0])
+	case len(c.meeting.terms) == len(ms):
 		c.plain(p, x.arts.group[n], idf)
-	} else {
+	default:
 		c.several(p, x.arts.group[n], ms, idf)
 	}
 }
@@ -276,11 +279,11 @@ func why(groups []group, where uint64) string {
 
 func dayOf(t time.Time) int32 { return int32(t.Unix() / int64(24*time.Hour/time.Second)) }
 
-// recency is the factor of each issue of a segment.
+// recency is the factor of each section of a segment.
 func (x *Index) recency(s *segment) []float32 {
-	out := make([]float32, len(s.issues))
-	for n := range s.issues {
-		day := s.issues[n].day
+	out := make([]float32, len(s.sections))
+	for n := range s.sections {
+		day := s.issues[s.sections[n].issue].day
 		if day == noDay {
 			out[n] = undated
 			continue
