@@ -9,8 +9,9 @@ import (
 	"weeklybot/content/internal/words"
 )
 
-// Near names the n topics whose spellings are most like text, best first: first those that text names, what they say is
-// related and their neighbours in the file, then those that share words or most of their letters. It may name fewer, and none for an empty text.
+// Near names the n topics whose spellings are most like text, best first: those that text names, what they say is related and their
+// neighbours in the file, then those whose names begin with it, then those that share words or most of their letters. It may name fewer,
+// and none for an empty text.
 func (t *Topics) Near(text string, n int) []string {
 	if t == nil || n <= 0 {
 		return nil
@@ -23,7 +24,15 @@ func (t *Topics) Near(text string, n int) []string {
 		score float64
 	}
 	score := t.named(text)
-	t.alike().each(words.Fold(text), func(topic int, likeness float64) { score[topic] = max(score[topic], likeness) })
+	folded := words.Fold(text)
+	t.alike().each(folded, func(topic int, likeness float64) { score[topic] = max(score[topic], likeness) })
+	if len(folded) >= minBegun {
+		for topic, spellings := range t.folded() {
+			if slices.ContainsFunc(spellings, func(s string) bool { return strings.HasPrefix(s, folded) }) {
+				score[topic] = max(score[topic], 1)
+			}
+		}
+	}
 	var best []near
 	for k, s := range score {
 		if s >= minLikeness && !t.topics[k].word {
@@ -70,6 +79,9 @@ func (t *Topics) Complete(typed string, n int) []string {
 	}
 	return out[:min(n, len(out))]
 }
+
+// minBegun is how long, in bytes, a text must be to be the beginning of a topic.
+const minBegun = 4
 
 // minLikeness leaves out what shares only a few letters with the text.
 const minLikeness = 0.45
