@@ -55,7 +55,7 @@ func (e *Engine) putOff(d *delivery, now time.Time) bool {
 		e.end(d, bot.Skipped, codeHoliday)
 	case at.After(now):
 		d.cut, d.plain, d.probe, d.notBefore = nil, false, false, at
-		d.lane.push(d)
+		d.lane.await(d)
 	default:
 		return false
 	}

@@ -114,11 +114,15 @@ func (l *lane) push(d *delivery) {
 		return
 	}
 	if d.notBefore.After(time.Now()) {
-		heap.Push(&l.waiting, d)
+		l.await(d)
 		return
 	}
 	l.ready(d, false)
 }
+
+// await lets a delivery wait for its time. What a grant takes out waits even if that time has come meanwhile: it would be taken out
+// again and again, since to the grant it is still to come.
+func (l *lane) await(d *delivery) { heap.Push(&l.waiting, d) }
 
 // wake moves what has waited long enough to the ready ones.
 func (l *lane) wake(now time.Time) {

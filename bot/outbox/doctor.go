@@ -40,7 +40,7 @@ func (l *lane) holds(d *delivery) bool {
 // park lets a delivery wait for its workspace: at most as long as its window, at whose end it is missed.
 func (e *Engine) park(d *delivery) {
 	d.notBefore = e.windowEnd(d)
-	d.lane.push(d)
+	d.lane.await(d)
 }
 
 // hold stops a delivery's whole workspace, for every node.

@@ -39,7 +39,7 @@ func (e *Engine) grant() {
 			case l.pace.waits(d):
 			case free.After(now):
 				d.notBefore = free
-				l.push(d)
+				l.await(d)
 			default:
 				e.launch(d, now)
 			}
