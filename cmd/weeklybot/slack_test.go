@@ -171,13 +171,17 @@ adapters:
 			return err == nil && strings.Contains(shown, want)
 		})
 	}
+	day := "Friday" // one that is far in every zone: what is weekly does not come while the test runs
+	if time.Now().UTC().Weekday() >= time.Thursday {
+		day = "Wednesday"
+	}
 	do(chromedp.Navigate(server.URL+"/?channel=C1"), chromedp.SendKeys(`[name=text]`, "/hot ebpf\r"))
 	shows("Hot on “ebpf”")
 	do(chromedp.SendKeys(`[name=text]`, "/subscribe\r"), chromedp.WaitVisible(`.modal .query`))
 	do(chromedp.SendKeys(`.modal .query`, "ebp"), chromedp.WaitVisible(`.suggested button[value=eBPF]`), chromedp.Click(`.suggested button[value=eBPF]`))
 	shows("Preview · Mondays 09:00")
-	do(chromedp.SendKeys(`.modal [name="field.day"]`, "Every F"))
-	shows("Preview · Fridays 09:00")
+	do(chromedp.SendKeys(`.modal [name="field.day"]`, "Every "+day[:1]))
+	shows("Preview · " + day + "s 09:00")
 	shows("eBPF in practice") // below the form, behind which stands the answer that shows it too
 	do(chromedp.SendKeys(`.modal .query`, "nosuchtopic"), chromedp.WaitVisible(`.suggested button[value=nosuchtopic]`), chromedp.Click(`.suggested button[value=nosuchtopic]`))
 	shows("There is no topic")
@@ -195,7 +199,7 @@ adapters:
 	shows("It counts as useful")
 	do(chromedp.SendKeys(`[name=text]`, "/unsubscribe all\r"))
 	shows("Unsubscribed")
-	do(chromedp.Navigate(server.URL+"/?channel=D0MEMBER"), chromedp.SendKeys(`[name=text]`, "/subscribe all Mon 9:00\r"))
+	do(chromedp.Navigate(server.URL+"/?channel=D0MEMBER"), chromedp.SendKeys(`[name=text]`, "/subscribe all "+day[:3]+" 9:00\r"))
 	shows("Subscribed: #1")
 	do(chromedp.Click(`.side button.app`))
 	shows("Subscribed here (1)")
