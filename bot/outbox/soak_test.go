@@ -13,7 +13,7 @@ import (
 	"weeklybot/internal/needs"
 )
 
-var soakFor = flag.Duration("soak", 3*time.Second, "how long TestSoak delivers at full rate; 10m is the long run")
+var soakFor = flag.Duration("soak", 4*keptFor, "how long TestSoak delivers at full rate, several times as long as commits are kept; 10m is the long run")
 
 // An engine that delivers at full rate for long keeps no goroutine and no memory of what is over.
 func TestSoak(t *testing.T) {
