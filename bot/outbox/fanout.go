@@ -312,7 +312,7 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 		recipe := before.entry.Recipe.Joined(*p.recipe)
 		p.recipe, p.cut = &recipe, nil
 		d.attempts = before.attempts
-		if now := time.Now(); !e.isPutOff(before, now) { // the calendar is asked again
+		if !e.isPutOff(before, time.Now()) { // the calendar is asked again
 			d.notBefore = before.notBefore
 		}
 		before.behind = nil

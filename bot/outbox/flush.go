@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -39,26 +38,15 @@ type batch struct {
 }
 
 func newBatch(number int64) *batch {
-	return &batch{
-		Commit: bot.Commit{Number: number, Counts: map[bot.Reached]int{}, Flights: map[string][]bot.Flight{}},
-		lanes:  map[string]bool{}, landed: map[*lane]int{},
-	}
+	return &batch{Commit: bot.Commit{Number: number, Counts: map[bot.Reached]int{}}, lanes: map[string]bool{}, landed: map[*lane]int{}}
 }
 
-// renew empties an acknowledged batch, whose room the next one takes: in full flow a shard seals several a second.
-func (b *batch) renew(number int64) *batch {
-	clear(b.paged)
-	clear(b.granted)
-	clear(b.after)
-	clear(b.Outcomes)
-	clear(b.lanes)
-	clear(b.landed)
-	clear(b.Counts)
-	*b = batch{
-		Commit: bot.Commit{Number: number, Counts: b.Counts, Flights: b.Flights, Outcomes: b.Outcomes[:0]},
-		lanes:  b.lanes, landed: b.landed, paged: b.paged[:0], granted: b.granted[:0], after: b.after[:0],
-	}
-	return b
+// following is the batch after b, with room for as much.
+func (b *batch) following() *batch {
+	next := newBatch(b.Number + 1)
+	next.Outcomes = make([]bot.Outcome, 0, len(b.Outcomes))
+	next.paged, next.granted = make([]*delivery, 0, len(b.paged)), make([]*delivery, 0, len(b.granted))
+	return next
 }
 
 // then has the loop do something once the commit is acknowledged, or the shard is lost: do looks which.
@@ -133,25 +121,16 @@ func (e *Engine) seal(s *shard) *batch {
 	b := s.next
 	b.Lease = s.lease
 	b.Lease.Page = s.page
-	for lane := range b.Flights {
-		if !b.lanes[lane] {
-			delete(b.Flights, lane)
-		}
-	}
+	b.Flights = map[string][]bot.Flight{}
 	for lane := range b.lanes {
-		flights := b.Flights[lane][:0]
+		flights := make([]bot.Flight, 0, len(s.flights[lane]))
 		for _, d := range s.flights[lane] {
 			flights = append(flights, bot.Flight{Place: d.place, Part: d.flightPart, At: d.flightAt})
 		}
 		b.Flights[lane] = flights
 	}
 	b.sealed, b.kept = time.Now(), s.kept
-	s.sending = b
-	if s.spare != nil {
-		s.next, s.spare = s.spare.renew(b.Number+1), nil
-	} else {
-		s.next = newBatch(b.Number + 1)
-	}
+	s.sending, s.next = b, b.following()
 	return b
 }
 
@@ -200,16 +179,6 @@ func (e *Engine) commit(shards []*shard, batches []*batch) {
 type acked struct {
 	bot.Commit
 	at time.Time
-}
-
-// copied is the commit for good: its batch is renewed.
-func (b *batch) copied() bot.Commit {
-	c := b.Commit
-	c.Outcomes, c.Counts, c.Flights = slices.Clone(c.Outcomes), maps.Clone(c.Counts), maps.Clone(c.Flights)
-	for lane, flights := range c.Flights {
-		c.Flights[lane] = slices.Clone(flights)
-	}
-	return c
 }
 
 // keptFor is how long acknowledged commits are kept: Redis puts a write of its log off for up to 2 s, while the last sync takes its time.
@@ -262,7 +231,7 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	}
 	if !s.lost {
 		s.setCtl(r.Ctl)
-		s.kept = append(s.kept, acked{b.copied(), time.Now()})
+		s.kept = append(s.kept, acked{b.Commit, time.Now()})
 		for _, d := range b.paged {
 			d.paged = true
 			d.lane.push(d)
@@ -275,5 +244,4 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	for _, do := range b.after {
 		do()
 	}
-	s.spare = b
 }
