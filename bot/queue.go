@@ -220,6 +220,8 @@ type Commit struct {
 	Aged     *Aged           // nil: nothing is thrown away
 	Pub      int64           // 0: unchanged
 	Counts   map[Reached]int // deliveries that reached it
+
+	Packed any // not nil: what the store made of this commit before, see Committed.Packed; beside it only Lease and Number are looked at
 }
 
 // Reached is a last state of a run's deliveries.
@@ -268,6 +270,8 @@ type Committed struct {
 	Err  error // nil, ErrFenced, ErrBehind, or why it is not known whether it was applied
 	Ctl  int64
 	Last int64 // with ErrBehind: the number of the last commit that the store has
+	// Packed is the commit as the store writes it, a small part of its size. With only that, Lease and Number it can be given again.
+	Packed any
 }
 
 // Delivered is one delivery of a run as its ledger knows it.

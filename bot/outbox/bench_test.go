@@ -205,9 +205,10 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// bareLoop posts n times with a number of workers and nothing else.
+// bareLoop posts n times with a number of workers and nothing else. Its posts have a limit in time as the engine's have, set in the usual way.
 func bareLoop(b *testing.B, sink string, n, width int) time.Duration {
 	p := newBenchPoster(sink, width)
+	p.client.Timeout = 15 * time.Second
 	defer p.client.CloseIdleConnections()
 	var next atomic.Int64
 	var wg sync.WaitGroup

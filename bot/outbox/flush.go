@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ type batch struct {
 	lanes   map[string]bool // lanes whose flights have changed
 	paged   []*delivery     // written by it, or put off until it is acknowledged: they may go then
 	granted []*delivery     // written by it as flights: workers may post them
-	landed  map[*lane]int   // flights that it ends
+	landed  map[*lane]int   // flights that it ends, whose places are not free yet
 	after   []func()
 	since   time.Time // of the first change
 	sealed  time.Time // when it was given to the store
@@ -38,15 +39,28 @@ type batch struct {
 }
 
 func newBatch(number int64) *batch {
-	return &batch{Commit: bot.Commit{Number: number, Counts: map[bot.Reached]int{}}, lanes: map[string]bool{}, landed: map[*lane]int{}}
+	return &batch{Commit: bot.Commit{Number: number, Counts: map[bot.Reached]int{}, Flights: map[string][]bot.Flight{}}, lanes: map[string]bool{}, landed: map[*lane]int{}}
 }
 
-// following is the batch after b, with room for as much.
-func (b *batch) following() *batch {
-	next := newBatch(b.Number + 1)
-	next.Outcomes = make([]bot.Outcome, 0, len(b.Outcomes))
-	next.paged, next.granted = make([]*delivery, 0, len(b.paged)), make([]*delivery, 0, len(b.granted))
-	return next
+// maxRoom is for how many outcomes a batch keeps its room when it is used again.
+const maxRoom = 1024
+
+// renew empties an acknowledged batch to be filled as the one with the given number. Of its commit the store's packed form is kept, nothing else.
+func (b *batch) renew(number int64) *batch {
+	if cap(b.Outcomes) > maxRoom || cap(b.paged) > maxRoom {
+		return newBatch(number)
+	}
+	clear(b.paged)
+	clear(b.granted)
+	clear(b.Outcomes)
+	clear(b.Counts)
+	clear(b.lanes)
+	clear(b.landed)
+	*b = batch{
+		Commit: bot.Commit{Number: number, Outcomes: b.Outcomes[:0], Counts: b.Counts, Flights: b.Flights},
+		lanes:  b.lanes, paged: b.paged[:0], granted: b.granted[:0], landed: b.landed,
+	}
+	return b
 }
 
 // then has the loop do something once the commit is acknowledged, or the shard is lost: do looks which.
@@ -101,6 +115,12 @@ func (e *Engine) flush() {
 	default:
 		return
 	}
+	if !e.awaitsAnswer() {
+		for _, s := range e.shards {
+			s.next.makeRoom()
+		}
+		e.grant()
+	}
 	var shards []*shard
 	for _, s := range e.shards {
 		if s.sending == nil && s.next.dirty() {
@@ -109,6 +129,17 @@ func (e *Engine) flush() {
 		}
 	}
 	e.work.Go(func() { e.commit(shards, batches) })
+}
+
+// awaitsAnswer says that the store has a commit that it has not acknowledged. While it has none, the outcomes of posts and the flights granted in
+// their places go out in one call, and a post waits for one commit instead of two.
+func (e *Engine) awaitsAnswer() bool {
+	for _, s := range e.shards {
+		if s.sending != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // stalled says that the store has not answered the shard's commit for a while.
@@ -121,16 +152,19 @@ func (e *Engine) seal(s *shard) *batch {
 	b := s.next
 	b.Lease = s.lease
 	b.Lease.Page = s.page
-	b.Flights = map[string][]bot.Flight{}
+	maps.DeleteFunc(b.Flights, func(lane string, _ []bot.Flight) bool { return !b.lanes[lane] })
 	for lane := range b.lanes {
-		flights := make([]bot.Flight, 0, len(s.flights[lane]))
+		flights := slices.Grow(b.Flights[lane][:0], len(s.flights[lane]))
 		for _, d := range s.flights[lane] {
 			flights = append(flights, bot.Flight{Place: d.place, Part: d.flightPart, At: d.flightAt})
 		}
 		b.Flights[lane] = flights
 	}
 	b.sealed, b.kept = time.Now(), s.kept
-	s.sending, s.next = b, b.following()
+	s.sending, s.next = b, newBatch(b.Number+1)
+	if s.spare != nil {
+		s.next, s.spare = s.spare.renew(b.Number+1), nil
+	}
 	return b
 }
 
@@ -175,7 +209,7 @@ func (e *Engine) commit(shards []*shard, batches []*batch) {
 	}
 }
 
-// acked is a commit that the store has acknowledged.
+// acked is a commit that the store has acknowledged, packed.
 type acked struct {
 	bot.Commit
 	at time.Time
@@ -217,6 +251,7 @@ func (b *batch) makeRoom() {
 	for l, n := range b.landed {
 		l.flying -= n
 	}
+	clear(b.landed)
 }
 
 // acknowledged does what waited for a commit.
@@ -231,7 +266,7 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	}
 	if !s.lost {
 		s.setCtl(r.Ctl)
-		s.kept = append(s.kept, acked{b.Commit, time.Now()})
+		s.kept = append(s.kept, acked{bot.Commit{Lease: b.Lease, Number: b.Number, Packed: r.Packed}, time.Now()})
 		for _, d := range b.paged {
 			d.paged = true
 			d.lane.push(d)
@@ -244,4 +279,5 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	for _, do := range b.after {
 		do()
 	}
+	s.spare = b
 }

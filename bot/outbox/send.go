@@ -111,8 +111,9 @@ func (s *shard) fly(d *delivery, now time.Time) {
 	s.next.touch(d.lane.name)
 }
 
-// unfly notes that nothing of d is on the wire any more. It keeps its place in the lane's window until the store knows: what a crash may
-// repeat is never more than a window; than two, while shards get no answer.
+// unfly notes that nothing of d is on the wire any more. It keeps its place in the lane's window until the commit that says so goes out, with the
+// flight in its place; while other commits have no answer, until that one has: what a crash may repeat is never more than a window; than two,
+// while shards get no answer.
 func (s *shard) unfly(d *delivery) {
 	d.flightPart, d.onWire = 0, false
 	flights := s.flights[d.lane.name]

@@ -62,12 +62,19 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 
 func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits []bot.Commit) []bot.Committed {
 	done := make([]bot.Committed, len(commits))
+	lists := make([]*writeList, len(commits))
+	for i, c := range commits {
+		if packed, ok := c.Packed.(*writeList); ok {
+			lists[i] = packed
+		} else {
+			lists[i] = s.writes(c)
+		}
+	}
 	var wait *redis.Cmd
 	cmds, err := pipelined(ctx, rdb, func(p redis.Pipeliner) []*redis.Cmd {
 		var cmds []*redis.Cmd
-		for _, c := range commits {
-			keys, args := s.writes(c)
-			cmds = append(cmds, commitScript.EvalSha(ctx, p, keys, args...))
+		for _, w := range lists {
+			cmds = append(cmds, commitScript.EvalSha(ctx, p, w.keys, w.args...))
 		}
 		if s.opt.WaitReplicas > 0 {
 			wait = p.Do(ctx, "WAIT", s.opt.WaitReplicas, waitFor.Milliseconds())
@@ -79,7 +86,9 @@ func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits
 			done[i].Err = err
 			continue
 		}
-		done[i] = committed(cmds[i], commits[i])
+		if done[i] = committed(cmds[i], commits[i]); done[i].Err == nil {
+			done[i].Packed = lists[i]
+		}
 		if done[i].Err == nil && wait != nil && number(wait.Val()) < int64(s.opt.WaitReplicas) {
 			done[i].Err = fmt.Errorf("only %d of %d replicas have the commit", number(wait.Val()), s.opt.WaitReplicas)
 		}
@@ -112,11 +121,11 @@ func committed(cmd *redis.Cmd, c bot.Commit) bot.Committed {
 	return bot.Committed{Ctl: number(reply[1])}
 }
 
-// writeList collects the keys and writes of one commit.
+// writeList is one commit as keys and arguments of commit.lua.
 type writeList struct {
 	keys  []string
-	index map[string]int
 	args  []any
+	index map[string]int // of keys; only while it is filled
 }
 
 func (w *writeList) add(cmd, key string, args ...any) {
@@ -137,8 +146,8 @@ func (w *writeList) addAll(cmd, key string, args []any) {
 	}
 }
 
-// writes turns a commit into keys and arguments of commit.lua.
-func (s *Store) writes(c bot.Commit) ([]string, []any) {
+// writes packs a commit.
+func (s *Store) writes(c bot.Commit) *writeList {
 	sh := c.Lease.Shard
 	w := &writeList{keys: []string{s.keys.state(sh)}, index: map[string]int{s.keys.state(sh): 1}}
 	w.args = []any{c.Lease.Node, c.Lease.Epoch, c.Number}
@@ -174,7 +183,8 @@ func (s *Store) writes(c bot.Commit) ([]string, []any) {
 		w.add("HINCRBY", s.keys.state(sh), "ctl", 1)
 	}
 	s.agedWrites(w, c)
-	return w.keys, w.args
+	w.index = nil
+	return w
 }
 
 // runWrites keeps the state of a run; one of a slot that had nothing for anybody leaves no trace.
