@@ -67,10 +67,14 @@ func (l *lane) enter(s *space) {
 	}
 }
 
-// readyLen is how many deliveries are ready in the workspaces that take part.
-func (l *lane) readyLen() (n int) {
+// goable is how many deliveries may go as far as their workspaces are concerned: of one with a budget, as many as it has reserved.
+func (l *lane) goable() (n int) {
 	for _, s := range l.ring.list[l.ring.head:] {
-		n += s.len()
+		if s.budget == nil {
+			n += s.len()
+		} else {
+			n += min(s.len(), s.budget.left)
+		}
 	}
 	return n
 }
@@ -90,15 +94,19 @@ func (s *space) pop() *delivery {
 	}
 }
 
-// pop takes the next delivery that may go as far as budgets are concerned; nil when there is none.
+// pop takes the next delivery that may go as far as budgets are concerned; nil when there is none. The budget of the whole lane is asked last, and
+// for no more than may go: its moments, too, are lost when they are not used.
 func (e *Engine) pop(l *lane, now time.Time) *delivery {
-	if l.ring.len() == 0 || l.whole.aside || !e.may(l, l.whole, now) {
+	if l.whole.aside {
 		return nil
 	}
 	for l.ring.len() > 0 {
 		s := l.ring.list[l.ring.head]
 		var d *delivery
 		if s.len() > 0 && e.may(l, s, now) { // an empty one must not reserve what others could use
+			if !e.may(l, l.whole, now) {
+				return nil
+			}
 			d = s.pop()
 		}
 		if d == nil || l.ring.len() > 1 { // alone, it keeps its place
@@ -125,7 +133,7 @@ func (e *Engine) may(l *lane, s *space, now time.Time) bool {
 	default:
 		want := s.len()
 		if s == l.whole {
-			want = l.readyLen()
+			want = l.goable()
 		}
 		e.reserve(l, s, want)
 	}

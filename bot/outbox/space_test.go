@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,5 +134,36 @@ func TestASlowCommitMakesNoBurst(t *testing.T) {
 	exactlyOnce(t, p, 20, "0-1/1")
 	if limit.refused > 0 {
 		t.Errorf("%d posts came too fast", limit.refused)
+	}
+}
+
+// reservations is a store that counts the posts reserved of a whole platform's budget.
+type reservations struct {
+	Queue
+	whole atomic.Int64
+}
+
+func (q *reservations) Reserve(ctx context.Context, w bot.Workspace, gap, late time.Duration, n int) (int, time.Duration, error) {
+	posts, after, err := q.Queue.Reserve(ctx, w, gap, late, n)
+	if w.Name == wholeLane {
+		q.whole.Add(int64(posts))
+	}
+	return posts, after, err
+}
+
+// What a node reserves of the limit of a whole platform others cannot have: no more than its workspaces may post.
+func TestNoMoreOfThePlatformIsReservedThanMayGo(t *testing.T) {
+	t.Parallel()
+	const posts = 20
+	w := embeddedWorld(t)
+	w.subscribe(posts)
+	q := &reservations{Queue: w.store}
+	p := &platform{caps: bot.Capabilities{WorkspaceGap: 100 * time.Millisecond, TotalGap: time.Millisecond}}
+	w.engine(p, func(c *Config) { c.Queue = q })
+	w.due()
+	eventually(t, "20 posts", func() bool { return p.count() >= posts && w.settled() })
+	exactlyOnce(t, p, posts, "0-1/1")
+	if n := q.whole.Load(); n < posts || n > 3*posts {
+		t.Errorf("%d posts reserved for %d", n, posts)
 	}
 }
