@@ -115,9 +115,11 @@ func (s *source) line(offset int) int {
 // prepare takes comments and template tags out of body, whose first line is the given line of the file, mends brackets, and caps what
 // would make goldmark slow. Fenced code stays as it is.
 func prepare(body string, first int) *source {
-	body = linkNotes(linkFootnotes(fromDialects(withoutShortcodes(withoutComments(body)))))
+	body = withoutShortcodes(withoutComments(body))
+	signs := linkSignsOf(body)
+	body = linkNotes(linkFootnotes(fromDialects(body, signs)))
 	s := &source{text: body, first: first}
-	mend := mayNeedMending(body)
+	mend := signs.torn || strings.Contains(body, `\]`)
 	fence, references := "", 0
 	var b strings.Builder // what body becomes, up to kept
 	kept, end := 0, 0

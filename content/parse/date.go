@@ -364,7 +364,6 @@ func near(from, to string) bool {
 }
 
 var (
-	hashRE    = regexp.MustCompile(`(?:^|[^\w&/])#\s?(\d{1,5})(?:[^\d\w]|$)`)
 	hanVolRE  = regexp.MustCompile(`(?:期号|期数|总第)\s*[:：]?\s*(\d{1,5})`)
 	tailRE    = regexp.MustCompile(`[^\d\s.,/:#-][\s　]*[-_\s　]\s*0*(\d{1,4})$`)
 	bracketRE = regexp.MustCompile(`[(（]0*(\d{1,4})[)）]$`)
@@ -399,11 +398,29 @@ func hanNumber(s string) string {
 	}
 }
 
-// numberForms are tried in this order; each only where s holds what it needs.
-var numberForms = []struct {
-	*regexp.Regexp
-	holds string
-}{{hashRE, "#"}, {hanVolRE, "期"}, {hanVolRE, "总第"}}
+// hashNumber is the number behind a "#" in s that stands for itself, not in a word, a path or an entity; "" when there is none.
+func hashNumber(s string) string {
+	const maxDigits = 5
+	for k := 0; k < len(s); k++ {
+		if s[k] != '#' || k > 0 && (isWord(s[k-1]) || s[k-1] == '&' || s[k-1] == '/') {
+			continue
+		}
+		begin := k + 1
+		if begin < len(s) && asciiBlank(s[begin]) {
+			begin++
+		}
+		end := begin
+		for end < len(s) && isDigit(s[end]) {
+			end++
+		}
+		if end > begin && end-begin <= maxDigits && (end == len(s) || !isWord(s[end])) {
+			return s[begin:end]
+		}
+	}
+	return ""
+}
+
+func isWord(c byte) bool { return c < utf8.RuneSelf && isWordByte[c] }
 
 // findNumber finds the number of an issue in its title. A number at the very end counts when it is no year and no date stands there.
 func findNumber(s string) (int, bool) {
@@ -414,14 +431,14 @@ func findNumber(s string) (int, bool) {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r >= '0' && r <= '9' }) {
 		return romanNumber(s)
 	}
-	if strings.ContainsAny(s, "°º№") {
+	if strings.Contains(s, "№") || strings.Contains(s, "°") || strings.Contains(s, "º") {
 		s = numeroRE.ReplaceAllString(s, "#")
 	}
-	for _, form := range numberForms {
-		if !strings.Contains(s, form.holds) {
-			continue
-		}
-		if m := form.FindStringSubmatch(s); m != nil {
+	if n, ok := anyNumber(hashNumber(s)); ok {
+		return n, true
+	}
+	if strings.Contains(s, "期") || strings.Contains(s, "总第") {
+		if m := hanVolRE.FindStringSubmatch(s); m != nil {
 			if n, ok := anyNumber(m[1]); ok {
 				return n, true
 			}

@@ -23,11 +23,47 @@ var dialects = []struct {
 	{"[http", regexp.MustCompile(`(^|[^\]!])\[(https?://[^\s\]]+) ([^\]\[\n]+)\]([^(\[:]|$)`), "$1[$3](<$2>)$4", nil}, // MediaWiki
 }
 
+// linkSigns are what stands before the URLs of a text.
+type linkSigns struct {
+	wiki  bool // "[[", or "[" where the URL does not end with "]"
+	named bool // "link:"
+	torn  bool // "(", and no "]" before it
+}
+
+// linkSignsOf looks at all URLs of s at once: looking for each sign by itself takes several times as long.
+func linkSignsOf(s string) (signs linkSigns) {
+	for k := 0; ; k += len("://") {
+		next := strings.Index(s[k:], "://")
+		if next < 0 {
+			return signs
+		}
+		k += next
+		before := strings.TrimSuffix(strings.TrimSuffix(s[:k], "s"), "http")
+		if before == "" || !strings.HasPrefix(s[len(before):], "http") {
+			continue
+		}
+		switch before[len(before)-1] {
+		case '[':
+			signs.wiki = signs.wiki || strings.HasSuffix(before, "[[") || endsInBlank(s[k:])
+		case ':':
+			signs.named = signs.named || strings.HasSuffix(before, "link:")
+		case '(':
+			signs.torn = signs.torn || len(before) < 2 || before[len(before)-2] != ']'
+		}
+	}
+}
+
+// endsInBlank reports whether the URL of which rest is left ends with a blank, and not with a bracket.
+func endsInBlank(rest string) bool {
+	end := strings.IndexAny(rest, " ]\t\n")
+	return end >= 0 && rest[end] == ' '
+}
+
 // fromDialects rewrites what body holds of other markup languages.
-func fromDialects(body string) string {
+func fromDialects(body string, signs linkSigns) string {
 	absent := "" // the sign that was looked for last, and not found
 	for _, d := range dialects {
-		if d.sign == absent {
+		if d.sign == absent || !signs.wiki && strings.HasSuffix(d.sign, "[http") || !signs.named && d.sign == "link:http" {
 			continue
 		}
 		if !strings.Contains(body, d.sign) {

@@ -8,22 +8,6 @@ const maxLabel = 300
 // maxMends is how many brackets of one line are looked at.
 const maxMends = 200
 
-// mayNeedMending is a quick look for what mendBrackets looks for.
-func mayNeedMending(s string) bool {
-	if strings.Contains(s, `\]`) {
-		return true
-	}
-	for k := 0; ; k += len("(http") {
-		next := strings.Index(s[k:], "(http")
-		if next < 0 {
-			return false
-		}
-		if k += next; k == 0 || s[k-1] != ']' {
-			return true
-		}
-	}
-}
-
 // mendBrackets repairs two faults that CommonMark reads as no link at all: "[text(https://…)", which lost its closing bracket, and
 // "[**[TAG\] text**](url)", whose inner bracket opens a link of its own.
 func mendBrackets(line string) string {

@@ -96,7 +96,7 @@ func stemNumber(stem string) (int, bool) {
 		return 0, false
 	}
 	_, named := numberAfterWord(rest, false)
-	if n, ok := findNumber(rest); ok && (named || hanNumber(rest) != "" || hashRE.MatchString(rest)) {
+	if n, ok := findNumber(rest); ok && (named || hanNumber(rest) != "" || hashNumber(rest) != "") {
 		return n, true
 	}
 	for _, re := range []*regexp.Regexp{stemTailRE, stemNameRE, stemHeadRE} {

@@ -52,7 +52,7 @@ func isMetaHeading(heading string) bool {
 
 // placeholders stand where there is nothing to say.
 var placeholders = phraseOf(`(?i)^(?:%s)[.。!！]*$`,
-	`(?:no|there (?:are|is|were|was) no) .{0,120}?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*`,
+	`(?:no|there (?:are|is|were|was) no) .*?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*`,
 	`none(?: (?:this|so far).{0,20})?`, `nothing(?: (?:new|this (?:week|month|time)|to (?:report|see|show)|yet|here|today|was .{0,30}))*`, `n/?a`,
 	`tbd`, `tba`, `todo`, `to be (?:announced|determined)`, `coming soon`, `empty`, `[-–—.…\s]*`,
 	`(?:本(?:周|期|月))?(?:暂无|暂时没有|没有|无)(?:内容|更新|新闻|动态|活动|消息|相关内容)?`, `待(?:补充|定|更新|添加)`, `敬请期待`, `空`,
@@ -111,9 +111,9 @@ var around = phraseOf(`(?i)^(?:%s)`,
 	`(?:please )?(?:subscribe|unsubscribe|sign up|follow (?:us|me)|forward(?:ed)? this|share this|join us|reply to (?:this|us|me)|hit reply|update your (?:preferences|profile)|manage your|view (?:this|in|on|online|email)|read (?:this |it )?(?:issue |email )?(?:online|on the web|in (?:your|the|a) browser)|(?:share|like|comments?|restack|tweet)(?:[\s·|/]+(?:share|like|comments?|restack|tweet))+$|was this (?:email|forwarded)|you(?:'re| are) receiving|you (?:received|got) this|want (?:to (?:see|get|be|advertise|contribute)|more|this|something)|(?:got|have) (?:a|an|any|some)? ?(?:tip|story|link|suggestion|question|idea|feedback|something)|copyright|©|\(c\) ?\d|all rights reserved|archives?\b.{0,12}:|powered by)`,
 	`(?:this|today's) (?:issue|edition|newsletter|email|week|week's (?:issue|edition|newsletter)) (?:is|was) (?:sponsored|supported|presented|powered|made possible|brought to you)\b`,
 	`(?:leave (?:us )?a (?:comment|reply|review|tip)|refer a friend|upgrade to paid|give a gift|start writing)\b`,
-	`the post .{1,200} (?:appeared first|was first published) on\b`, `thanks for (?:reading|subscribing|being|sharing|your)\b`,
+	`the post .+ (?:appeared first|was first published) on\b`, `thanks for (?:reading|subscribing|being|sharing|your)\b`,
 	`(?:« ?|← ?)?(?:previous|prev|next) (?:week|issue|month|edition)\b`,
-	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to (?:.{2,60} for\b|our|all|every|you\b|the (?:following|team|community|sponsors?|contributors?|editors?))|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
+	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to (?:..+ for\b|our|all|every|you\b|the (?:following|team|community|sponsors?|contributors?|editors?))|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
 )
 
 // asks finds a wish to the reader anywhere in a short paragraph without a title.

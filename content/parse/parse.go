@@ -293,45 +293,68 @@ func (p *issueReader) isHotTopics() bool {
 const hanShare = 0.12
 
 func lang(i *content.Issue) string {
-	han, latin := 0, 0
-	count := func(s string) {
-		for k := 0; k < len(s); {
-			if c := s[k]; c < utf8.RuneSelf {
-				if k++; isLatin(c) {
-					latin++
-				}
-				continue
-			}
-			if s[k] >= 0xe4 && s[k] <= 0xe9 { // U+4000 to U+9FFF: all of it is Han, but for 64 hexagrams
-				han++
-				k += len("中")
-				continue
-			}
-			r, size := utf8.DecodeRuneInString(s[k:])
-			if k += size; isHan(r) {
-				han++
-			} else if r >= 0xc0 && r < 0x250 {
-				latin++
+	l := letterCount{}
+	each := func(do func(string) bool) bool {
+		if !do(i.Title) {
+			return false
+		}
+		for s := range i.Sections {
+			if !do(i.Sections[s].Heading) || !eachText(i.Sections[s].Items, do) {
+				return false
 			}
 		}
+		return true
 	}
-	var items func([]content.Item)
-	items = func(list []content.Item) {
-		for k := range list {
-			count(list[k].Title)
-			count(list[k].Text)
-			items(list[k].Items)
-		}
-	}
-	count(i.Title)
-	for s := range i.Sections {
-		count(i.Sections[s].Heading)
-		items(i.Sections[s].Items)
-	}
-	if float64(han) > hanShare*float64(han+latin) {
+	each(func(s string) bool { l.left += len(s); return true })
+	each(func(s string) bool { return !l.add(s) })
+	if l.isHan(0) {
 		return "zh"
 	}
 	return "en"
+}
+
+// eachText hands over the texts of items, until do says that it has had enough.
+func eachText(items []content.Item, do func(string) bool) bool {
+	for k := range items {
+		if !do(items[k].Title) || !do(items[k].Text) || !eachText(items[k].Items, do) {
+			return false
+		}
+	}
+	return true
+}
+
+// letterCount counts letters until what is left cannot change the language any more.
+type letterCount struct{ han, latin, left int } // left in bytes
+
+// isHan reports whether the counted letters, and so many more Latin ones, are Chinese.
+func (l *letterCount) isHan(more int) bool {
+	return float64(l.han) > hanShare*float64(l.han+l.latin+more)
+}
+
+// add counts the letters of s; it reports whether the language is settled.
+func (l *letterCount) add(s string) bool {
+	for k := 0; k < len(s); {
+		if c := s[k]; c < utf8.RuneSelf {
+			if k++; isLatin(c) {
+				l.latin++
+			}
+			continue
+		}
+		if s[k] >= 0xe4 && s[k] <= 0xe9 { // U+4000 to U+9FFF: all of it is Han, but for 64 hexagrams
+			l.han++
+			k += len("中")
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[k:])
+		if k += size; isHan(r) {
+			l.han++
+		} else if r >= 0xc0 && r < 0x250 {
+			l.latin++
+		}
+	}
+	l.left -= len(s)
+	all := letterCount{han: l.han + l.left/len("中"), latin: l.latin}
+	return l.isHan(l.left) || !all.isHan(0)
 }
 
 // setIDs names the items: series and URL, or series, issue and title. Within an issue each name is given once.

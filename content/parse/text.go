@@ -542,10 +542,16 @@ func hanCount(s string) int {
 	return n
 }
 
-// width measures s in words: a Latin word counts one, two Han characters count one.
+// maxWidth is as far as width counts: nothing that it is asked about may be so wide.
+const maxWidth = 50
+
+// width measures s in words: a Latin word counts one, two Han characters count one. What is wider than maxWidth is maxWidth wide.
 func width(s string) int {
 	han, words, inWord := 0, 0, false
 	for _, r := range s {
+		if words+(han+1)/2 >= maxWidth {
+			return maxWidth
+		}
 		switch {
 		case isHan(r):
 			han, inWord = han+1, false
