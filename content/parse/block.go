@@ -32,7 +32,7 @@ type block struct {
 	marker  byte // of a list
 
 	// What was found out about the block, once asked for; see also said and parts.
-	asks, around, placeholder answer // isAsk, isAround, isPlaceholder
+	asks, around, placeholder, link answer // isAsk, isAround, isPlaceholder, isLink
 
 	level  int // of a heading
 	indent int // of a list: columns before its first marker
@@ -89,6 +89,14 @@ func (b *block) isPlaceholder() bool {
 		b.placeholder = answerOf(saysNothing(b))
 	}
 	return b.placeholder == yes
+}
+
+// isLink reports whether a heading is a link.
+func (b *block) isLink() bool {
+	if b.link == unknown {
+		b.link = answerOf(isLinkHeading(b))
+	}
+	return b.link == yes
 }
 
 // titled takes the block apart into title and rest.

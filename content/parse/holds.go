@@ -1,7 +1,14 @@
 package parse
 
-// holdsTitles reports whether two or more paragraphs or lines of body begin items of their own.
-func holdsTitles(body []*block) bool { return titles(body) > 1 }
+import "slices"
+
+// holdsTitles reports whether two or more paragraphs or lines below a heading begin items of their own.
+func (n *node) holdsTitles() bool {
+	if n.titles == unknown {
+		n.titles = answerOf(titles(n.body) > 1)
+	}
+	return n.titles == yes
+}
 
 // titles counts the paragraphs of body that begin an item; where they are fewer than two, also lines.
 func titles(body []*block) int {
@@ -87,14 +94,12 @@ func isLinkHeading(head *block) bool {
 	return linked > 0 && (l.rest[0].url != "" && other <= linked+12 || other*2 <= linked)
 }
 
-// holdsLinkList reports whether a list of body has mostly entries that begin with a link.
-func holdsLinkList(body []*block) bool {
-	for _, b := range body {
-		if b.kind == kindList && isLinkList(b) {
-			return true
-		}
+// holdsLinkList reports whether a list below a heading has mostly entries that begin with a link.
+func (n *node) holdsLinkList() bool {
+	if n.links == unknown {
+		n.links = answerOf(slices.ContainsFunc(n.body, func(b *block) bool { return b.kind == kindList && isLinkList(b) }))
 	}
-	return false
+	return n.links == yes
 }
 
 func isLinkList(list *block) bool {

@@ -17,6 +17,8 @@ type node struct {
 	parent *node
 	item   bool // the heading is the title of an item
 	meta   bool
+
+	titles, links answer // holdsTitles, holdsLinkList
 }
 
 // outline puts the blocks under their headings. Skipped levels do not matter: a heading belongs to the nearest one above it of a
@@ -96,7 +98,7 @@ func isSubtitle(title, sub *node) bool {
 	if carriesNumber(sub.text) && !carriesNumber(title.text) && width(sub.text) <= 4 && sub.isLeaf() && len(sub.body) <= 1 && !bringsWeb(sub.body) && !holdsNews(sub.body) {
 		return true
 	}
-	return len(title.body) == 0 && sub.isLeaf() && sub.level > title.kids[1].level && !isLinkHeading(sub.head) && !holdsNews(sub.body)
+	return len(title.body) == 0 && sub.isLeaf() && sub.level > title.kids[1].level && !sub.head.isLink() && !holdsNews(sub.body)
 }
 
 func (p *issueReader) isTitle(root, first *node, text string) bool {
@@ -168,7 +170,7 @@ func decideAlike(root *node) {
 		for _, kid := range n.kids {
 			if kid.item {
 				items[kid.level]++
-			} else if len(n.kids) == 1 && kid.isLeaf() && !kid.meta && n.head != nil && hasProse(kid.body) && !holdsLinkList(kid.body) && !holdsTitles(kid.body) {
+			} else if len(n.kids) == 1 && kid.isLeaf() && !kid.meta && n.head != nil && hasProse(kid.body) && !kid.holdsLinkList() && !kid.holdsTitles() {
 				others[kid.level] = append(others[kid.level], kid)
 			}
 			walk(kid)
@@ -199,7 +201,7 @@ func decide(parent *node) {
 		if !n.isLeaf() {
 			continue
 		}
-		if !isLinkHeading(n.head) && hasProse(n.body) {
+		if !n.head.isLink() && hasProse(n.body) {
 			if endsInAddress(n.body) {
 				alone++
 			}
@@ -207,8 +209,8 @@ func decide(parent *node) {
 				stories++
 			}
 		}
-		switch link := isLinkHeading(n.head); {
-		case holdsLinkList(n.body) || holdsPlaceholder(n.body) || holdsTitles(n.body) || beginsInTitle(n.body):
+		switch link := n.head.isLink(); {
+		case n.holdsLinkList() || holdsPlaceholder(n.body) || n.holdsTitles() || beginsInTitle(n.body):
 			section++
 		case link && (hasProse(n.body) || holdsNews(n.body)):
 			item++
@@ -225,12 +227,12 @@ func decide(parent *node) {
 		return
 	}
 	for _, n := range parent.kids {
-		link := isLinkHeading(n.head)
+		link := n.head.isLink()
 		switch {
 		case n.meta && !link, !n.isLeaf() && !link:
-		case link && (n.isLeaf() || !holdsLinkList(n.body)):
+		case link && (n.isLeaf() || !n.holdsLinkList()):
 			n.item = n.isLeaf() || !anyItems(n)
-		case hasProse(n.body) && !holdsTitles(n.body) && !beginsInTitle(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
+		case hasProse(n.body) && !n.holdsTitles() && !beginsInTitle(n.body) && (item > 1 || bringsLink(n)) && !isAsk(n.text):
 			n.item = true
 		}
 	}
@@ -275,7 +277,7 @@ func bringsWeb(body []*block) bool {
 
 func anyItems(n *node) bool {
 	for _, k := range n.kids {
-		if k.item || isLinkHeading(k.head) || holdsLinkList(k.body) {
+		if k.item || k.head.isLink() || k.holdsLinkList() {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,7 +13,8 @@ import (
 // phrase is a list of regular expressions that begin with words, one of which must match. Most texts begin with none of them, and that
 // is found out by their first three characters, a hundred times faster than by an expression.
 type phrase struct {
-	alternatives []*regexp.Regexp
+	written      []string             // the expressions as they were given
+	alternatives []*regexp.Regexp     // what they were made into
 	starts       map[uint32]uint64    // by the hash of one to three characters, case folded: the alternatives that can begin with them, as bits
 	known        [1 << 14 / 64]uint64 // a set of the keys of starts, for a quick no
 	ascii        [utf8.RuneSelf]bool  // the characters of one byte that a match can begin with
@@ -20,18 +22,49 @@ type phrase struct {
 	short        [startRunes]bool     // at which lengths a beginning is known that may be followed by anything
 }
 
-const maxAlternatives = 64
+const (
+	maxAlternatives = 64
+	small           = 200 // instructions
+)
 
-// phraseOf puts each alternative into frame, at its "%s". Small expressions match faster than one large one.
+// phraseOf puts each alternative into frame, at its "%s". Small expressions match faster than large ones: those are taken apart, as far as there is room.
 func phraseOf(frame string, alternatives ...string) *phrase {
 	if len(alternatives) > maxAlternatives {
 		panic("too many alternatives")
 	}
 	p := &phrase{starts: map[uint32]uint64{}}
-	for k, a := range alternatives {
-		expr := strings.Replace(frame, "%s", a, 1)
-		p.alternatives = append(p.alternatives, regexp.MustCompile(expr))
-		p.learn(expr, 1<<k)
+	var all []expression
+	for _, a := range alternatives {
+		written := strings.Replace(frame, "%s", a, 1)
+		tree, err := syntax.Parse(written, syntax.Perl)
+		if err != nil {
+			panic(err)
+		}
+		p.written = append(p.written, written)
+		all = append(all, expressionOf(tree))
+	}
+	for {
+		largest := -1
+		for k, e := range all {
+			if len(e.prog.Inst) <= small || largest >= 0 && len(e.prog.Inst) <= len(all[largest].prog.Inst) {
+				continue
+			}
+			if n := len(branches(e.tree)); n > 1 && len(all)+n-1 <= maxAlternatives {
+				largest = k
+			}
+		}
+		if largest < 0 {
+			break
+		}
+		var parts []expression
+		for _, tree := range branches(all[largest].tree) {
+			parts = append(parts, expressionOf(tree))
+		}
+		all = slices.Replace(all, largest, largest+1, parts...)
+	}
+	for k, e := range all {
+		p.alternatives = append(p.alternatives, regexp.MustCompile(e.tree.String()))
+		p.walk(e.prog, uint32(e.prog.Start), 0, 0, 1<<k)
 	}
 	return p
 }
@@ -86,17 +119,36 @@ const (
 	maxClass   = 64 // character classes with more characters than this count as any
 )
 
-// learn notes with which characters a match of expr can begin.
-func (p *phrase) learn(expr string, alternative uint64) {
-	tree, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil {
-		panic(err) // regexp.MustCompile has read the same expression
-	}
+// expression is a regular expression and what it is compiled to.
+type expression struct {
+	tree *syntax.Regexp
+	prog *syntax.Prog
+}
+
+func expressionOf(tree *syntax.Regexp) expression {
 	prog, err := syntax.Compile(tree.Simplify())
 	if err != nil {
 		panic(err)
 	}
-	p.walk(prog, uint32(prog.Start), 0, 0, alternative)
+	return expression{tree, prog}
+}
+
+// branches is an expression as several, of which the first that matches counts: "a(b|c)" is "ab" and "ac". There are none where that cannot be.
+func branches(e *syntax.Regexp) []*syntax.Regexp {
+	if e.Op == syntax.OpAlternate {
+		return e.Sub
+	}
+	k := slices.IndexFunc(e.Sub, func(sub *syntax.Regexp) bool { return sub.Op == syntax.OpAlternate })
+	if k < 0 || e.Op != syntax.OpConcat {
+		return nil
+	}
+	var all []*syntax.Regexp
+	for _, branch := range e.Sub[k].Sub {
+		one := &syntax.Regexp{Op: e.Op, Flags: e.Flags, Sub: slices.Clone(e.Sub)}
+		one.Sub[k] = branch
+		all = append(all, one)
+	}
+	return all
 }
 
 // walk notes what can follow the n characters of hash, which lead to the instruction at pc.

@@ -15,15 +15,11 @@ func TestPhrases(t *testing.T) {
 		list = append(list, p.phrase)
 	}
 	for _, p := range list {
-		var exprs []string
-		for _, a := range p.alternatives {
-			exprs = append(exprs, a.String())
-		}
-		testPhrase(t, regexp.MustCompile(strings.Join(exprs, "|")), p.matches)
+		testPhrase(t, regexp.MustCompile(strings.Join(p.written, "|")), p.matches)
 	}
 	var exprs []string
-	for _, a := range asks.alternatives {
-		expr := strings.TrimSuffix(strings.TrimPrefix(a.String(), "(?i)^(?:"), ")")
+	for _, written := range asks.written {
+		expr := strings.TrimSuffix(strings.TrimPrefix(written, "(?i)^(?:"), ")")
 		if expr[0] < utf8.RuneSelf {
 			expr = `\b` + expr
 		}
