@@ -125,8 +125,8 @@ func TestASlowCommitMakesNoBurst(t *testing.T) {
 	t.Parallel()
 	w := embeddedWorld(t)
 	w.subscribe(20)
-	// A gap of 100 ms leaves deliveries 9 posts a second; as late as they may be, 11 arrive in one.
-	limit := &slidingWindow{most: 13, length: time.Second, times: map[string][]time.Time{}}
+	// A gap of 100 ms leaves deliveries 9 posts a second; as late as they may be, 5 arrive in 300 ms. A commit holds up 8 or 9.
+	limit := &slidingWindow{most: 6, length: 300 * time.Millisecond, times: map[string][]time.Time{}}
 	p := &platform{caps: bot.Capabilities{WorkspaceGap: 100 * time.Millisecond}, answer: limit.answer}
 	w.engine(p, func(c *Config) { c.Queue = &slow{w.store, 950 * time.Millisecond} })
 	w.due()
