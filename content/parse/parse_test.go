@@ -125,6 +125,7 @@ func FuzzParse(f *testing.F) {
 		"---\ntitle: [", "---\na: &a [*a, *a]\n---\n", "+++\nx = [\n+++", "{\"a\":1}\n# x", "Title: x\n---\n", "- [a](http://b.c/d", "1. #### [x](https://y.z)\n",
 		"<html><body><ul><li><ul><li>a<blockquote><li>b", "| a |\n|--|\n| [b](https://c.d/e) |", "[**[A\\] b**](https://c.d)**：**e", "\xff\xfe# a\x00b", "> > > - > 1. a\n\n\tb",
 		"**a**\n<https://b.c/d>\n", "【x】\n- y\n", "a\r\rb\r\n===\r\n", "* [ - ]()\n* **No x this week.**", "![[[[](a](b)](c", "《[a](https://b.cc/d)》：e", "{{< a >}}{% b %}{: .c}", "<ul></ul>\n\ntext",
+		"来源：[![](https://a.b/c.png)](https://d.ee/f)", "\n[1] http://a.bc\n来源：[1]",
 	} {
 		f.Add("issue.md", []byte(s))
 	}
@@ -257,6 +258,17 @@ func TestIsIssueFile(t *testing.T) {
 		if got := IsIssueFile(name); got != want {
 			t.Errorf("IsIssueFile(%q) = %v", name, got)
 		}
+	}
+}
+
+// TestLabelOfAPicture: a label with nothing but a picture behind it is the title of the link.
+func TestLabelOfAPicture(t *testing.T) {
+	i := Parse("x/issue-3.md", []byte("# 周刊 3\n\n- 来源：[![logo](https://a.bc/d.png)](https://e.ff/g)\n"), Options{})
+	if len(i.Sections) != 1 || len(i.Sections[0].Items) != 1 {
+		t.Fatalf("sections %+v", i.Sections)
+	}
+	if it := i.Sections[0].Items[0]; it.Title != "来源" || it.URL != "https://e.ff/g" {
+		t.Errorf("title %q, URL %q", it.Title, it.URL)
 	}
 }
 

@@ -105,10 +105,10 @@ func takeApart(runs []run) titled {
 		return t
 	}
 	if label, rest, ok := cutLabel(l.rest); ok {
-		t.tags = append(t.tags, label)
-		l, tags = trimLead(rest)
-		t.tags = append(t.tags, tags...)
-		t.lead.rest, t.lead.quoted = l.rest, l.quoted
+		if after, more := trimLead(rest); len(after.rest) > 0 { // not only a picture
+			l, t.tags = after, append(append(t.tags, label), more...)
+			t.lead.rest, t.lead.quoted = l.rest, l.quoted
+		}
 	}
 	if when, rest := cutWhen(l.rest); when != "" {
 		t.when, t.lead.rest, l.rest = when, rest, rest
