@@ -26,9 +26,8 @@ import (
 )
 
 var (
-	benchLarge = flag.Bool("fanout.large", false, "BenchmarkFanout also with n=100000")
+	benchLarge = flag.Bool("fanout.large", false, "BenchmarkFanout also with n=100000, and with sinks that take 20 ms and 200 ms to answer")
 	benchSmall = flag.Int("fanout.n", 20_000, "deliveries of BenchmarkFanout's first size")
-	benchDelay = flag.Duration("fanout.delay", 0, "how long the sink of BenchmarkFanout takes to answer")
 )
 
 // serveBenchmark is the sink of a benchmark, in a process of its own: it accepts every post and counts. It prints its address.
@@ -56,9 +55,9 @@ func serveBenchmark(delay time.Duration) {
 	})))
 }
 
-// startBenchmarkSink gives the URL of a sink.
-func startBenchmarkSink(b testing.TB) string {
-	text, err := json.Marshal(childConfig{Delay: *benchDelay})
+// startBenchmarkSink gives the URL of a sink that takes delay to answer.
+func startBenchmarkSink(b testing.TB, delay time.Duration) string {
+	text, err := json.Marshal(childConfig{Delay: delay})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -89,7 +88,7 @@ func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return func(ctx context.Context, c []redis.Cmder) error { h.n.Add(1); return next(ctx, c) }
 }
 
-// widths are the numbers of workers that are tried; the best counts, on either side.
+// widths are the numbers of workers that are tried; the best counts, on either side. Where the sink is slow that is the last.
 var widths = []int{16, 64, 256}
 
 // BenchmarkFanout is one whole fan-out an op: from "due" to the last receipt in the ledger. of-bare-loop compares it with a loop that only
@@ -102,14 +101,19 @@ func BenchmarkFanout(b *testing.B) {
 	for _, store := range []string{"redis", "redis-always", "embedded"} {
 		b.Run(store, func(b *testing.B) {
 			for _, n := range sizes {
-				b.Run(fmt.Sprint("n=", n), func(b *testing.B) { benchmarkFanout(b, store, n) })
+				b.Run(fmt.Sprint("n=", n), func(b *testing.B) { benchmarkFanout(b, store, n, 0, widths) })
+			}
+			if *benchLarge {
+				for _, delay := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond} {
+					b.Run(fmt.Sprint("n=", sizes[0], "/sink=", delay), func(b *testing.B) { benchmarkFanout(b, store, sizes[0], delay, widths[len(widths)-1:]) })
+				}
 			}
 		})
 	}
 }
 
-func benchmarkFanout(b *testing.B, store string, n int) {
-	sink := startBenchmarkSink(b)
+func benchmarkFanout(b *testing.B, store string, n int, delay time.Duration, widths []int) {
+	sink := startBenchmarkSink(b, delay)
 	c := childConfig{Sink: sink, Parts: 1, Node: "bench"}
 	if store == "embedded" {
 		c.Dir = b.TempDir()
@@ -127,8 +131,8 @@ func benchmarkFanout(b *testing.B, store string, n int) {
 	defer done()
 	count := &trips{}
 	rdb.AddHook(count)
-	bare, ours := newTally(b, sink, rdb), newTally(b, sink, rdb)
-	var made [3]int64
+	bare, ours := newTally(b, sink, rdb, len(widths)), newTally(b, sink, rdb, len(widths))
+	made := make([]int64, len(widths))
 	var kept, peak int64
 	var redisUsed time.Duration
 	b.ResetTimer()
@@ -156,7 +160,7 @@ func benchmarkFanout(b *testing.B, store string, n int) {
 	runs := float64(n) * float64(b.N)
 	fastest := ours.fastest()
 	b.ReportMetric(bare.wall[bare.fastest()].Seconds()/ours.wall[fastest].Seconds(), "of-bare-loop")
-	b.ReportMetric(slices.Min(bare.cpu[:]).Seconds()/slices.Min(ours.cpu[:]).Seconds(), "cpu-of-bare-loop")
+	b.ReportMetric(slices.Min(bare.cpu).Seconds()/slices.Min(ours.cpu).Seconds(), "cpu-of-bare-loop")
 	b.ReportMetric(runs/ours.wall[fastest].Seconds(), "deliveries/s")
 	b.ReportMetric(float64(widths[fastest]), "workers")
 	b.ReportMetric(float64(made[fastest])/runs, "trips/delivery")
@@ -171,13 +175,16 @@ func benchmarkFanout(b *testing.B, store string, n int) {
 // few cores the second decides the first, and other work on the machine disturbs it less.
 type tally struct {
 	spent     func() time.Duration // by this process, the sink and Redis
-	wall, cpu [3]time.Duration
+	wall, cpu []time.Duration
 }
 
-func newTally(b *testing.B, sink string, rdb redis.UniversalClient) *tally {
-	return &tally{spent: func() time.Duration {
-		return cpuTime() + time.Duration(sinkSays(b, sink, "cpu")) + redisTime(rdb)
-	}}
+func newTally(b *testing.B, sink string, rdb redis.UniversalClient, widths int) *tally {
+	return &tally{
+		spent: func() time.Duration {
+			return cpuTime() + time.Duration(sinkSays(b, sink, "cpu")) + redisTime(rdb)
+		},
+		wall: make([]time.Duration, widths), cpu: make([]time.Duration, widths),
+	}
 }
 
 // redisTime is what Redis has used of all processors. The embedded engine is part of this process and says nothing.
@@ -196,7 +203,7 @@ func (t *tally) add(i int, run func() time.Duration) {
 	t.cpu[i] += t.spent() - before
 }
 
-func (t *tally) fastest() int { return slices.Index(t.wall[:], slices.Min(t.wall[:])) }
+func (t *tally) fastest() int { return slices.Index(t.wall, slices.Min(t.wall)) }
 
 // cpuTime is what this process has used of all processors.
 func cpuTime() time.Duration {

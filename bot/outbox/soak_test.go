@@ -20,7 +20,7 @@ func TestSoak(t *testing.T) {
 	dir, err := os.MkdirTemp("", "wb") // short: a socket's path is
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	c := childConfig{Sink: startBenchmarkSink(t), Socket: needs.NewServer(t, dir, 0, "--appendonly", "yes").Addr}
+	c := childConfig{Sink: startBenchmarkSink(t, 0), Socket: needs.NewServer(t, dir, 0, "--appendonly", "yes").Addr}
 	const channels = 2000
 	c.prepareMany(t, channels)
 	rdb, done := c.open()
