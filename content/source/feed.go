@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html/charset"
 
@@ -112,12 +114,15 @@ func (f *feed) get(ctx context.Context) error {
 	case resp.StatusCode != http.StatusOK:
 		return refusal(resp, f.now())
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxFeedBytes+1))
-	switch {
-	case err != nil:
+	data, err := readBounded(resp.Body)
+	if err == nil && bytes.HasPrefix(data, []byte{0x1f, 0x8b}) { // a file that the host does not know to be packed
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(bytes.NewReader(data)); err == nil {
+			data, err = readBounded(z)
+		}
+	}
+	if err != nil {
 		return inTime(ctx, err)
-	case len(data) > maxFeedBytes:
-		return fmt.Errorf("the feed has over %d MiB", maxFeedBytes>>20)
 	}
 	fresh, err := readFeed(decoded(data, resp.Header.Get("Content-Type")), resp.Request.URL, f.now())
 	if err != nil {
@@ -125,6 +130,15 @@ func (f *feed) get(ctx context.Context) error {
 	}
 	fresh.ETag, fresh.LastModified = clip(resp.Header.Get("ETag"), 1000), clip(resp.Header.Get("Last-Modified"), 100)
 	return f.keep(fresh.after(old), true)
+}
+
+// readBounded reads a feed, if it is not too big.
+func readBounded(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFeedBytes+1))
+	if err == nil && len(data) > maxFeedBytes {
+		err = fmt.Errorf("the feed has over %d MiB", maxFeedBytes>>20)
+	}
+	return data, err
 }
 
 // inTime says what ended a request: the error of a context that ran out of time is about the host.
@@ -185,6 +199,8 @@ func decoded(data []byte, contentType string) []byte {
 		label = "utf-16be"
 	case bytes.Contains(start, []byte("encoding=")):
 		return data
+	case utf8.Valid(data): // whatever the header says: many a host names its usual encoding
+		label = ""
 	}
 	if label == "" || strings.EqualFold(label, "utf-8") {
 		return bytes.TrimPrefix(data, []byte("\ufeff"))

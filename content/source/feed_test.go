@@ -93,7 +93,7 @@ func rss(posts ...post) string {
 	return b + `</channel></rss>`
 }
 
-func atom(posts ...post) string {
+func atomFeed(posts ...post) string {
 	b := `<feed xmlns="http://www.w3.org/2005/Atom"><title>Cloud Notes</title><id>x</id>`
 	for _, p := range posts {
 		b += fmt.Sprintf(`<entry><id>%s</id><title>%s</title><link href="%s"/><published>%s</published><author><name>Ada</name></author><content type="html"><![CDATA[%s]]></content></entry>`,
@@ -136,7 +136,7 @@ func TestFeedOfArticles(t *testing.T) {
 		{"b", "Second", "https://blog.example.com/2", "2026-11-22", article},
 		{"a", "First", "https://blog.example.com/1", "2026-11-17", article},
 	}
-	for name, body := range map[string]string{"rss": rss(posts...), "atom": atom(posts...), "json": jsonFeed(posts...)} {
+	for name, body := range map[string]string{"rss": rss(posts...), "atom": atomFeed(posts...), "json": jsonFeed(posts...)} {
 		t.Run(name, func(t *testing.T) {
 			if name == "json" {
 				body = strings.ReplaceAll(body, `\u0026amp;`, `\u0026`)
@@ -173,7 +173,7 @@ func TestFeedOfIssues(t *testing.T) {
 		{"1", "Cloud Notes #11", "https://notes.example.com/11", "2026-11-16", weekly("kubernetes", "wasm", "helm")},
 		{"x", "A pause", "https://notes.example.com/pause", "2026-11-10", "<p>No issue this week: we are away.</p>"},
 	}
-	for name, body := range map[string]string{"rss": rss(posts...), "atom": atom(posts...), "json": jsonFeed(posts...)} {
+	for name, body := range map[string]string{"rss": rss(posts...), "atom": atomFeed(posts...), "json": jsonFeed(posts...)} {
 		t.Run(name, func(t *testing.T) {
 			s := open1(t, newHost(t, "", body).config(t.TempDir()))
 			if got := keys(s.Library()); !slices.Equal(got, []string{"Cloud Notes/#11", "Cloud Notes/#12", "Cloud Notes/page/news-2026-W46"}) {
@@ -241,7 +241,7 @@ func TestFeedOfReleases(t *testing.T) {
 	for n := range 12 {
 		notes += fmt.Sprintf(`<li><a href="https://github.com/acme/tool/pull/%d">Fix number %d of the tool</a></li>`, n, n)
 	}
-	s := open1(t, newHost(t, "", atom(post{"r", "v1.2.3", "https://github.com/acme/tool/releases/tag/v1.2.3", "2026-11-23", notes + "</ul>"})).config(t.TempDir()))
+	s := open1(t, newHost(t, "", atomFeed(post{"r", "v1.2.3", "https://github.com/acme/tool/releases/tag/v1.2.3", "2026-11-23", notes + "</ul>"})).config(t.TempDir()))
 	if got := keys(s.Library()); !slices.Equal(got, []string{"Cloud Notes/page/news-2026-W48"}) {
 		t.Errorf("issues %q", got)
 	}
@@ -609,7 +609,7 @@ func TestFeedConfig(t *testing.T) {
 func FuzzFeed(f *testing.F) {
 	posts := []post{{"1", "Notes #1", "https://x.example.com/1", "2026-11-16", weekly("a", "b", "c", "d")}, {"2", "Two", "/2", "2026-11-17", article}, {"2", "", "", "", ""}}
 	f.Add(rss(posts...))
-	f.Add(atom(posts...))
+	f.Add(atomFeed(posts...))
 	f.Add(jsonFeed(posts...))
 	f.Add(`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><item><title>a</title><link>javascript:x</link></item></rdf:RDF>`)
 	base, _ := url.Parse("https://feeds.example.org/x")

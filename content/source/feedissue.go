@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 
 	"weeklybot/content"
 	"weeklybot/content/parse"
@@ -120,9 +121,11 @@ const (
 )
 
 func (e *entry) item(line int) content.Item {
-	it := content.Item{Title: e.Title, URL: e.URL, Line: line, Text: excerpt(plainText(cmp.Or(e.Summary, e.Content), 8*maxItemText), maxItemText)}
+	it := content.Item{Title: e.Title, URL: e.URL, Line: line}
+	text := plainText(cmp.Or(e.Summary, e.Content), 8*maxItemText)
+	it.Text = excerpt(blogLineRE.ReplaceAllString(text, ""), maxItemText)
 	if it.Title == "" {
-		it.Title = excerpt(it.Text, maxItemTitle)
+		it.Title, it.Text = titled(it.Text)
 	}
 	if it.Title == "" {
 		it.Title = cmp.Or(e.URL, e.ID)
@@ -130,13 +133,33 @@ func (e *entry) item(line int) content.Item {
 	if it.Title == it.Text {
 		it.Text = ""
 	}
-	if e.URL != "" {
-		it.Links = []string{e.URL}
+	if m := hrefRE.FindStringSubmatch(cmp.Or(e.Summary, e.Content)); it.URL == "" && m != nil {
+		it.URL = webURL(&url.URL{}, html.UnescapeString(m[2])) // a note about another page
+	}
+	if it.URL != "" {
+		it.Links = []string{it.URL}
 	}
 	if len(e.Authors) > 0 {
 		it.By = e.Authors[0]
 	}
 	return it
+}
+
+// blogLineRE is the line that blogs add to the text of their feeds.
+var blogLineRE = regexp.MustCompile(`\s*The post .{1,300} (?:appeared first|first appeared) on .{1,200}$`)
+
+// titled parts a text without a title into one and what follows it.
+func titled(text string) (title, rest string) {
+	title = excerpt(text, maxItemTitle)
+	if title == text {
+		return title, ""
+	}
+	head, cut := strings.CutSuffix(title, "…")
+	rest = strings.TrimLeft(strings.TrimPrefix(text, head), " ,;:，；：、")
+	if cut {
+		rest = "…" + rest
+	}
+	return title, rest
 }
 
 // entryIssue reads an entry as an issue; nil when it is none.
@@ -149,7 +172,7 @@ func (f *feed) entryIssue(series string, e entry) *content.Issue {
 		return nil
 	}
 	// Not under its own address: a last part such as /05/ would be taken for a number.
-	i := parse.Parse("entry", []byte(e.header()+asPage(absolute(text, e.URL))), parse.Options{Series: series})
+	i := parse.Parse("entry", []byte(e.header()+asPage(absolute(text, cmp.Or(e.URL, f.shown())))), parse.Options{Series: series})
 	if f.cfg.Entries != EntriesIssues && !e.isIssue(i, text) || i.ItemCount() == 0 {
 		return nil
 	}
@@ -247,9 +270,25 @@ var inLine = map[string]bool{"a": true, "b": true, "i": true, "em": true, "stron
 
 // plainText is the text of a piece of HTML, or of plain text, in one line of at most about n bytes.
 func plainText(s string, n int) string {
+	return readText(s, n, func(name string) bool { return atom.Lookup([]byte(name)) == 0 })
+}
+
+// titleText is the text of a title. It may be HTML or not, and speak of elements: one that is never closed is meant as text.
+func titleText(s string) string {
+	return readText(clip(s, 4000), 1000, func(name string) bool { return !void[name] })
+}
+
+// void are the elements of text that have no end.
+var void = map[string]bool{"br": true, "img": true, "hr": true, "wbr": true, "p": true, "li": true}
+
+// readText is the text of a piece of HTML. Start tags without attributes and end, such as that in Option<T>, are text where open says so
+// of their names.
+func readText(s string, n int, open func(name string) bool) string {
 	var b strings.Builder
-	z := html.NewTokenizer(strings.NewReader(utf8Only(s)))
+	s = utf8Only(s)
+	z := html.NewTokenizer(strings.NewReader(s))
 	skip := ""
+	var closed map[string]bool
 	for b.Len() < n {
 		kind := z.Next()
 		switch kind {
@@ -260,8 +299,18 @@ func plainText(s string, n int) string {
 				b.Write(z.Text())
 			}
 		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
+			tag := string(z.Raw()) // before TagName, which changes it
 			raw, _ := z.TagName()
 			name := string(raw)
+			if skip == "" && kind == html.StartTagToken && open(name) && !strings.Contains(tag, "=") {
+				if closed == nil {
+					closed = closedIn(s)
+				}
+				if !closed[name] {
+					b.WriteString(tag)
+					continue
+				}
+			}
 			switch {
 			case skip == "" && kind == html.StartTagToken && notText[name]:
 				skip = name
@@ -274,6 +323,17 @@ func plainText(s string, n int) string {
 		}
 	}
 	return oneLine(clip(b.String(), n))
+}
+
+var endTagRE = regexp.MustCompile(`</([a-zA-Z][^\s/>]*)`)
+
+// closedIn names the elements that a piece of HTML closes.
+func closedIn(s string) map[string]bool {
+	closed := map[string]bool{}
+	for _, m := range endTagRE.FindAllStringSubmatch(s, -1) {
+		closed[strings.ToLower(m[1])] = true
+	}
+	return closed
 }
 
 // excerpt cuts s to at most n runes: after a sentence if one ends in the last half, else between two words, with an ellipsis.

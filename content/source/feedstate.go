@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -79,6 +78,7 @@ func readFeed(data []byte, base *url.URL, now time.Time) (st *feedState, err err
 			st, err = nil, errors.New("cannot be read as a feed")
 		}
 	}()
+	data = baseRE.ReplaceAll(controlRE.ReplaceAll(data, nil), []byte("$1$2"))
 	if err := checkXML(data); err != nil {
 		return nil, err
 	}
@@ -89,15 +89,69 @@ func readFeed(data []byte, base *url.URL, now time.Time) (st *feedState, err err
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read as a feed: %s", clip(oneLine(err.Error()), 200))
 	}
+	if got.Title == "" && len(got.Items) == 0 {
+		return nil, errors.New("is a feed without title and entries, or one whose elements all have a prefix, which is not read")
+	}
 	st = &feedState{Title: clip(plainText(got.Title, 400), 100), fetched: now}
-	seen := map[string]bool{}
+	base = linkBase(base, got.Link)
+	var entries []entry
 	for _, it := range got.Items {
-		if e, ok := newEntry(it, base, now); ok && !seen[e.ID] {
-			seen[e.ID] = true
-			st.Entries = append(st.Entries, e)
+		if e := newEntry(it, base, now); e.Title != "" || e.Summary != "" || e.Content != "" {
+			e.Authors = authors(it, got)
+			entries = append(entries, e)
 		}
 	}
+	st.Entries = identified(entries)
 	return st, nil
+}
+
+// controlRE is a reference to a control character, which no XML may hold and some feeds do.
+var controlRE = regexp.MustCompile(`&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));`)
+
+// baseRE is an xml:base that is a file, which the reader would take for a folder.
+var baseRE = regexp.MustCompile(`(xml:base\s?=\s?["']https?://[^/"'\s]+/(?:[^"'\s?#]*/)?)[^/"'\s?#]+\.\w+(["'])`)
+
+// linkBase is what the links of entries are relative to: the feed, or where that lies on a host of its own, the site.
+func linkBase(feed *url.URL, link string) *url.URL {
+	base := *feed
+	base.User = nil // it may be a key
+	if site, err := url.Parse(webURL(&base, link)); err == nil && site.Host != "" && site.Host != base.Host {
+		return site
+	}
+	return &base
+}
+
+// identified gives each entry its ID for good: its guid, unless the feed gives that to several pages; else its address, unless several
+// titles have that; else both address and title. Of entries with one ID the first stays.
+func identified(entries []entry) (out []entry) {
+	pages, titles := map[string]map[string]bool{}, map[string]map[string]bool{}
+	for k := range entries {
+		note(pages, entries[k].ID, entries[k].URL)
+		note(titles, entries[k].URL, entries[k].item(0).Title)
+	}
+	seen := map[string]bool{}
+	for _, e := range entries {
+		switch {
+		case e.ID != "" && len(pages[e.ID]) == 1:
+		case e.URL != "" && len(titles[e.URL]) == 1:
+			e.ID = e.URL
+		default:
+			e.ID = strings.TrimSpace(e.URL + " " + e.item(0).Title)
+		}
+		e.ID = clip(e.ID, 1000)
+		if e.ID != "" && !seen[e.ID] {
+			seen[e.ID] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func note(sets map[string]map[string]bool, key, value string) {
+	if sets[key] == nil {
+		sets[key] = map[string]bool{}
+	}
+	sets[key][value] = true
 }
 
 // What an XML feed may cost its reader, which recurses into elements and joins the pieces of an element's text one by one.
@@ -137,46 +191,136 @@ func checkXML(data []byte) error {
 	}
 }
 
-func newEntry(it *gofeed.Item, base *url.URL, now time.Time) (entry, bool) {
+func newEntry(it *gofeed.Item, base *url.URL, now time.Time) entry {
 	e := entry{
-		Title: clip(plainText(it.Title, 1000), 300), URL: webURL(base, it.Link),
-		Summary: clip(utf8Only(it.Description), maxEntryBytes), Content: clip(utf8Only(it.Content), maxEntryBytes),
+		ID: utf8Only(it.GUID), Title: clip(titleText(noCDATA(it.Title)), 300), URL: pageOf(it, base),
+		Summary: clip(noCDATA(it.Description), maxEntryBytes), Content: clip(noCDATA(it.Content), maxEntryBytes),
 	}
-	if e.URL == "" && len(it.Links) > 0 {
-		e.URL = webURL(base, it.Links[0])
-	}
-	e.ID = clip(cmp.Or(utf8Only(it.GUID), e.URL, e.Title), 1000)
-	if e.ID == "" || e.Title == "" && e.Summary == "" && e.Content == "" {
-		return e, false
-	}
-	for _, a := range it.Authors {
-		if name := clip(plainText(a.Name, 400), 100); name != "" && len(e.Authors) < maxEntryAuthors {
-			e.Authors = append(e.Authors, name)
-		}
+	if e.Summary == "" && e.Content == "" {
+		e.Summary = clip(utf8Only(mediaText(it)), maxEntryBytes)
 	}
 	e.Published, e.Day = published(it, now)
-	return e, true
+	return e
+}
+
+// noCDATA leaves out the marks of a CDATA section that were written into the text.
+func noCDATA(s string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(utf8Only(s), "<![CDATA["), "]]>")
+}
+
+// pageOf is the address of an entry: of its links the first, else a guid that is one, else what is attached.
+func pageOf(it *gofeed.Item, base *url.URL) string {
+	refs := append([]string{it.Link}, it.Links...)
+	if strings.HasPrefix(it.GUID, "http://") || strings.HasPrefix(it.GUID, "https://") {
+		refs = append(refs, it.GUID)
+	}
+	for _, file := range it.Enclosures {
+		refs = append(refs, file.URL)
+	}
+	for _, ref := range refs {
+		if page := webURL(base, ref); page != "" {
+			return page
+		}
+	}
+	return ""
+}
+
+// mediaText is what Media RSS says of an entry: all the text that channels of videos have.
+func mediaText(it *gofeed.Item) string {
+	media := it.Extensions["media"]
+	said := media["description"]
+	for _, group := range media["group"] {
+		said = append(said, group.Children["description"]...)
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return said[0].Value
+}
+
+// authors are the names that an entry gives; else, as Atom and JSON Feed say, those of the feed. A site is no author, nor is an address.
+func authors(it *gofeed.Item, of *gofeed.Feed) (out []string) {
+	people := it.Authors
+	if it.DublinCoreExt != nil {
+		for _, name := range it.DublinCoreExt.Creator {
+			people = append(people, &gofeed.Person{Name: name})
+		}
+	}
+	if len(people) == 0 && of.FeedType != "rss" {
+		people = of.Authors
+	}
+	site := plainText(of.Title, 400)
+	for _, p := range people {
+		name := clip(plainText(p.Name, 400), 100)
+		if name != "" && name != site && strings.LastIndexByte(name, '@') <= 0 && !slices.Contains(out, name) && len(out) < maxEntryAuthors {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 var offsetRE = regexp.MustCompile(`([+-])(\d\d):?(\d\d)\s*$`)
 
+const monthName = `(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*`
+
+var (
+	// wordsRE is the day in a date with the month in words: 20 Nov, November 20.
+	wordsRE = regexp.MustCompile(`(?i)\b(\d{1,2})[ -]` + monthName + `|` + monthName + ` (\d{1,2})\b`)
+	yearRE  = regexp.MustCompile(`\b(?:19|20)\d\d\b`)
+	// numericRE is a date in numbers: 2026年11月20日, 2026/11/20 8:00.
+	numericRE = regexp.MustCompile(`^\s*((?:19|20)\d\d)\s?[-/.年]\s?(\d{1,2})\s?[-/.月]\s?(\d{1,2})(?:\D|$)`)
+)
+
 // published is when an entry was published and on which day where that was. Without a time, or with one that is still far off, it is now.
 func published(it *gofeed.Item, now time.Time) (time.Time, string) {
-	at, said := it.PublishedParsed, it.Published
-	if at == nil {
-		at, said = it.UpdatedParsed, it.Updated
+	for _, date := range []struct {
+		at   *time.Time
+		said string
+	}{{it.PublishedParsed, it.Published}, {it.UpdatedParsed, it.Updated}} {
+		at, day := dayIn(date.said)
+		if date.at != nil {
+			at, day = date.at.UTC(), localDay(date.at.UTC(), date.said)
+		}
+		if at.Year() >= 1970 && !at.After(now.AddDate(0, 0, 7)) {
+			return at, day
+		}
 	}
-	if at == nil || at.After(now.AddDate(0, 0, 7)) || at.Year() < 1970 {
-		now = now.UTC()
-		return now, now.Format(time.DateOnly)
+	now = now.UTC()
+	return now, now.Format(time.DateOnly)
+}
+
+// dayIn is the day that a date names whose form the reader does not know; the zero time when it names none.
+func dayIn(said string) (time.Time, string) {
+	date := ""
+	if m := numericRE.FindStringSubmatch(said); m != nil {
+		date = m[1] + "-" + m[2] + "-" + m[3]
+	} else if m := wordsRE.FindStringSubmatch(said); m != nil {
+		if month, err := time.Parse("Jan", m[2]+m[3]); err == nil {
+			date = fmt.Sprintf("%s-%d-%s", yearRE.FindString(said), month.Month(), m[1]+m[4])
+		}
 	}
-	local := at.UTC()
+	at, err := time.Parse("2006-1-2", date)
+	if err != nil {
+		return time.Time{}, ""
+	}
+	return at, at.Format(time.DateOnly)
+}
+
+// localDay is the day of a time where it was written down.
+func localDay(at time.Time, said string) string {
 	if m := offsetRE.FindStringSubmatch(said); m != nil {
 		hours, _ := strconv.Atoi(m[1] + m[2])
 		minutes, _ := strconv.Atoi(m[1] + m[3])
-		local = local.Add(time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
+		at = at.Add(time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
+	} else if m := wordsRE.FindStringSubmatch(said); m != nil { // its zone has a name, or none
+		day, _ := strconv.Atoi(m[1] + m[4])
+		for _, shift := range []int{-1, 1} {
+			if other := at.AddDate(0, 0, shift); other.Day() == day {
+				at = other
+			}
+		}
 	}
-	return at.UTC(), local.Format(time.DateOnly)
+	return at.Format(time.DateOnly)
 }
 
 func webURL(base *url.URL, ref string) string {
