@@ -52,7 +52,7 @@ func isMetaHeading(heading string) bool {
 
 // placeholders stand where there is nothing to say.
 var placeholders = phraseOf(`(?i)^(?:%s)[.。!！]*$`,
-	`(?:no|there (?:are|is|were|was) no) .*?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*`,
+	`(?:no|there (?:are|is|were|was) no) .{0,120}?\b(?:this (?:week|month|issue|time|period)|yet|(?:were|was) (?:submitted|approved|merged|announced|issued|reported|found)|to report|entered)\b.*`,
 	`none(?: (?:this|so far).{0,20})?`, `nothing(?: (?:new|this (?:week|month|time)|to (?:report|see|show)|yet|here|today|was .{0,30}))*`, `n/?a`,
 	`tbd`, `tba`, `todo`, `to be (?:announced|determined)`, `coming soon`, `empty`, `[-–—.…\s]*`,
 	`(?:本(?:周|期|月))?(?:暂无|暂时没有|没有|无)(?:内容|更新|新闻|动态|活动|消息|相关内容)?`, `待(?:补充|定|更新|添加)`, `敬请期待`, `空`,
@@ -113,7 +113,7 @@ var around = phraseOf(`(?i)^(?:%s)`,
 	`(?:leave (?:us )?a (?:comment|reply|review|tip)|refer a friend|upgrade to paid|give a gift|start writing)\b`,
 	`the post .+ (?:appeared first|was first published) on\b`, `thanks for (?:reading|subscribing|being|sharing|your)\b`,
 	`(?:« ?|← ?)?(?:previous|prev|next) (?:week|issue|month|edition)\b`,
-	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to (?:..+ for\b|our|all|every|you\b|the (?:following|team|community|sponsors?|contributors?|editors?))|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
+	`(?:please )?(?:let us know|send us|submit|suggest|tweet (?:us|at)|email us|contact us|tell us|help us|discuss (?:this |it )?on|contribute to (?:this|the newsletter)|open (?:a|an) (?:pr|issue|pull request)|if you (?:are|would|find|have|want|know|enjoy|like)|thanks to (?:.{2,60} for\b|our|all|every|you\b|the (?:following|team|community|sponsors?|contributors?|editors?))|thank you|special thanks|see you|until next|that'?s (?:all|it)|happy (?:reading|coding|hacking))\b`,
 )
 
 // asks finds a wish to the reader anywhere in a short paragraph without a title.

@@ -71,3 +71,23 @@ func TestPhrasesAreQuick(t *testing.T) {
 		t.Errorf("%d of %d common beginnings pass", passed, asked)
 	}
 }
+
+// TestPhrasesEndNear: words far behind the beginning of a text say nothing about it; news may begin with the same words.
+func TestPhrasesEndNear(t *testing.T) {
+	far := strings.Repeat(" and more words", 10)
+	for _, c := range []struct {
+		matches    func(string) bool
+		begin, end string
+	}{
+		{isAround, "Thanks to Ann, Bob", " for the links"},
+		{placeholders.matches, "No releases", " this week."},
+		{placeholders.matches, "There were no proposals that", " were approved"},
+	} {
+		if s := c.begin + c.end; !c.matches(s) {
+			t.Errorf("%q does not match", s)
+		}
+		if s := c.begin + far + c.end; c.matches(s) {
+			t.Errorf("%q matches", s)
+		}
+	}
+}
