@@ -45,10 +45,10 @@ func newBatch(number int64) *batch {
 // maxRoom is for how many outcomes a batch keeps its room when it is used again.
 const maxRoom = 1024
 
-// renew empties an acknowledged batch to be filled as the one with the given number. Of its commit the store's packed form is kept, nothing else.
-func (b *batch) renew(number int64) *batch {
+// renew empties an acknowledged batch to be filled again; nil: it is too large to keep. Of its commit the store's packed form is kept, nothing else.
+func (b *batch) renew() *batch {
 	if cap(b.Outcomes) > maxRoom || cap(b.paged) > maxRoom {
-		return newBatch(number)
+		return nil
 	}
 	clear(b.paged)
 	clear(b.granted)
@@ -57,7 +57,7 @@ func (b *batch) renew(number int64) *batch {
 	clear(b.lanes)
 	clear(b.landed)
 	*b = batch{
-		Commit: bot.Commit{Number: number, Outcomes: b.Outcomes[:0], Counts: b.Counts, Flights: b.Flights},
+		Commit: bot.Commit{Outcomes: b.Outcomes[:0], Counts: b.Counts, Flights: b.Flights},
 		lanes:  b.lanes, paged: b.paged[:0], granted: b.granted[:0], landed: b.landed,
 	}
 	return b
@@ -161,10 +161,11 @@ func (e *Engine) seal(s *shard) *batch {
 		b.Flights[lane] = flights
 	}
 	b.sealed, b.kept = time.Now(), s.kept
-	s.sending, s.next = b, newBatch(b.Number+1)
-	if s.spare != nil {
-		s.next, s.spare = s.spare.renew(b.Number+1), nil
+	s.sending, s.next, s.spare = b, s.spare, nil
+	if s.next == nil {
+		s.next = newBatch(0)
 	}
+	s.next.Number = b.Number + 1
 	return b
 }
 
@@ -279,5 +280,5 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 	for _, do := range b.after {
 		do()
 	}
-	s.spare = b
+	s.spare = b.renew()
 }

@@ -31,7 +31,7 @@ type shard struct {
 	next    *batch          // the commit being filled
 	kept    []acked         // commits acknowledged of late, oldest first: a store that loses them gets them again
 	sending *batch          // the commit on its way
-	spare   *batch          // acknowledged, to be filled again
+	spare   *batch          // emptied, to be filled again; nil: none
 	open    int             // deliveries that are not over
 	bySub   map[bot.SubscriptionID]*delivery
 	pages   map[int64]*openPage

@@ -27,7 +27,7 @@ func closeBrackets(line string) string {
 			return line
 		}
 		k += from
-		if from = k + 5; k > 0 && line[k-1] == ']' {
+		if from = k + 5; k > 0 && line[k-1] == ']' || !strings.HasPrefix(strings.TrimPrefix(line[from:], "s"), "://") {
 			continue
 		}
 		open := strings.LastIndexAny(line[max(0, k-maxLabel):k], "[]()")

@@ -133,7 +133,8 @@ func expressionOf(tree *syntax.Regexp) expression {
 	return expression{tree, prog}
 }
 
-// branches is an expression as several, of which the first that matches counts: "a(b|c)" is "ab" and "ac". There are none where that cannot be.
+// branches is an expression as several that together match the same texts: "a(b|c)" is "ab" and "ac". Where "a" can end in several places, find may
+// prefer another match than the whole expression would. There are none where that cannot be.
 func branches(e *syntax.Regexp) []*syntax.Regexp {
 	if e.Op == syntax.OpAlternate {
 		return e.Sub
