@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +193,25 @@ func TestFeedSharedGUID(t *testing.T) {
 	must(t, fetchNow(t, s))
 	if got := s.Library().ItemCount(); got != n+3 {
 		t.Errorf("%d items after three more, want %d", got, n+3)
+	}
+}
+
+// A site that moves to another program gives its entries other guids: they are the same entries. The next number under the address and
+// title of the last is another one.
+func TestFeedOtherGUIDs(t *testing.T) {
+	one, two := post{"1", "One", "https://b.example.com/1", "2026-11-09", article}, post{"2", "Links", "https://b.example.com/", "2026-11-10", article}
+	h := newHost(t, "", rss(two, one))
+	s := open1(t, h.config(t.TempDir()))
+	one.id, two.id = "new-1", "new-2"
+	h.set(func(h *host) { h.body = rss(two, one) })
+	must(t, fetchNow(t, s))
+	if got := titles(s.Library()); !slices.Equal(got, []string{"Links", "One"}) {
+		t.Errorf("items %q", got)
+	}
+	two.id, two.day = "new-3", "2026-11-18"
+	h.set(func(h *host) { h.body = rss(two) })
+	must(t, fetchNow(t, s))
+	if got := titles(s.Library()); !slices.Equal(got, []string{"Links", "Links", "One"}) {
+		t.Errorf("items %q", got)
 	}
 }

@@ -331,16 +331,20 @@ func webURL(base *url.URL, ref string) string {
 	return u.String()
 }
 
-// after is what is known when st is the answer that follows old. An entry keeps the day it was first seen with. An entry that the feed
-// no longer shows stays known, since feeds show the newest only, unless the feed still reaches past the place where it stood: then it
-// was taken back.
+// after is what is known when st is the answer that follows old. An entry keeps the day it was first seen with. One that comes under
+// another ID with the address, title and day it had is the same: the site has moved to another program. An entry that the feed no longer
+// shows stays known, since feeds show the newest only, unless the feed still reaches past the place where it stood: then it was taken back.
 func (st *feedState) after(old *feedState) *feedState {
 	if old == nil {
 		return st.bounded()
 	}
-	was := make(map[string]int, len(old.Entries))
+	type page struct{ url, title, day string }
+	was, pages := make(map[string]int, len(old.Entries)), make(map[page]int, len(old.Entries))
 	for k, e := range old.Entries {
 		was[e.ID] = k
+		if e.URL != "" && e.Title != "" {
+			pages[page{e.URL, e.Title, e.Day}] = k
+		}
 	}
 	if old.Title != "" {
 		st.Title = old.Title
@@ -350,7 +354,12 @@ func (st *feedState) after(old *feedState) *feedState {
 	for k := range st.Entries {
 		e := &st.Entries[k]
 		shown[e.ID] = true
-		if at, ok := was[e.ID]; ok {
+		at, ok := was[e.ID]
+		if !ok {
+			at, ok = pages[page{e.URL, e.Title, e.Day}]
+		}
+		if ok {
+			shown[old.Entries[at].ID] = true
 			e.Day, e.Published = old.Entries[at].Day, old.Entries[at].Published
 			reach = at
 		}
