@@ -242,6 +242,44 @@ func TestAServerThatForgotALeaseIsToldAgain(t *testing.T) {
 	})
 }
 
+// A server that has lost a commit gets it again in its packed form, and knows the same as before.
+func TestPackedCommitIsTheWholeCommit(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		lease := take(t, s, "a")
+		entry := bot.PageEntry{Member: bot.SlotMember{Channel: channel(1).ID(), Ordinal: 1}, Run: "r1", Due: time.Unix(1700000000, 0), Recipe: &bot.Recipe{Upto: 2}}
+		page := bot.Page{Number: lease.Page + 1, Lane: "fake", Entries: []bot.PageEntry{entry}}
+		place := bot.Place{Page: page.Number}
+		c := bot.Commit{
+			Lease: lease, Number: lease.Commit + 1, Pages: []bot.Page{page},
+			Outcomes: []bot.Outcome{{Place: place, State: bot.Queued, At: time.Unix(1700000100, 0), NotBefore: time.Unix(1700000160, 0)}},
+			Flights:  map[string][]bot.Flight{"fake": {{Place: place, Part: 1, At: time.UnixMilli(1700000100123)}}},
+		}
+		give := func(lease bot.Lease, c bot.Commit) (bot.Takeover, any) {
+			t.Helper()
+			r := s.Commit(ctx, []bot.Commit{c})
+			known, _, err := s.Takeover(ctx, lease)
+			if r[0].Err != nil || err != nil {
+				t.Fatal(r[0].Err, err)
+			}
+			return known, r[0].Packed
+		}
+		want, packed := give(lease, c)
+		if len(want.Pages) != 1 || len(want.Ledger) != 1 || len(want.Flights) != 1 {
+			t.Fatalf("the store knows %+v", want)
+		}
+		k, sh := s.keys, lease.Shard
+		if n, err := s.rdb.Del(ctx, k.state(sh), k.page(sh, page.Number), k.todo(sh), k.ledger(sh, page.Number), k.fly(sh)).Result(); n != 5 || err != nil {
+			t.Fatalf("%d keys are lost, %v; want 5", n, err)
+		}
+		lease = take(t, s, "a")
+		got, _ := give(lease, bot.Commit{Lease: lease, Number: c.Number, Packed: packed})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Takeover (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestCommitIsFencedNumberedAndRepeatable(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
