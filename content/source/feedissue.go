@@ -281,9 +281,9 @@ func titleText(s string) string {
 // void are the elements of text that have no end.
 var void = map[string]bool{"br": true, "img": true, "hr": true, "wbr": true, "p": true, "li": true}
 
-// readText is the text of a piece of HTML. Start tags without attributes and end, such as that in Option<T>, are text where open says so
-// of their names.
-func readText(s string, n int, open func(name string) bool) string {
+// readText is the text of a piece of HTML. Start tags without attributes and end, such as that in Option<T>, are text where written says
+// so of their names.
+func readText(s string, n int, written func(name string) bool) string {
 	var b strings.Builder
 	s = utf8Only(s)
 	z := html.NewTokenizer(strings.NewReader(s))
@@ -302,7 +302,7 @@ func readText(s string, n int, open func(name string) bool) string {
 			tag := string(z.Raw()) // before TagName, which changes it
 			raw, _ := z.TagName()
 			name := string(raw)
-			if skip == "" && kind == html.StartTagToken && open(name) && !strings.Contains(tag, "=") {
+			if skip == "" && kind == html.StartTagToken && written(name) && !strings.Contains(tag, "=") {
 				if closed == nil {
 					closed = closedIn(s)
 				}
