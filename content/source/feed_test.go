@@ -24,6 +24,7 @@ import (
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/tools/txtar"
 
 	"weeklybot/content"
 )
@@ -612,6 +613,14 @@ func FuzzFeed(f *testing.F) {
 	f.Add(atomFeed(posts...))
 	f.Add(jsonFeed(posts...))
 	f.Add(`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><item><title>a</title><link>javascript:x</link></item></rdf:RDF>`)
+	archives, _ := filepath.Glob("testdata/*.txtar")
+	for _, file := range archives {
+		if a, err := txtar.ParseFile(file); err == nil {
+			for _, part := range a.Files {
+				f.Add(string(part.Data))
+			}
+		}
+	}
 	base, _ := url.Parse("https://feeds.example.org/x")
 	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, s string) {
