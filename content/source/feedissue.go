@@ -145,6 +145,14 @@ func (e *entry) item(line int) content.Item {
 	return it
 }
 
+// name is the title of the entry's item.
+func (e *entry) name() string {
+	if e.Title != "" {
+		return e.Title
+	}
+	return e.item(0).Title
+}
+
 // blogLineRE is the line that blogs add to the text of their feeds.
 var blogLineRE = regexp.MustCompile(`\s*The post .{1,300} (?:appeared first|first appeared) on .{1,200}$`)
 

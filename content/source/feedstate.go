@@ -127,7 +127,7 @@ func identified(entries []entry) (out []entry) {
 	pages, titles := map[string]map[string]bool{}, map[string]map[string]bool{}
 	for k := range entries {
 		note(pages, entries[k].ID, entries[k].URL)
-		note(titles, entries[k].URL, entries[k].item(0).Title)
+		note(titles, entries[k].URL, entries[k].name())
 	}
 	seen := map[string]bool{}
 	for _, e := range entries {
@@ -136,7 +136,7 @@ func identified(entries []entry) (out []entry) {
 		case e.URL != "" && len(titles[e.URL]) == 1:
 			e.ID = e.URL
 		default:
-			e.ID = strings.TrimSpace(e.URL + " " + e.item(0).Title)
+			e.ID = strings.TrimSpace(e.URL + " " + e.name())
 		}
 		e.ID = clip(e.ID, 1000)
 		if e.ID != "" && !seen[e.ID] {
