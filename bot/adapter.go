@@ -22,7 +22,7 @@ type Adapter interface {
 	// Split cuts msg into parts that each fit one post of that kind. It is pure: a retry resumes at the part that failed.
 	Split(kind Kind, msg Message) []Message
 	// Send posts one part to dst, once. It is safe for concurrent use, keeps no reference to p, and returns soon after ctx
-	// ends. A non-nil error is always a *SendError.
+	// ends. What it writes it does not begin to write once ctx is fenced (see Fenced). A non-nil error is always a *SendError.
 	Send(ctx context.Context, dst Channel, p Post) (Receipt, error)
 }
 

@@ -185,6 +185,9 @@ func (c *link) askFor(ctx context.Context, cmd, reqID string, body any) (json.Ra
 		return nil, lost(nil)
 	default:
 	}
+	if err := bot.Fenced(ctx); err != nil {
+		return nil, fenced(err)
+	}
 	if err := c.put(cmd, reqID, body); err != nil {
 		c.close() // half a frame may be out: nothing can follow it
 		return nil, lost(err)
@@ -226,6 +229,11 @@ func lost(err error) *bot.SendError {
 		return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: codeNoConnection, Err: errDialing}
 	}
 	return unanswered(apihttp.Redact(err))
+}
+
+// fenced is the fault of a frame that was not written: another replica may push it by now.
+func fenced(err error) *bot.SendError {
+	return &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "fenced", Err: err}
 }
 
 func unanswered(err error) *bot.SendError {

@@ -93,6 +93,9 @@ func (r *relay) push(ctx context.Context, body post) *bot.SendError {
 	defer r.forget(id)
 	ctx, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
+	if err := bot.Fenced(ctx); err != nil {
+		return fenced(err)
+	}
 	keys := []string{r.key, r.asks(), r.mark(id)}
 	left, err := leaveAsk.Run(ctx, r.rdb, keys, raw, relayLife.Milliseconds(), maxAsks).Int()
 	if _, refused := errors.AsType[redis.Error](err); refused || err == nil && left == 0 {

@@ -83,6 +83,24 @@ func TestPushOverAnotherReplica(t *testing.T) {
 	}
 }
 
+// A push whose fence is over goes neither over the own connection nor to another replica.
+func TestFencedPushIsNotWritten(t *testing.T) {
+	g, holder, other, _, _ := pair(t)
+	before := len(g.Posts())
+	for _, a := range []*Adapter{holder, other} {
+		fenced := bot.WithFence(t.Context(), func() bool { return true })
+		if fault := push(fenced, a, "wrTeam", "stale"); fault == nil || fault.MaybeSent || fault.Fault != bot.Retryable || !errors.Is(fault, bot.ErrFenced) {
+			t.Errorf("push = %+v", fault)
+		}
+		if fault := push(bot.WithFence(t.Context(), func() bool { return false }), a, "wrTeam", "fresh"); fault != nil {
+			t.Error(fault)
+		}
+	}
+	if posts := g.Posts()[before:]; len(posts) != 2 || strings.Contains(posts[0].Content+posts[1].Content, "stale") {
+		t.Errorf("posts: %+v, want two fresh ones", posts)
+	}
+}
+
 func TestManyPushesOverAnotherReplica(t *testing.T) {
 	g, _, other, _, _ := pair(t)
 	const chats, each = 10, 10

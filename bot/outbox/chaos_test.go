@@ -84,7 +84,7 @@ func (c childConfig) main() {
 	queue := &mortal{Store: store, at: c.DieAt}
 	queue.left.Store(c.DieWhen)
 	p := newPoster(c.Sink, c.Parts, c.InFlight)
-	p.step = queue.step
+	p.fenced, p.step = true, queue.step
 	var a bot.Adapter = p
 	if c.Finder {
 		a = seeker{p}

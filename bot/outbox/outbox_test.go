@@ -493,6 +493,46 @@ func TestSuccessorFindsWhatWasOnTheWire(t *testing.T) {
 	}
 }
 
+// dialer is a platform that takes long to be reached.
+type dialer struct {
+	*platform
+	reached func(ctx context.Context) error // waits for it
+}
+
+func (d dialer) Send(ctx context.Context, dst bot.Channel, p bot.Post) (bot.Receipt, error) {
+	if err := d.reached(ctx); err != nil {
+		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "fenced", Err: err}
+	}
+	return d.platform.Send(ctx, dst, p)
+}
+
+// While a post waits for its connection the lease ends, and another node posts. The adapter is told then that it must not.
+func TestAPostIsFencedWhenTheLeaseEnds(t *testing.T) {
+	t.Parallel()
+	w := embeddedWorld(t)
+	w.subscribe(1)
+	p, queue, fenced := &platform{}, &broken{Store: w.store}, make(chan error, 1)
+	w.engine(dialer{p, func(ctx context.Context) error {
+		if err := bot.Fenced(ctx); err != nil {
+			t.Errorf("fenced while the lease holds: %v", err)
+		}
+		queue.dead.Store(true)
+		for bot.Fenced(ctx) == nil && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		fenced <- bot.Fenced(ctx)
+		return bot.Fenced(ctx)
+	}}, func(c *Config) { c.Queue = queue })
+	w.due()
+	if err := <-fenced; !errors.Is(err, bot.ErrFenced) {
+		t.Errorf("Fenced = %v, want ErrFenced", err)
+	}
+	w.engine(p, func(c *Config) { c.Node = "other" })
+	eventually(t, "the post of the next owner", func() bool { return p.count() == 1 })
+	eventually(t, "a finished ledger", w.settled)
+	exactlyOnce(t, p, 1, "0-1/1")
+}
+
 func TestUncertainIsHeldOrResent(t *testing.T) {
 	for _, policy := range []OnUncertain{Hold, Resend} {
 		t.Run(string(policy), func(t *testing.T) {

@@ -286,8 +286,8 @@ func (s *shard) inFlight() int {
 func (s *shard) setCtl(ctl int64) { s.lease.Ctl = max(s.lease.Ctl, ctl) }
 
 // over says that others may own the shard by now, as far as this process can tell without asking: it was stopped for seconds.
-func (s *shard) over(now time.Time) bool {
-	return now.Sub(time.UnixMilli(s.renewed.Load())) > bot.LeaseTTL
+func (s *shard) over() bool {
+	return time.Since(time.UnixMilli(s.renewed.Load())) > bot.LeaseTTL
 }
 
 // lose forgets a shard: it has another owner, or will have.

@@ -158,12 +158,13 @@ func (e *Engine) startWorkers(l *lane) {
 // post sends one part, or looks whether the last try arrived after all. It runs in a worker and reads only what the loop leaves alone
 // while the delivery is on the wire.
 func (e *Engine) post(ctx context.Context, l *lane, d *delivery) result {
-	switch now := time.Now(); {
-	case d.shard.over(now):
+	switch {
+	case d.shard.over():
 		return result{unsent: true, again: time.Second}
-	case !d.postUntil.IsZero() && now.After(d.postUntil):
+	case !d.postUntil.IsZero() && time.Now().After(d.postUntil):
 		return result{unsent: true}
 	}
+	ctx = bot.WithFence(ctx, d.shard.over)
 	dst, err := e.cfg.Resolve(d.channel)
 	if err != nil {
 		return result{err: &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeChannel, Code: "not_configured", Err: err}}

@@ -74,7 +74,9 @@ func (s *sink) dice() float64 {
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return // as platforms do: half a request is none
+	}
 	q := r.URL.Query()
 	if r.URL.Path == "/find" {
 		s.find(w, q)
@@ -249,6 +251,7 @@ type poster struct {
 	cutID  string
 	parts  int
 	body   []byte
+	fenced bool         // it looks at the fence when a post is about to be written, as the adapters do
 	step   func(string) // called at each step; nil: nothing
 }
 
@@ -285,7 +288,11 @@ func (p *poster) Send(ctx context.Context, dst bot.Channel, post bot.Post) (bot.
 	if body == nil {
 		body, _ = json.Marshal(post.Message)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/post?"+p.query(dst, post), io.NopCloser(bytes.NewReader(body))) // no GetBody: net/http does not repeat it
+	var reader io.Reader = bytes.NewReader(body)
+	if p.fenced {
+		reader = &fencedReader{reader, ctx}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/post?"+p.query(dst, post), io.NopCloser(reader)) // no GetBody: net/http does not repeat it
 	if err != nil {
 		return "", &bot.SendError{Fault: bot.Permanent, Scope: bot.ScopeMessage, Code: "request", Err: err}
 	}
@@ -311,6 +318,19 @@ func (p *poster) Send(ctx context.Context, dst bot.Channel, post bot.Post) (bot.
 		return "", &bot.SendError{Fault: bot.Retryable, Scope: bot.ScopeMessage, Code: "garbage", MaybeSent: true, Err: errors.New("not a receipt")}
 	}
 	return bot.Receipt(answer), nil
+}
+
+// fencedReader is a body that is not written once the fence of ctx is over.
+type fencedReader struct {
+	io.Reader
+	ctx context.Context
+}
+
+func (r *fencedReader) Read(p []byte) (int, error) {
+	if err := bot.Fenced(r.ctx); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 func (p *poster) at(step string) {

@@ -15,6 +15,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"weeklybot/bot"
 )
 
 const (
@@ -68,7 +70,8 @@ func orDefault[T comparable](v, def T) T {
 }
 
 // Do sends req once, under ctx, and reads at most max bytes of the answer (0 = MaxAnswer; more is ErrTooLarge). It follows no
-// redirect, whatever client it is given; nil is a client with a timeout of 30 s. The error's text is already redacted (see
+// redirect, whatever client it is given; nil is a client with a timeout of 30 s. A body is written only while ctx is not fenced (see
+// bot.Fenced), also when req is sent again over another connection. The error's text is already redacted (see
 // Redact), it keeps the context's error in its chain, and TransportFault knows whether the request may have been received. status
 // and header are set, also with an error, once the head of the answer has arrived.
 func Do(ctx context.Context, client *http.Client, req *http.Request, max int64) (status int, header http.Header, body []byte, err error) {
@@ -77,9 +80,9 @@ func Do(ctx context.Context, client *http.Client, req *http.Request, max int64) 
 		GetConn: func(string) { left.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { left.Store(true) },
 	})
-	resp, err := still(client).Do(req.WithContext(ctx))
+	resp, err := still(client).Do(fenced(req.WithContext(ctx)))
 	if err != nil {
-		return 0, nil, nil, failed(ctx, req, err, left.Load())
+		return 0, nil, nil, failed(ctx, req, err, left.Load() && !errors.Is(err, bot.ErrFenced))
 	}
 	defer resp.Body.Close()
 	body, err = readAll(resp.Body, orDefault(max, MaxAnswer))
@@ -87,6 +90,39 @@ func Do(ctx context.Context, client *http.Client, req *http.Request, max int64) 
 		return resp.StatusCode, resp.Header, nil, failed(ctx, req, fmt.Errorf("read answer: %w", err), true)
 	}
 	return resp.StatusCode, resp.Header, body, nil
+}
+
+// fenced is req with a body that asks the context's fence before its first byte is read: net/http does so when a connection stands. A platform
+// takes no request whose body is missing.
+func fenced(req *http.Request) *http.Request {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req
+	}
+	ctx, again := req.Context(), req.GetBody
+	req.Body = &fencedBody{ReadCloser: req.Body, ctx: ctx}
+	if again != nil {
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			return &fencedBody{ReadCloser: body, ctx: ctx}, err
+		}
+	}
+	return req
+}
+
+type fencedBody struct {
+	io.ReadCloser
+	ctx   context.Context
+	begun bool
+}
+
+func (b *fencedBody) Read(p []byte) (int, error) {
+	if !b.begun {
+		if err := bot.Fenced(b.ctx); err != nil {
+			return 0, err
+		}
+		b.begun = true
+	}
+	return b.ReadCloser.Read(p)
 }
 
 // still is client without redirects.

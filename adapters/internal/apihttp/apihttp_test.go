@@ -1,6 +1,7 @@
 package apihttp
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -57,7 +60,9 @@ func hangUp(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			conn.Read(make([]byte, 4096))
+			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				io.Copy(io.Discard, req.Body)
+			}
 			conn.Close()
 		}
 	}()
@@ -299,5 +304,37 @@ func TestTLSHandshakeCutIsNotSent(t *testing.T) {
 	_, _, _, err := Do(t.Context(), nil, post(t, "https"+strings.TrimPrefix(hangUp(t), "http")), 0)
 	if fault := TransportFault(err); fault.MaybeSent || fault.Code != CodeConnect {
 		t.Errorf("TransportFault = %+v", fault)
+	}
+}
+
+// A post whose fence is over when its connection stands is not taken by the platform, and is known not to have been sent.
+func TestFencedPostIsNotWritten(t *testing.T) {
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		var taken atomic.Int64
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Proto != proto {
+				t.Errorf("the request came over %s, want %s", r.Proto, proto)
+			}
+			if _, err := io.ReadAll(r.Body); err == nil {
+				taken.Add(1)
+			}
+		}))
+		server.EnableHTTP2 = proto == "HTTP/2.0"
+		server.StartTLS()
+		var over atomic.Bool
+		ctx := bot.WithFence(t.Context(), over.Load)
+		if _, _, _, err := Do(ctx, server.Client(), post(t, server.URL), 0); err != nil || taken.Load() != 1 {
+			t.Errorf("%s: Do = %v, %d taken, want 1", proto, err, taken.Load())
+		}
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { over.Store(true) }})
+		_, _, _, err := Do(ctx, server.Client(), post(t, server.URL), 0)
+		noSecret(t, err)
+		if fault := TransportFault(err); fault.MaybeSent || fault.Fault != bot.Retryable {
+			t.Errorf("%s: TransportFault = %+v", proto, fault)
+		}
+		server.Close() // waits for handlers
+		if taken.Load() != 1 {
+			t.Errorf("%s: the platform took %d posts, want the one before", proto, taken.Load())
+		}
 	}
 }
