@@ -13,7 +13,14 @@ type calendar struct {
 	zone   string
 }
 
-func calendarOf(s bot.Subscription) calendar { return calendar{s.Except, s.Schedule.Zone} }
+// calendarOf is the calendar of a subscription: the one given, where it is the same. Most members of a slot share one.
+func calendarOf(s *bot.Subscription, last *calendar) *calendar {
+	c := calendar{s.Except, s.Schedule.Zone}
+	if last != nil && *last == c {
+		return last
+	}
+	return &c
+}
 
 // beginsAt is the first moment at or after t at which a digest may begin; skip says that this one does not come at all. A broadcast, and what a
 // person orders to come now, may at any time.

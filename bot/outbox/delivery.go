@@ -17,9 +17,9 @@ type delivery struct {
 	entry   bot.PageEntry
 	channel bot.Channel
 
-	calendar calendar
-	cut      *cut  // nil: to be composed before it goes
-	ctl      int64 // the shard's change counter when channel and subscription were read
+	calendar *calendar // nil for a broadcast's
+	cut      *cut      // nil: to be composed before it goes
+	ctl      int64     // the shard's change counter when channel and subscription were read
 
 	part      int // next part to send, from 1
 	done      int // parts that arrived
@@ -29,30 +29,35 @@ type delivery struct {
 	notBefore time.Time
 	recorded  string // the stored cut that the ledger names
 
-	flightPart int // part that may be on the wire; 0: none
-	flightAt   time.Time
-	seat       int       // its place in the shard's list of flights
-	onWire     bool      // handed to a worker
-	postUntil  time.Time // the flight's place in a shared budget is gone then; zero: it has none
-	uncertain  bool      // the last post of part may have arrived
-	whole      bool      // that post was the whole digest, whatever it would be cut into now
-	looks      int       // looks that did not find an uncertain part
-	probe      bool      // it tries whether its held workspace works again
-	plain      bool      // it is the second, plain form of a digest that was refused
-	unknown    bool      // the platform answered with a code that nobody knows, once
-	gone       bool      // its subscription has ended; what is begun is finished
-	over       bool      // it has its last state
+	flight    *flight // nil: nothing is on the wire
+	uncertain bool    // the last post of part may have arrived
+	whole     bool    // that post was the whole digest, whatever it would be cut into now
+	looks     uint8   // looks that did not find an uncertain part
+	probe     bool    // it tries whether its held workspace works again
+	plain     bool    // it is the second, plain form of a digest that was refused
+	unknown   bool    // the platform answered with a code that nobody knows, once
+	gone      bool    // its subscription has ended; what is begun is finished
+	over      bool    // it has its last state
+	paged     bool    // its page is written: it may be pushed to its lane
 
-	paged   bool      // its page is written: it may be pushed to its lane
 	behind  *delivery // the same subscription's delivery before, begun when this one was planned; this one goes when it is over
 	follows *delivery // the one that waits behind this
+}
+
+// flight is a part that may be on the wire.
+type flight struct {
+	part   int
+	at     time.Time
+	seat   int       // its place in the shard's list of flights
+	onWire bool      // handed to a worker
+	until  time.Time // its place in a shared budget is gone then; zero: it has none
 }
 
 func (d *delivery) sub() bot.SubscriptionID { return bot.SubscriptionID(d.entry.Member) }
 func (d *delivery) id() string              { return bot.DeliveryID(d.entry.Run, d.sub()) }
 
 // begun says that something of the delivery is, or may be, out already.
-func (d *delivery) begun() bool { return d.flightPart > 0 || d.done > 0 || d.uncertain }
+func (d *delivery) begun() bool { return d.flight != nil || d.done > 0 || d.uncertain }
 
 // ofChannel says that the delivery stands for no subscription: a broadcast, or its recall.
 func (d *delivery) ofChannel() bool { return d.entry.Member.Ordinal == 0 }

@@ -23,10 +23,11 @@ const (
 
 // planned is one member of a run, ready to be paged.
 type planned struct {
-	record *bot.Record
-	recipe *bot.Recipe
-	cut    *cut // nil: composed later
-	fixed  bool // the recipe is what a person ordered, whatever is owed
+	record   *bot.Record
+	recipe   *bot.Recipe
+	calendar *calendar
+	cut      *cut // nil: composed later
+	fixed    bool // the recipe is what a person ordered, whatever is owed
 }
 
 // step is what one step of a fan-out found.
@@ -166,17 +167,19 @@ func (e *Engine) readStep(s *shard, r bot.Run, members []string) (st step, ok bo
 			st.skipped++
 			continue
 		}
-		st.planned = append(st.planned, planned{record: rec, recipe: recipe, cut: c})
+		last.calendar = calendarOf(&rec.Sub, last.calendar)
+		st.planned = append(st.planned, planned{record: rec, recipe: recipe, calendar: last.calendar, cut: c})
 	}
 	return st, true
 }
 
-// recent is the cut of the member before: most members of a slot want the same.
+// recent is what the member before gets, and when: most members of a slot want the same.
 type recent struct {
-	lane   *lane
-	kind   bot.Kind
-	recipe *bot.Recipe
-	cut    *cut
+	lane     *lane
+	kind     bot.Kind
+	recipe   *bot.Recipe
+	cut      *cut
+	calendar *calendar
 }
 
 // recipeFor is what a member wants: the recipe of the member before, where it is the same.
@@ -195,7 +198,7 @@ func (r *recent) of(e *Engine, s *shard, l *lane, kind bot.Kind, recipe *bot.Rec
 	}
 	c, err := e.cuts.of(s.ctx, l.adapter, kind, recipe, end)
 	if err == nil {
-		*r = recent{l, kind, recipe, c}
+		r.lane, r.kind, r.recipe, r.cut = l, kind, recipe, c
 	}
 	return c, err
 }
@@ -300,7 +303,7 @@ func (e *Engine) plan(s *shard, r *run, p planned, ctl int64) *delivery {
 			p.recipe, p.cut = rest, nil
 		}
 	}
-	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, calendar: calendarOf(p.record.Sub), ctl: ctl, part: 1}
+	d := &delivery{shard: s, lane: e.lanes[p.record.Channel.Adapter], channel: p.record.Channel, calendar: p.calendar, ctl: ctl, part: 1}
 	switch {
 	case before == nil:
 	case before.begun():

@@ -156,7 +156,7 @@ func (e *Engine) seal(s *shard) *batch {
 	for lane := range b.lanes {
 		flights := slices.Grow(b.Flights[lane][:0], len(s.flights[lane]))
 		for _, d := range s.flights[lane] {
-			flights = append(flights, bot.Flight{Place: d.place, Part: d.flightPart, At: d.flightAt})
+			flights = append(flights, bot.Flight{Place: d.place, Part: d.flight.part, At: d.flight.at})
 		}
 		b.Flights[lane] = flights
 	}
@@ -273,7 +273,7 @@ func (e *Engine) acknowledged(s *shard, b *batch, r bot.Committed) {
 			d.lane.push(d)
 		}
 		for _, d := range b.granted {
-			d.onWire = true
+			d.flight.onWire = true
 			d.lane.jobs <- d // never blocks: the channel holds two windows
 		}
 	}

@@ -129,7 +129,7 @@ func (e *Engine) planOne(s *shard, p *prepared, m bot.SlotMember) error {
 	if err != nil {
 		return err
 	}
-	p.plan.record = &records[0]
+	p.plan.record, p.plan.calendar = &records[0], calendarOf(&records[0].Sub, nil)
 	p.ready = !records[0].Gone && e.lanes[records[0].Channel.Adapter] != nil
 	return nil
 }

@@ -301,7 +301,7 @@ func (e *Engine) lose(s *shard) {
 	for name, flights := range s.flights {
 		if l := e.lanes[name]; l != nil {
 			for _, d := range flights {
-				if !d.onWire {
+				if !d.flight.onWire {
 					l.flying-- // granted, not handed to a worker: nobody will answer for it
 					l.pace.answered(d)
 				}

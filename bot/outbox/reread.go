@@ -99,7 +99,7 @@ func (e *Engine) records(s *shard, members []string) ([]bot.Record, bool) {
 
 func (e *Engine) reready(d *delivery, rec bot.Record, ctl int64, err error) {
 	if !rec.Gone {
-		d.channel, d.calendar = rec.Channel, calendarOf(rec.Sub)
+		d.channel, d.calendar = rec.Channel, calendarOf(&rec.Sub, d.calendar)
 	}
 	d.ctl, d.gone = ctl, rec.Gone
 	switch {

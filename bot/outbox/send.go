@@ -84,11 +84,11 @@ func (l *lane) reread(d *delivery) {
 func (e *Engine) launch(d *delivery, now time.Time) {
 	s, l := d.shard, d.lane
 	l.pace.used(d, now)
-	d.postUntil = l.spaceOf(d.channel).spend()
+	until := l.spaceOf(d.channel).spend()
 	l.whole.spend() // its windows are long: what is late does not matter
 	l.flying++
 	d.notBefore = time.Time{}
-	s.fly(d, now)
+	s.fly(d, now, until)
 	if _, finds := l.adapter.(bot.Finder); !finds {
 		d.whole = false // nobody can look: it goes out anew
 	}
@@ -105,8 +105,8 @@ func (e *Engine) record(d *delivery, state bot.DeliveryState, code string) {
 }
 
 // fly notes that a part may be on the wire.
-func (s *shard) fly(d *delivery, now time.Time) {
-	d.flightPart, d.flightAt, d.seat = d.part, now, len(s.flights[d.lane.name])
+func (s *shard) fly(d *delivery, now, until time.Time) {
+	d.flight = &flight{part: d.part, at: now, seat: len(s.flights[d.lane.name]), until: until}
 	s.flights[d.lane.name] = append(s.flights[d.lane.name], d)
 	s.next.touch(d.lane.name)
 }
@@ -115,11 +115,11 @@ func (s *shard) fly(d *delivery, now time.Time) {
 // flight in its place; while other commits have no answer, until that one has: what a crash may repeat is never more than a window; than two,
 // while shards get no answer.
 func (s *shard) unfly(d *delivery) {
-	d.flightPart, d.onWire = 0, false
-	flights := s.flights[d.lane.name]
+	flights, seat := s.flights[d.lane.name], d.flight.seat
 	last := flights[len(flights)-1]
-	flights[d.seat], last.seat = last, d.seat
+	flights[seat], last.flight.seat = last, seat
 	flights[len(flights)-1] = nil
+	d.flight = nil
 	s.flights[d.lane.name] = flights[:len(flights)-1]
 	s.next.touch(d.lane.name)
 	if s.lost {
@@ -161,7 +161,7 @@ func (e *Engine) post(ctx context.Context, l *lane, d *delivery) result {
 	switch {
 	case d.shard.over():
 		return result{unsent: true, again: time.Second}
-	case !d.postUntil.IsZero() && time.Now().After(d.postUntil):
+	case !d.flight.until.IsZero() && time.Now().After(d.flight.until):
 		return result{unsent: true}
 	}
 	ctx = bot.WithFence(ctx, d.shard.over)

@@ -93,8 +93,10 @@ func (e *Engine) inheritRecords(s *shard, open []*delivery) error {
 	if err != nil {
 		return err
 	}
+	var last *calendar
 	for i, d := range open {
-		d.channel, d.calendar, d.gone = records[i].Channel, calendarOf(records[i].Sub), records[i].Gone
+		last = calendarOf(&records[i].Sub, last)
+		d.channel, d.calendar, d.gone = records[i].Channel, last, records[i].Gone
 	}
 	return nil
 }

@@ -257,7 +257,7 @@ func TestWhenADeliveryGoes(t *testing.T) {
 		{"late into a holiday that is skipped", "skipped", at(-1, 22), at(0, 1), at(0, 1), true, at(0, 4)},
 	} {
 		e := New(Config{When: calendars[c.calendar], Window: 6*time.Hour - time.Second})
-		d := &delivery{entry: bot.PageEntry{Member: bot.SlotMember{Ordinal: 1}, Run: "slot@1", Due: c.due}}
+		d := &delivery{entry: bot.PageEntry{Member: bot.SlotMember{Ordinal: 1}, Run: "slot@1", Due: c.due}, calendar: &calendar{}}
 		if got, skip := e.goesAt(d, c.now); !got.Equal(c.want) || skip != c.skip {
 			t.Errorf("%s: goes at %v, %v; want %v, %v", c.name, got, skip, c.want, c.skip)
 		}
