@@ -425,6 +425,9 @@ func TestCommitWaitsForReplicas(t *testing.T) {
 			t.Error("a commit without a replica was acknowledged")
 		}
 	}
+	if _, err := store.KeepParts(t.Context(), []bot.Message{{Title: "part"}}, time.Hour); err == nil {
+		t.Error("parts without a replica were taken as kept")
+	}
 }
 
 // beforeBeat does something once, right before the engine looks for what is due.

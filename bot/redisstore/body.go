@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"weeklybot/bot"
 )
 
@@ -17,10 +19,31 @@ func (s *Store) KeepParts(ctx context.Context, parts []bot.Message, ttl time.Dur
 	body := toJSON(parts)
 	sum := sha256.Sum256([]byte(body))
 	hash = hex.EncodeToString(sum[:8])
-	if err := s.rdb.Set(ctx, s.keys.body(hash), body, ttl).Err(); err != nil {
+	if err := s.keep(ctx, s.keys.body(hash), body, ttl); err != nil {
 		return "", fmt.Errorf("keep the parts of a digest: %w", err)
 	}
 	return hash, nil
+}
+
+// keep sets a key; with WaitReplicas so many replicas have it then: the ledger, which they have too, will name it.
+func (s *Store) keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	if s.opt.WaitReplicas == 0 {
+		return s.rdb.Set(ctx, key, value, ttl).Err()
+	}
+	master, err := s.master(ctx, key)
+	if err != nil {
+		return err
+	}
+	var wait *redis.Cmd
+	if _, err = master.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, key, value, ttl)
+		wait = s.askReplicas(ctx, p)
+		return nil
+	}); err != nil {
+		s.masterGone(ctx)
+		return err
+	}
+	return s.replicasHave(wait)
 }
 
 // Parts reads what KeepParts stored; bot.ErrNotFound when its time is over.

@@ -77,7 +77,7 @@ func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits
 			cmds = append(cmds, commitScript.EvalSha(ctx, p, w.keys, w.args...))
 		}
 		if s.opt.WaitReplicas > 0 {
-			wait = p.Do(ctx, "WAIT", s.opt.WaitReplicas, waitFor.Milliseconds())
+			wait = s.askReplicas(ctx, p)
 		}
 		return cmds
 	}, commitScript)
@@ -89,20 +89,39 @@ func (s *Store) commitTo(ctx context.Context, rdb redis.UniversalClient, commits
 		if done[i] = committed(cmds[i], commits[i]); done[i].Err == nil {
 			done[i].Packed = lists[i]
 		}
-		if done[i].Err == nil && wait != nil && number(wait.Val()) < int64(s.opt.WaitReplicas) {
-			done[i].Err = fmt.Errorf("only %d of %d replicas have the commit", number(wait.Val()), s.opt.WaitReplicas)
+		if done[i].Err == nil && wait != nil {
+			done[i].Err = s.replicasHave(wait)
 		}
 	}
-	if cluster, ok := s.rdb.(*redis.ClusterClient); ok && err != nil && s.opt.WaitReplicas > 0 {
-		cluster.ReloadState(ctx) // a master may have gone: its own client does not notice
+	if err != nil && s.opt.WaitReplicas > 0 {
+		s.masterGone(ctx)
 	}
 	return done
+}
+
+// askReplicas waits for those that have what the connection has written so far.
+func (s *Store) askReplicas(ctx context.Context, p redis.Pipeliner) *redis.Cmd {
+	return p.Do(ctx, "WAIT", s.opt.WaitReplicas, waitFor.Milliseconds())
+}
+
+func (s *Store) replicasHave(wait *redis.Cmd) error {
+	if n := number(wait.Val()); n < int64(s.opt.WaitReplicas) {
+		return fmt.Errorf("only %d of %d replicas have what was written", n, s.opt.WaitReplicas)
+	}
+	return nil
+}
+
+// masterGone looks where a Cluster's masters are: one may have gone, and its own client does not notice.
+func (s *Store) masterGone(ctx context.Context) {
+	if cluster, ok := s.rdb.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
 }
 
 // errLeaseLost: the server has lost the end of its log, and with it that the node took the shard. The next beat tells it again.
 var errLeaseLost = errors.New("the server does not know any more who owns the shard")
 
-// waitFor is how long a commit waits for replicas before it is given again.
+// waitFor is how long a write waits for replicas before it is given again.
 const waitFor = time.Second
 
 func committed(cmd *redis.Cmd, c bot.Commit) bot.Committed {
